@@ -1,0 +1,7 @@
+"""`python -m vfioguard`."""
+
+import sys
+
+from vfioguard.cli import main
+
+sys.exit(main())

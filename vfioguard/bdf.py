@@ -1,0 +1,33 @@
+"""PCI addresses as the kernel prints them: `0000:00:02.1` (domain:bus:device.function)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# pci_name() in drivers/pci/probe.c: "%04x:%02x:%02x.%d"; VMD's domains begin at 0x10000.
+_FULL = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
+_SHORT = re.compile(r"([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
+
+
+class Bdf(NamedTuple):
+    """One PCI function; prints in the kernel's full form."""
+
+    domain: int
+    bus: int
+    device: int
+    function: int
+
+    def __str__(self) -> str:
+        return f"{self.domain:04x}:{self.bus:02x}:{self.device:02x}.{self.function}"
+
+
+def parse_bdf(text: str) -> Bdf | None:
+    """Read `0000:41:00.0`, or `41:00.0` as people type it (domain 0); None if it is neither."""
+    if full := _FULL.fullmatch(text):
+        domain, bus, device, function = full.groups()
+        return Bdf(int(domain, 16), int(bus, 16), int(device, 16), int(function))
+    if short := _SHORT.fullmatch(text):
+        bus, device, function = short.groups()
+        return Bdf(0, int(bus, 16), int(device, 16), int(function))
+    return None

@@ -1,0 +1,69 @@
+"""What was read from the host: a fact with its source, or a gap that says why there is none."""
+
+from __future__ import annotations
+
+import errno as _errno
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Why(StrEnum):
+    """Why a fact is missing."""
+
+    ABSENT = "absent"  # the host has no such file
+    DENIED = "denied"  # it is there, and we may not read it
+    MALFORMED = "malformed"  # it was read, and is not what the kernel documents
+    FAILED = "failed"  # the read itself failed: EIO, ENODEV, ELOOP ...
+
+
+_ABSENT = frozenset({_errno.ENOENT, _errno.ENOTDIR})
+_DENIED = frozenset({_errno.EACCES, _errno.EPERM})
+
+
+class Fact(NamedTuple, Generic[T]):
+    """A parsed value, the bytes it was parsed from, and the path they came from."""
+
+    value: T
+    raw: bytes
+    source: str
+
+
+class Gap(NamedTuple):
+    """No value from `source`; `errno` is the symbolic name ("EIO") where a system call said no."""
+
+    why: Why
+    source: str
+    detail: str
+    errno: str | None = None
+
+
+Reading: TypeAlias = Fact[T] | Gap
+
+
+class Malformed(ValueError):
+    """A parser's one complaint: the text is not what the kernel documents."""
+
+
+def gap_from(error: OSError, source: str) -> Gap:
+    """The gap that a failed system call leaves."""
+    number = error.errno or 0
+    why = Why.ABSENT if number in _ABSENT else Why.DENIED if number in _DENIED else Why.FAILED
+    name = _errno.errorcode.get(number)
+    return Gap(why, source, error.strerror or str(error), name)
+
+
+def parse(raw: bytes, source: str, parser: Callable[[bytes], T]) -> Reading[T]:
+    """Apply a parser; `Malformed` becomes a gap, every other exception is a bug of the parser."""
+    try:
+        return Fact(parser(raw), raw, source)
+    except Malformed as error:
+        return Gap(Why.MALFORMED, source, str(error))
+
+
+def value_or(reading: Reading[T], default: U) -> T | U:
+    """The value where there is one: for display, never for a verdict."""
+    return reading.value if isinstance(reading, Fact) else default

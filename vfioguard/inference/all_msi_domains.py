@@ -1,0 +1,70 @@
+"""irq_domain_check_msi_remap() of v4.11 to v6.2: every MSI domain of the machine is isolated.
+
+One unflagged domain anywhere refuses every group, and a machine without any is accepted, vacuously
+(kernel/irq/irqdomain.c; POLICY 1.1, 4.3). A domain exists whether or not it is used, so only
+debugfs or the firmware can prove that there is no unflagged one; any interrupt can prove that there
+is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.inference.chips import Chips
+from vfioguard.inference.irq_remapping import every_device
+from vfioguard.inference.msi_domain import ARM, X86
+from vfioguard.kernel.log import Log
+from vfioguard.logic import Answer, agree, ask, every
+from vfioguard.snapshot import Snapshot
+
+CLAIM = "every MSI domain of this machine isolates MSIs"
+
+
+def isolated(snapshot: Snapshot, chips: Chips) -> Answer:
+    """The machine-wide test."""
+    arch = snapshot.kernel.arch
+    if isinstance(arch, Fact) and arch.value in X86:
+        return every(CLAIM, (_x86(snapshot),))
+    return agree(CLAIM, _witnesses(snapshot, chips))
+
+
+def _x86(snapshot: Snapshot) -> Answer:
+    """x86 has MSI domains from boot (HPET, DMAR, PCI), and flags none of them before v6.3."""
+    claim = "x86 flags its MSI domains before v6.3, or has none (nolapic)"
+    lapic_off = {"nolapic", "disable_apic", "disableapic"}
+    cmdline = snapshot.kernel.cmdline
+    if isinstance(cmdline, Fact) and not lapic_off.isdisjoint(cmdline.value):
+        return ask(claim, cmdline, lambda _: None)
+    return ask(claim, snapshot.kernel.arch, lambda _: False)
+
+
+def _witnesses(snapshot: Snapshot, chips: Chips) -> Iterator[Answer]:
+    domains = snapshot.interrupts.domains
+    if isinstance(domains, Fact):
+        shared = [domain for domain in domains.value if isinstance(domain, Gap) or domain.value.msi]
+        yield every(
+            "every MSI domain in debugfs has the flag",
+            (ask("it has the flag, or a parent has", d, lambda one: one.isolated) for d in shared),
+            over=domains,
+        )
+    for device in every_device(snapshot):
+        family = chips.family(device)
+        if family is not None and not family.isolates and device.chip is not None:
+            yield ask(f"{device.name} uses a domain that isolates", device.chip, lambda _: False)
+            break
+    if snapshot.interrupts.pre_its is not None:
+        claim = "no Socionext pre-ITS takes the flag off its ITS"
+        yield ask(claim, snapshot.interrupts.pre_its, lambda found: False if found else None)
+    if snapshot.interrupts.log is not None:
+        yield ask("the kernel's log names no other controller", snapshot.interrupts.log, _logged)
+    arch = snapshot.kernel.arch
+    claim = "firmware names no MSI controller without isolation (not read yet)"
+    if isinstance(arch, Gap) or arch.value in ARM:
+        yield ask(claim, arch, lambda _: None)
+    else:
+        yield ask("nothing shows which MSI domains there are", arch, lambda _: None)
+
+
+def _logged(log: Log) -> bool | None:
+    return False if any(line.startswith("GICv2m: ") for line in log) else None

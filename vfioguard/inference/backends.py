@@ -1,0 +1,54 @@
+"""Which ways to attach this kernel has: type1, iommufd, spapr_tce.
+
+They decide separately and have parameters of their own (POLICY 1.3).
+"""
+
+from __future__ import annotations
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.inference import era
+from vfioguard.inference.msi_domain import ARM, S390, X86
+from vfioguard.logic import Answer, ask, every
+from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
+
+#: drivers/vfio/Kconfig: VFIO_IOMMU_TYPE1 can be selected only on these.
+_TYPE1_ARCHES = X86 | ARM | S390
+_POWER = frozenset({"ppc64le", "ppc64", "ppc"})
+_IOMMUFD_SINCE = (6, 2)
+
+
+def present(snapshot: Snapshot, backend: str) -> bool:
+    """Whether to judge a backend at all: type1 unless it is known to be missing, else if known."""
+    answer = exists(snapshot, backend)
+    return answer.truth is not False if backend == "type1" else answer.truth is True
+
+
+def exists(snapshot: Snapshot, backend: str) -> Answer:
+    """Whether the running kernel has this way to attach."""
+    if backend == "type1":
+        return _exists(snapshot, TYPE1, "VFIO_IOMMU_TYPE1", _TYPE1_ARCHES)
+    if backend == "iommufd":
+        return _iommufd(snapshot)
+    return _exists(snapshot, ("vfio_iommu_spapr_tce", ""), "VFIO_IOMMU_SPAPR_TCE", _POWER)
+
+
+def _iommufd(snapshot: Snapshot) -> Answer:
+    version = era.version(snapshot.kernel)
+    if version is not None and version < _IOMMUFD_SINCE:
+        claim = "this kernel has iommufd (v6.2 and later)"
+        return ask(claim, snapshot.kernel.release, lambda _: False)
+    return _exists(snapshot, IOMMUFD, "IOMMUFD", None)
+
+
+def _exists(
+    snapshot: Snapshot, module: tuple[str, str], option: str, arches: frozenset[str] | None
+) -> Answer:
+    claim = f"this kernel has {option}"
+    arch = snapshot.kernel.arch
+    if arches is not None and isinstance(arch, Fact) and arch.value not in arches:
+        return ask(f"{claim} (not on {arch.value})", arch, lambda _: False)
+    for parameter in snapshot.parameters:
+        if (parameter.module, parameter.name) == module and not isinstance(parameter.current, Gap):
+            return ask(claim, parameter.current, lambda _: True)
+    configured = ask(claim, snapshot.kernel.config, lambda found: found[option] != "n")
+    return every(claim, (configured,))

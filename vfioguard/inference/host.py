@@ -1,0 +1,109 @@
+"""What is inferred of one snapshot, each thing once: the policies ask this, never the readings."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.inference import all_msi_domains, backends, capability, era, irq_remapping
+from vfioguard.inference.chips import Chips
+from vfioguard.inference.msi_domain import X86, MsiDomains
+from vfioguard.inference.x86_route import Routes
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.iommu_class import Iommu
+from vfioguard.kernel.symbols import Predicate
+from vfioguard.logic import Answer, ask, every
+from vfioguard.snapshot import IOMMUFD, TYPE1, Members, Snapshot
+
+
+class Host:
+    """A snapshot and its inferences."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._chips = Chips()
+        self._units = _units(snapshot)
+        self._isolated: dict[str, Answer] = {}
+
+    @cached_property
+    def remapping(self) -> Answer:
+        """Whether x86's interrupt remapping is enabled."""
+        return irq_remapping.enabled(self.snapshot, self._chips, self._units)
+
+    @cached_property
+    def all_msi_domains(self) -> Answer:
+        """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
+        return all_msi_domains.isolated(self.snapshot, self._chips)
+
+    @cached_property
+    def _domains(self) -> MsiDomains:
+        if not self.is_x86:
+            return MsiDomains(self.snapshot, self._chips.family, _no_route)
+        routes = Routes(self.snapshot, self._chips, self._units, self.remapping)
+        return MsiDomains(self.snapshot, self._chips.family, routes)
+
+    @property
+    def is_x86(self) -> bool:
+        """Whether this is known to be an x86."""
+        arch = self.snapshot.kernel.arch
+        return isinstance(arch, Fact) and arch.value in X86
+
+    def capability(self, version: tuple[int, int] | None) -> Answer:
+        """IOMMU_CAP_INTR_REMAP as the drivers of `version` report it; None: without Arm's SMMUs."""
+        return capability.intr_remap(self.snapshot, self.remapping, version)
+
+    @property
+    def version(self) -> tuple[int, int] | None:
+        """(major, minor) of the running kernel where its release string can be trusted."""
+        return era.version(self.snapshot.kernel)
+
+    def decides_by(self, predicate: Predicate) -> Answer:
+        """Whether the running kernel decides by this predicate."""
+        return era.decides_by(self.snapshot.kernel, predicate)
+
+    def has_backend(self, backend: str) -> bool:
+        """Whether the running kernel offers this way to attach."""
+        return backends.present(self.snapshot, backend)
+
+    def isolated(self, device: Device) -> Answer:
+        """Whether the device's own MSI domain isolates."""
+        answer = self._isolated.get(device.name)
+        if answer is None:
+            answer = self._isolated[device.name] = self._domains.isolated(device)
+        return answer
+
+    def shows_isolation(self, device: Device) -> Answer:
+        """The flag of the controller that the device's own MSIs show; unknown where it has none."""
+        if device.chip is None:
+            claim = f"{device.name} shows an MSI controller"
+            return ask(claim, device.msi_irqs, lambda _: None)
+        return self.isolated(device)
+
+    def every_member(self, claim: str, members: Members) -> Answer:
+        """`&=` over the group, as iommu_group_has_isolated_msi() does: bridges and all."""
+        parts = [self.isolated(device) for device in members.devices]
+        if isinstance(members.complete, Gap) or not parts:
+            # Members that could not be listed, or a group that lost its last one meanwhile.
+            parts.append(ask("all members of the group are known", members.complete, lambda _: None))
+        return every(claim, parts)
+
+    def override(self, backend: str) -> Answer:
+        """Whether the backend's parameter switches the interrupt test off."""
+        which = IOMMUFD if backend == "iommufd" else TYPE1
+        parameter = self.snapshot.parameter(which)
+        verb = "is set" if parameter.pending is None else "will be set when the module loads"
+        return ask(f"{parameter} {verb}", parameter.effective, bool)
+
+
+def _no_route(device: Device) -> Answer:
+    raise AssertionError(f"only x86 asks for a route, not for {device.name}")
+
+
+def _units(snapshot: Snapshot) -> dict[str, Iommu]:
+    """Device -> the x86 remapping unit that manages it."""
+    return {
+        name: unit
+        for unit in (snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ())
+        if unit.driver is not None and unit.driver.remaps_interrupts
+        for name in (unit.devices.value if isinstance(unit.devices, Fact) else ())
+    }

@@ -1,0 +1,146 @@
+"""x86's `irq_remapping_enabled`: one machine-wide switch that no file shows (POLICY 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
+from vfioguard.iommu.intel import ECAP_IR
+from vfioguard.kernel import cmdline
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.iommu_class import Iommu
+from vfioguard.kernel.irq_domains import IrqDomain
+from vfioguard.kernel.log import Log
+from vfioguard.logic import Answer, agree, ask
+from vfioguard.snapshot import Snapshot
+
+CLAIM = "interrupt remapping is enabled on this machine"
+
+# POLICY 3.6: what the drivers print once it is decided.
+_LOG_ON = ("DMAR-IR: Enabled IRQ remapping in ", "AMD-Vi: Interrupt remapping enabled")
+_LOG_OFF = (
+    "DMAR-IR: Failed to enable irq remapping",
+    "DMAR-IR: This system BIOS has enabled interrupt remapping on a chipset that contains",
+    "Not enabling interrupt remapping",
+    "DMAR-IR: Not enabling interrupt remapping",
+    "AMD-Vi: Disabling interrupt remapping",
+)
+
+
+def enabled(snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]) -> Answer:
+    """All witnesses together; `units` maps a device to the remapping unit that manages it."""
+    return agree(CLAIM, _witnesses(snapshot, chips, units))
+
+
+def _witnesses(
+    snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]
+) -> Iterator[Answer]:
+    remapped, unmapped = _device_witnesses(snapshot, chips, units)
+    if remapped is not None:
+        yield remapped
+    yield from _hardware(snapshot)
+    yield from _wired(snapshot)
+    yield ask("the command line leaves interrupt remapping on", snapshot.kernel.cmdline, _option)
+    yield ask("this kernel can remap interrupts", snapshot.kernel.config, _configured)
+    if snapshot.interrupts.log is not None:
+        yield ask("the kernel's log reports remapping", snapshot.interrupts.log, _logged)
+    if remapped is None:
+        # A DRHD that is hot-added without IR is tolerated (dmar_ir_hotplug()), so one unit or one
+        # device without remapping speaks for the machine only while none shows the contrary.
+        if unmapped is not None:
+            yield unmapped
+        yield from _incapable(snapshot)
+
+
+def _device_witnesses(
+    snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]
+) -> tuple[Answer | None, Answer | None]:
+    """One device whose MSIs are remapped, one behind a remapping unit whose MSIs are not."""
+    remapped: Answer | None = None
+    unmapped: Answer | None = None
+    for device in every_device(snapshot):
+        family = chips.family(device)
+        if family is None or device.chip is None:
+            continue
+        if family.family == REMAPPING:
+            claim = f"{device.name} has remapped MSIs"
+            remapped = ask(claim, device.chip, lambda _: True)
+            break
+        if unmapped is None and family.family == GENERIC and device.name in units:
+            claim = f"{device.name}, behind {units[device.name].name}, has remapped MSIs"
+            unmapped = ask(claim, device.chip, lambda _: False)
+    return remapped, unmapped
+
+
+def every_device(snapshot: Snapshot) -> Iterator[Device]:
+    """All devices, those of the groups first."""
+    for members in snapshot.groups.value if isinstance(snapshot.groups, Fact) else ():
+        yield from members.devices
+    yield from snapshot.devices
+
+
+def _hardware(snapshot: Snapshot) -> Iterator[Answer]:
+    """debugfs, where a kernel has it: the flag itself, and the hardware's own state bit."""
+    domains = snapshot.interrupts.domains
+    for domain in domains.value if isinstance(domains, Fact) else ():
+        if isinstance(domain, Fact) and domain.value.remapping:
+            yield ask(f"irq domain {domain.value.name} isolates MSIs", domain, _isolated)
+    if isinstance(snapshot.interrupts.ir_translation, Fact):
+        claim = "every Intel unit translates interrupts (GSTS.IRES)"
+        yield ask(claim, snapshot.interrupts.ir_translation, bool)
+
+
+def _isolated(domain: IrqDomain) -> bool | None:
+    return domain.isolated or None  # before v6.3 a remapping domain does not carry the flag
+
+
+def _wired(snapshot: Snapshot) -> Iterator[Answer]:
+    """Wired interrupts on IR-IO-APIC or IO-APIC, by sysfs and by /proc/interrupts."""
+    trusted = _speaks_for_remapping(snapshot)
+    for entry in snapshot.interrupts.wired:
+        yield ask(f"irq {entry.irq} is remapped", entry.chip, lambda c: _io_apic((c,), trusted))
+    proc = snapshot.interrupts.proc
+    claim = "the wired interrupts of /proc/interrupts are remapped"
+    yield ask(claim, proc, lambda chips: _io_apic(tuple(chips.values()), trusted))
+
+
+def _io_apic(chips: tuple[str, ...], trusted: bool) -> bool | None:
+    if any(chip.startswith("IR-") for chip in chips):
+        # Hyper-V remaps the IO-APIC alone, under the same name (POLICY 4.1, X2).
+        return True if trusted else None
+    return False if any("IO-APIC" in chip for chip in chips) else None
+
+
+def _speaks_for_remapping(snapshot: Snapshot) -> bool:
+    units = snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ()
+    owned = any(unit.driver and unit.driver.remaps_interrupts for unit in units)
+    hypervisor: Reading[str] = snapshot.kernel.hypervisor
+    return owned and isinstance(hypervisor, Fact) and not hypervisor.value
+
+
+def _option(words: tuple[str, ...]) -> bool | None:
+    return False if cmdline.remapping_disabled(words) else None
+
+
+def _configured(config: dict[str, str]) -> bool | None:
+    return False if config["IRQ_REMAP"] == "n" else None
+
+
+def _logged(log: Log) -> bool | None:
+    on = any(line.startswith(_LOG_ON) for line in log)
+    off = any(line.startswith(_LOG_OFF) for line in log)
+    return on if on != off else None
+
+
+def _incapable(snapshot: Snapshot) -> Iterator[Answer]:
+    """Intel enables remapping on every unit or on none."""
+    for unit in snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ():
+        ecap = unit.attributes.get("intel-iommu/ecap")
+        if ecap is not None and not isinstance(ecap, Gap):
+            yield ask(f"{unit.name} can remap interrupts (ECAP.IR)", ecap, capable)
+
+
+def capable(ecap: int) -> bool | None:
+    """The bit proves that a unit cannot; that it can does not mean that it does."""
+    return None if ecap & ECAP_IR else False

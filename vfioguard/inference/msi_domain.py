@@ -1,0 +1,108 @@
+"""The MSI domain of one device, and whether it isolates: what msi_device_has_isolated_msi() tests.
+
+A device that has an MSI shows its domain in the chip's name. For the others it follows from how the
+kernel assigns domains (POLICY 4.2, 4.3). Unknown stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vfioguard.fact import Fact, Gap, Why
+from vfioguard.irqchip import Irqchip
+from vfioguard.kernel.devices import Device, is_pci
+from vfioguard.logic import Answer, ask, every
+from vfioguard.snapshot import Snapshot
+
+X86 = frozenset({"x86_64", "i686"})
+ARM = frozenset({"aarch64", "arm"})
+#: arch_is_isolated_msi() is true only here (arch/s390/include/asm/msi.h).
+S390 = frozenset({"s390x", "s390"})
+
+
+class MsiDomains:
+    """Answers for the devices of one architecture; built once per snapshot."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        family: Callable[[Device], Irqchip | None],
+        route: Callable[[Device], Answer],
+    ) -> None:
+        self._arch = snapshot.kernel.arch
+        self._pre_its = snapshot.interrupts.pre_its
+        self._family = family
+        self._route = route
+        arch = self._arch.value if isinstance(self._arch, Fact) else ""
+        self._s390 = arch in S390
+        self._by_topology = (
+            self._x86 if arch in X86 else self._arm if arch in ARM
+            else self._riscv if arch == "riscv64" else self._other
+        )  # fmt: skip
+
+    def isolated(self, device: Device) -> Answer:
+        """Whether the MSI domain of the device, or a parent of it, isolates MSIs."""
+        if self._s390:
+            return ask(f"{device.name}: s390 isolates every MSI", self._arch, lambda _: True)
+        if isinstance(device.chip, Fact):
+            return self._by_chip(device, device.chip)
+        if device.chip is not None or not _absent_or_empty(device):
+            return self._unreadable(device)
+        return self._by_topology(device)
+
+    def _by_chip(self, device: Device, chip: Fact[str]) -> Answer:
+        family = self._family(device)
+        if family is None:
+            return ask(f"{device.name} uses a known MSI domain", chip, lambda _: None)
+        claim = f"{device.name} uses the {family.family} domain, which isolates MSIs"
+        if family.its and self._pre_its is not None:
+            return every(claim, (ask(claim, chip, lambda _: True), self._no_pre_its()))
+        if not family.isolates and isinstance(self._arch, Gap):
+            return ask(claim, self._arch, lambda _: None)  # it could be an s390
+        return ask(claim, chip, lambda _: family.isolates)
+
+    def _no_pre_its(self) -> Answer:
+        assert self._pre_its is not None, "asked only where it was read"
+        claim = "no Socionext pre-ITS lets devices choose their requester id"
+        return ask(claim, self._pre_its, lambda found: not found)
+
+    def _unreadable(self, device: Device) -> Answer:
+        """Its interrupts are there and cannot be read: they could contradict the topology."""
+        hidden = device.chip if device.chip is not None else device.msi_irqs
+        own = ask(f"{device.name} shows the domain of its MSIs", hidden, lambda _: None)
+        topology = self._by_topology(device)
+        return topology if topology.truth is False else own
+
+    def _x86(self, device: Device) -> Answer:
+        if not is_pci(device.name):
+            # Only PCI devices are given a domain (POLICY 1.4; AMD ACPI-HID, Intel ANDD).
+            claim = f"{device.name} is a PCI device and so has an MSI domain"
+            return ask(claim, _identity(device), lambda _: False)
+        return self._route(device)
+
+    def _arm(self, device: Device) -> Answer:
+        if device.bus == "amba":
+            # of_msi_configure() is called from drivers/of/platform.c, never for AMBA.
+            claim = f"{device.name} has an MSI domain (AMBA devices never get one)"
+            return ask(claim, _identity(device), lambda _: False)
+        claim = f"{device.name} shows its MSI domain (it has no MSI; only firmware tells)"
+        return ask(claim, device.msi_irqs, lambda _: None)
+
+    def _riscv(self, device: Device) -> Answer:
+        claim = f"{device.name}: some RISC-V MSI domain isolates MSIs"
+        return ask(claim, self._arch, lambda _: False)
+
+    def _other(self, device: Device) -> Answer:
+        claim = f"{device.name} shows its MSI domain"
+        return ask(claim, device.msi_irqs, lambda _: None)
+
+
+def _absent_or_empty(device: Device) -> bool:
+    irqs = device.msi_irqs
+    return irqs.why is Why.ABSENT if isinstance(irqs, Gap) else not irqs.value
+
+
+def _identity(device: Device) -> Fact[str]:
+    """The device's own directory as the proof of which bus it is on."""
+    source = device.uevent.source.rpartition("/")[0]
+    return Fact(device.bus, f"{device.bus} device {device.name}".encode(), source)

@@ -1,0 +1,23 @@
+"""One file per IOMMU driver: what its instances are called in /sys/class/iommu, and what it tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+Number = Callable[[bytes], int]
+
+
+class IommuDriver(NamedTuple):
+    """`instance` matches names below /sys/class/iommu; `attributes` are its files there.
+
+    `remaps_interrupts`: the driver owns an interrupt remapping unit (x86 only). `capable_until`:
+    the first kernel that no longer reports IOMMU_CAP_INTR_REMAP as a constant (POLICY 2.1).
+    """
+
+    name: str
+    instance: re.Pattern[str]
+    attributes: tuple[tuple[str, Number], ...] = ()
+    remaps_interrupts: bool = False
+    capable_until: tuple[int, int] | None = None

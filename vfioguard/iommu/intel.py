@@ -1,0 +1,31 @@
+"""Intel VT-d: `dmarN`, drivers/iommu/intel/iommu.c intel_iommu_attrs (VT-d 5.0 11.4.2, 11.4.3)."""
+
+from __future__ import annotations
+
+import re
+
+from vfioguard.fact import Malformed
+from vfioguard.iommu import IommuDriver
+
+#: ECAP bit 3, IR: the unit can remap interrupts; it does not say that it does (VT-d 5.0 11.4.3).
+ECAP_IR = 1 << 3
+
+
+def hexadecimal(raw: bytes) -> int:
+    """ "%llx\\n" of a register."""
+    try:
+        return int(raw, 16)
+    except ValueError as error:
+        raise Malformed(f"not a hexadecimal number: {raw[:32]!r}") from error
+
+
+DRIVER = IommuDriver(
+    name="intel",
+    instance=re.compile(r"dmar\d+"),
+    attributes=(
+        ("intel-iommu/address", hexadecimal),
+        ("intel-iommu/cap", hexadecimal),
+        ("intel-iommu/ecap", hexadecimal),
+    ),
+    remaps_interrupts=True,
+)

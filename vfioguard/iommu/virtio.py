@@ -1,0 +1,15 @@
+"""virtio-iommu: named like its parent device, `0000:00:02.0` or `a003e00.virtio_mmio`.
+
+drivers/iommu/virtio-iommu.c viommu_probe(). It neither remaps interrupts nor claims to.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vfioguard.iommu import IommuDriver
+
+DRIVER = IommuDriver(
+    "virtio-iommu",
+    re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|[0-9a-f]+\.virtio_mmio"),
+)

@@ -1,0 +1,14 @@
+"""GICv3 message-based interrupts: SPIs behind one open doorbell."""
+
+from __future__ import annotations
+
+import re
+
+from vfioguard.irqchip import Irqchip
+
+IRQCHIP = Irqchip(
+    family="GICv3 MBI",
+    chips=re.compile(r"MBI-(?:pMSI|PCI-MSIX?)"),
+    isolates=False,
+    source="drivers/irqchip/irq-gic-v3-mbi.c",
+)

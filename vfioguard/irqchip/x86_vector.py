@@ -1,0 +1,17 @@
+"""x86 without remapping, and everything else that shows the generic PCI chip.
+
+RISC-V's IMSIC, s390 (where the architecture isolates, not the chip) and DesignWare on Arm up to
+v6.14 print the same name; none of them sets the flag."""
+
+from __future__ import annotations
+
+import re
+
+from vfioguard.irqchip import Irqchip
+
+IRQCHIP = Irqchip(
+    family="generic PCI-MSI",
+    chips=re.compile(r"PCI-MSIX?"),
+    isolates=False,
+    source="arch/x86/kernel/apic/msi.c, drivers/irqchip/irq-riscv-imsic-platform.c",
+)

@@ -1,0 +1,69 @@
+"""/proc/cmdline: the kernel's options; only those that bear on isolation are kept.
+
+Documentation/admin-guide/kernel-parameters.txt. A command line also holds names of disks and
+sometimes keys, which are nobody's business: they are dropped where they are read.
+"""
+
+from __future__ import annotations
+
+from vfioguard.fact import Reading
+from vfioguard.root import Root, reading
+
+PATH = "/proc/cmdline"
+_LIMIT = 4096 * 4
+
+_BARE = frozenset(
+    b"nointremap noapic nolapic disable_apic nox2apic disableapic".split()
+)
+_KEYS = frozenset(
+    b"intremap intel_iommu amd_iommu iommu iommu.passthrough iommu.strict pci acpi irqchip.gicv3_nolpi "
+    b"ivrs_ioapic ivrs_hpet ivrs_acpihid vfio_iommu_type1.allow_unsafe_interrupts "
+    b"iommufd.allow_unsafe_interrupts vfio.enable_unsafe_noiommu_mode "
+    b"vfio_pci.enable_sriov vfio_pci.disable_denylist".split()
+)
+
+
+def select(raw: bytes) -> bytes:
+    """Keep the options that the policies know; the module may be written with dashes."""
+    kept = [word for word in raw.split() if _known(word)]
+    return b" ".join(kept) + b"\n"
+
+
+def _known(word: bytes) -> bool:
+    name, equals, _ = word.partition(b"=")
+    name = name.partition(b"[")[0].replace(b"-", b"_")
+    return name in _KEYS if equals else name in _BARE or name in _KEYS
+
+
+def parse(raw: bytes) -> tuple[str, ...]:
+    """The options in their order: where one is repeated, the kernel takes the last."""
+    return tuple(word.decode("ascii", "backslashreplace") for word in raw.split())
+
+
+def read(root: Root) -> Reading[tuple[str, ...]]:
+    """The kept options of the running kernel."""
+    return reading(root, PATH, parse, _LIMIT, select)
+
+
+def remapping_disabled(words: tuple[str, ...]) -> bool:
+    """`intremap=off` (a comma list, the last on or off wins), `nointremap` or `noapic`.
+
+    arch/x86: drivers/iommu/irq_remapping.c setup_irqremap(); noapic skips the IO-APICs, and
+    remapping is then not attempted (drivers/iommu/intel/irq_remapping.c).
+    """
+    off = False
+    for word in words:
+        if word in {"nointremap", "noapic"}:
+            return True
+        name, _, value = word.partition("=")
+        if name == "intremap":
+            for choice in value.split(","):
+                off = choice == "off" if choice in {"on", "off"} else off
+    return off
+
+
+def source_id_unchecked(words: tuple[str, ...]) -> bool:
+    """`intremap=nosid`: remapping stays on, but any device may use any remapping entry."""
+    return any(
+        "nosid" in word.partition("=")[2].split(",") for word in words if word.startswith("intremap=")
+    )

@@ -1,0 +1,106 @@
+"""/sys/bus/*/devices: the devices that can be members of an IOMMU group.
+
+Documentation/ABI/testing/sysfs-bus-pci. A device's MSIs are in `msi_irqs/` from its first MSI until
+its driver unbinds, one entry per interrupt; all of them come from one parent domain, so one of them
+is looked up in /sys/kernel/irq.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
+from vfioguard.fact import parse as parse_raw
+from vfioguard.kernel import irq, uevent
+from vfioguard.root import Directory, Root
+
+PCI = "/sys/bus/pci/devices"
+_PCI_NAME = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+
+class Device(NamedTuple):
+    """`bus` is the kernel's subsystem name; `group` the number, or why there is none.
+
+    `chip` is the irq_chip of the first entry of `msi_irqs`, None where there is no entry.
+    `linked` (PCI only): whether the function has an MSI or MSI-X capability, None where nobody
+    needed to know (kernel/pci_config.py).
+    """
+
+    name: str
+    bus: str
+    group: int | Gap
+    uevent: Reading[uevent.Uevent]
+    msi_irqs: Reading[tuple[int, ...]]
+    chip: Reading[str] | None
+    msi_capability: Reading[bool] | None = None
+
+    @property
+    def driver(self) -> str | None:
+        """The bound driver, None where there is none or it cannot be read."""
+        return self.uevent.value.driver if isinstance(self.uevent, Fact) else None
+
+
+def is_pci(name: str) -> bool:
+    """Whether a device is named as a PCI function."""
+    return _PCI_NAME.fullmatch(name) is not None
+
+
+def read_pci(bus: Directory, irqs: Directory | Gap, name: str) -> Device:
+    """One PCI function below `PCI`; whatever vanishes meanwhile is a gap."""
+    return Device(name, "pci", group(bus, name), _uevent(bus, name), *_msi(bus, irqs, name))
+
+
+def read_other(members: Directory, irqs: Directory | Gap, entry: str, name: str) -> Device:
+    """A device of any bus, by its entry in a directory of links to devices."""
+    try:
+        bus = members.readlink(f"{entry}/subsystem").rpartition("/")[2]
+    except OSError:
+        bus = ""  # nothing is concluded from an unknown bus
+    number = group(members, entry)
+    return Device(name, bus, number, _uevent(members, entry), *_msi(members, irqs, entry))
+
+
+def group(bus: Directory, name: str) -> int | Gap:
+    """The number of the group that `iommu_group` links to."""
+    try:
+        target = bus.readlink(f"{name}/iommu_group")
+    except OSError as error:
+        return gap_from(error, f"{bus.prefix}{name}/iommu_group")
+    number = target.rpartition("/")[2]
+    if number.isascii() and number.isdecimal() and len(number) < 10:
+        return int(number)
+    detail = f"not a link to a group: {target!r:.64}"
+    return Gap(Why.MALFORMED, f"{bus.prefix}{name}/iommu_group", detail)
+
+
+def _uevent(bus: Directory, name: str) -> Reading[uevent.Uevent]:
+    path = f"{name}/uevent"
+    try:
+        raw = bus.read(path)
+    except OSError as error:
+        return gap_from(error, bus.prefix + path)
+    return parse_raw(raw, bus.prefix + path, uevent.parse)
+
+
+def _msi(
+    bus: Directory, irqs: Directory | Gap, name: str
+) -> tuple[Reading[tuple[int, ...]], Reading[str] | None]:
+    path = f"{name}/msi_irqs"
+    source = bus.prefix + path
+    try:
+        names = bus.listdir(path)
+    except OSError as error:
+        return gap_from(error, source), None
+    try:
+        numbers = tuple(sorted(map(_irq_number, names)))
+    except Malformed as error:
+        return Gap(Why.MALFORMED, source, str(error)), None
+    fact = Fact(numbers, " ".join(map(str, numbers)).encode(), source)
+    return fact, irq.chip_name(irqs, numbers[0]) if numbers else None
+
+
+def _irq_number(name: str) -> int:
+    if name.isascii() and name.isdecimal() and len(name) < 10:
+        return int(name)
+    raise Malformed(f"not an interrupt: {name!r:.32}")

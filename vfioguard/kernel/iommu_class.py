@@ -1,0 +1,45 @@
+"""/sys/class/iommu: the IOMMUs that translate, their registers, and the devices that they manage.
+
+Documentation/ABI/testing/sysfs-class-iommu. Each instance's `devices/` names every managed device
+of every bus at once, which spares a link per device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from vfioguard import known
+from vfioguard.fact import Fact, Reading
+from vfioguard.iommu import IommuDriver
+from vfioguard.root import Root, listing, reading
+
+PATH = "/sys/class/iommu"
+
+
+class Iommu(NamedTuple):
+    """One instance; `driver` is None for one that no leaf of vfioguard.iommu knows."""
+
+    name: str
+    driver: IommuDriver | None
+    attributes: Mapping[str, Reading[int]]
+    devices: Reading[tuple[str, ...]]
+
+
+def read(root: Root) -> Reading[tuple[Iommu, ...]]:
+    """Every instance, sorted by name."""
+    names = listing(root, PATH)
+    if not isinstance(names, Fact):
+        return names
+    drivers = known.leaves("vfioguard.iommu", "DRIVER", IommuDriver) if names.value else ()
+    instances = tuple(_instance(root, name, drivers) for name in names.value)
+    return Fact(instances, names.raw, names.source)
+
+
+def _instance(root: Root, name: str, drivers: tuple[IommuDriver, ...]) -> Iommu:
+    driver = next((d for d in drivers if d.instance.fullmatch(name)), None)
+    attributes = {
+        file: reading(root, f"{PATH}/{name}/{file}", number)
+        for file, number in (driver.attributes if driver else ())
+    }
+    return Iommu(name, driver, attributes, listing(root, f"{PATH}/{name}/devices"))

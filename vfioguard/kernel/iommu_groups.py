@@ -1,0 +1,138 @@
+"""/sys/kernel/iommu_groups: Documentation/ABI/testing/sysfs-kernel-iommu_groups (v3.5).
+
+A device's own `iommu_group` link names its group in one system call, where listing a group's
+members takes five. So membership comes from the devices, and a group is listed only where its
+members may not all have been found that way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
+from vfioguard.fact import parse as parse_raw
+from vfioguard.root import Directory, Root, listing, text
+
+PATH = "/sys/kernel/iommu_groups"
+#: drivers/vfio/group.c vfio_noiommu_group_alloc(): such a group isolates nothing.
+NOIOMMU = "vfio-noiommu"
+
+_REGION = re.compile(rb"0x([0-9a-f]{16}) 0x([0-9a-f]{16}) ([a-z-]+)\n")
+# iommu_group_show_type(): groups with a default domain have one of these, no-IOMMU groups do not.
+_TRANSLATED = frozenset({"DMA", "DMA-FQ", "identity", "blocked", "unmanaged"})
+
+
+class Region(NamedTuple):
+    """A reserved region: first and last I/O virtual address, and its type."""
+
+    start: int
+    end: int
+    type: str
+
+
+class Group(NamedTuple):
+    """One group without its members.
+
+    `name` is read only where the type does not exclude a no-IOMMU group.
+    """
+
+    id: int
+    type: Reading[str]
+    reserved_regions: Reading[tuple[Region, ...]]
+    name: Reading[str] | None
+
+    @property
+    def noiommu(self) -> bool:
+        """Whether this is VFIO's own group for a device that no IOMMU translates."""
+        return isinstance(self.name, Fact) and self.name.value == NOIOMMU
+
+
+class Member(NamedTuple):
+    """An entry of a group's `devices/`: the kernel renames it ("X.0") where two names collide."""
+
+    entry: str
+    name: str
+
+
+def parse_regions(raw: bytes) -> tuple[Region, ...]:
+    """ "0x%016llx 0x%016llx %s\\n", inclusive ends, sorted (v4.11)."""
+    regions = tuple(
+        Region(int(start, 16), int(end, 16), kind.decode())
+        for start, end, kind in _REGION.findall(raw)
+    )
+    if len(regions) != raw.count(b"\n"):
+        raise Malformed(f"not reserved regions: {raw[:64]!r}")
+    return regions
+
+
+def numbers(root: Root) -> Reading[tuple[int, ...]]:
+    """The numbers of all groups, sorted."""
+    names = listing(root, PATH)
+    if not isinstance(names, Fact):
+        return names
+    try:
+        ids = tuple(sorted(map(_number, names.value)))
+    except Malformed as error:
+        return Gap(Why.MALFORMED, PATH, str(error))
+    return Fact(ids, names.raw, PATH)
+
+
+def _number(name: str) -> int:
+    if name.isascii() and name.isdecimal() and len(name) < 10:
+        return int(name)
+    raise Malformed(f"not a group: {name!r:.32}")
+
+
+class Reader:
+    """Reads groups; equal regions are parsed once, as most groups of a host have the same."""
+
+    def __init__(self, groups: Directory) -> None:
+        self._groups = groups
+        self._regions: dict[bytes, tuple[bytes, tuple[Region, ...]]] = {}
+
+    def group(self, number: int) -> Group:
+        """One group without its members."""
+        kind = self._text(f"{number}/type")
+        translated = isinstance(kind, Fact) and kind.value in _TRANSLATED
+        return Group(
+            number,
+            kind,
+            self._reserved(f"{number}/reserved_regions"),
+            None if translated else self._text(f"{number}/name"),
+        )
+
+    def members(self, number: int) -> Reading[tuple[Member, ...]]:
+        """The devices of one group, sorted by entry; the name is the link target's."""
+        path = f"{number}/devices"
+        source = self._groups.prefix + path
+        try:
+            entries = sorted(self._groups.listdir(path))
+            found = tuple(
+                Member(entry, self._groups.readlink(f"{path}/{entry}").rpartition("/")[2])
+                for entry in entries
+            )
+        except OSError as error:
+            return gap_from(error, source)
+        return Fact(found, "\n".join(entries).encode(errors="surrogateescape"), source)
+
+    def _text(self, path: str) -> Reading[str]:
+        try:
+            raw = self._groups.read(path)
+        except OSError as error:
+            return gap_from(error, self._groups.prefix + path)
+        return parse_raw(raw, self._groups.prefix + path, text)
+
+    def _reserved(self, path: str) -> Reading[tuple[Region, ...]]:
+        source = self._groups.prefix + path
+        try:
+            raw = self._groups.read(path)
+        except OSError as error:
+            return gap_from(error, source)
+        seen = self._regions.get(raw)
+        if seen is not None:
+            return Fact(seen[1], seen[0], source)
+        fact = parse_raw(raw, source, parse_regions)
+        if isinstance(fact, Fact):
+            self._regions[raw] = raw, fact.value
+        return fact

@@ -1,0 +1,42 @@
+"""/sys/kernel/debug/iommu/intel/ir_translation_struct (CONFIG_INTEL_IOMMU_DEBUGFS).
+
+drivers/iommu/intel/debugfs.c ir_translation_struct_show(): reads GSTS.IRES, the hardware's own bit
+(VT-d 5.0 11.4.4.2), for every unit that can remap.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vfioguard.fact import Malformed, Reading, gap_from
+from vfioguard.fact import parse as parse_raw
+from vfioguard.root import Root
+
+PATH = "/sys/kernel/debug/iommu/intel/ir_translation_struct"
+_SIZE = 8 << 20
+_UNIT = re.compile(
+    rb"^Remapped Interrupt supported on IOMMU: .*\n(?: IR table address|Interrupt Remapping is not)",
+    re.MULTILINE,
+)
+
+
+def select(raw: bytes) -> bytes:
+    """Keep a unit's heading and its state, not the table."""
+    return b"".join(match[0] + b"\n" for match in _UNIT.finditer(raw))
+
+
+def parse(raw: bytes) -> bool:
+    """Whether every unit that can remap does."""
+    states = [b"IR table address" in match[0] for match in _UNIT.finditer(raw)]
+    if not states:
+        raise Malformed("no unit that supports remapped interrupts")
+    return all(states)
+
+
+def read(root: Root) -> Reading[bool]:
+    """Whether the hardware remaps interrupts now."""
+    try:
+        raw = select(root.head(PATH, _SIZE))
+    except OSError as error:
+        return gap_from(error, PATH)
+    return parse_raw(raw, PATH, parse)

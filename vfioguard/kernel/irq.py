@@ -1,0 +1,58 @@
+"""/sys/kernel/irq/N/chip_name: the top irq_chip of one interrupt.
+
+Documentation/ABI/testing/sysfs-kernel-irq (v4.9). For an MSI it names the domain that allocated it;
+for a wired x86 interrupt it tells whether the IO-APIC sits behind the remapping unit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vfioguard.fact import Gap, Reading, gap_from, parse
+from vfioguard.root import Directory, Root, text
+
+PATH = "/sys/kernel/irq"
+#: Global system interrupts of the first IO-APIC; MSIs are numbered above all wired ones.
+_WIRED = range(24)
+
+
+class WiredIrq(NamedTuple):
+    """A wired interrupt and its chip ("IO-APIC", "IR-IO-APIC", "XT-PIC")."""
+
+    irq: int
+    chip: Reading[str]
+
+
+def directory(root: Root) -> Directory | Gap:
+    """The directory, opened once for all interrupts of a snapshot."""
+    try:
+        return root.under(PATH)
+    except OSError as error:
+        return gap_from(error, PATH)
+
+
+def chip_name(irqs: Directory | Gap, irq: int) -> Reading[str]:
+    """The chip of one interrupt; empty for a chip without a name."""
+    if isinstance(irqs, Gap):
+        return irqs
+    path = f"{irq}/chip_name"
+    try:
+        raw = irqs.read(path)
+    except OSError as error:
+        return gap_from(error, irqs.prefix + path)
+    return parse(raw, irqs.prefix + path, text)
+
+
+def wired(irqs: Directory | Gap) -> tuple[WiredIrq, ...]:
+    """x86's wired interrupts up to the first that is on an IO-APIC: one speaks for the machine."""
+    found: list[WiredIrq] = []
+    if isinstance(irqs, Gap):
+        return ()
+    for irq in _WIRED:
+        chip = chip_name(irqs, irq)
+        if isinstance(chip, Gap) and chip.why == "absent":
+            continue
+        found.append(WiredIrq(irq, chip))
+        if not isinstance(chip, Gap) and chip.value.endswith("IO-APIC"):
+            break
+    return tuple(found)

@@ -1,0 +1,71 @@
+"""/sys/kernel/debug/irq/domains: irq_domains with their flags (CONFIG_GENERIC_IRQ_DEBUGFS).
+
+kernel/irq/irqdomain.c irq_domain_debug_show(). The only place where the kernel shows the very bit
+that it tests; most distributions do not build it. Domains of single devices are left out: their
+flags are their parent's business.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Malformed, Reading
+from vfioguard.root import Root, listing, reading
+
+PATH = "/sys/kernel/debug/irq/domains"
+
+#: include/linux/irqdomain.h, the same bits since v4.11; the names of the second one changed in v6.3.
+FLAG_MSI = 1 << 4
+FLAG_ISOLATED_MSI = 1 << 5
+
+_LIMIT = 64 << 10
+_PER_DEVICE = re.compile(r"MSIX?-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_FIELD = re.compile(rb"^ *(name|flags|parent): +(\S.*?) *$", re.MULTILINE)
+_REMAPPING = re.compile(r"(?:INTEL|AMD)-IR-\d+(?:-\d+)?")
+_FLAGS_LINE = re.compile(rb"^ *flags: +0x[0-9a-f]+", re.MULTILINE)
+
+
+class IrqDomain(NamedTuple):
+    """`flags` of the domain and of each parent, the domain first."""
+
+    name: str
+    flags: tuple[int, ...]
+
+    @property
+    def msi(self) -> bool:
+        """Whether MSIs are allocated from this domain."""
+        return bool(self.flags[0] & FLAG_MSI)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it or a parent has the flag: msi_device_has_isolated_msi(), kernel/irq/msi.c."""
+        return any(flags & FLAG_ISOLATED_MSI for flags in self.flags)
+
+    @property
+    def remapping(self) -> bool:
+        """Whether it is a remapping unit's domain; the suffix is a bus token that changes."""
+        return _REMAPPING.fullmatch(self.name) is not None
+
+
+def parse(raw: bytes) -> IrqDomain:
+    """The hexadecimal flags, never their names, which came late and changed."""
+    fields = _FIELD.findall(raw)
+    try:
+        name = next(value for key, value in fields if key == b"name")
+        flags = tuple(int(value, 16) for key, value in fields if key == b"flags")
+    except (StopIteration, ValueError) as error:
+        raise Malformed(f"not an irq domain: {raw[:48]!r}") from error
+    if not flags:
+        raise Malformed("an irq domain without flags")
+    return IrqDomain(name.decode("ascii", "backslashreplace"), flags)
+
+
+def read(root: Root) -> Reading[tuple[Reading[IrqDomain], ...]]:
+    """The shared domains, each a reading of its own."""
+    names = listing(root, PATH)
+    if not isinstance(names, Fact):
+        return names
+    shared = [name for name in names.value if not _PER_DEVICE.search(name) and name != "default"]
+    domains = tuple(reading(root, f"{PATH}/{name}", parse, _LIMIT) for name in shared)
+    return Fact(domains, names.raw, names.source)

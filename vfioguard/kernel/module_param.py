@@ -1,0 +1,120 @@
+"""/sys/module/M/parameters/P of the VFIO modules, and what an unloaded module will get.
+
+drivers/vfio/vfio_iommu_type1.c, drivers/iommu/iommufd/device.c, drivers/vfio/group.c. Where the
+module is not loaded there is no file; the value then comes from modprobe.d(5) and from the kernel's
+command line, which modprobe applies last.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Gap, Malformed, Reading, Why
+from vfioguard.root import Root, listing, reading
+
+#: modprobe.d(5): a file masks those of the same name in later directories.
+MODPROBE_D = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
+_LIMIT = 64 << 10
+
+_OPTIONS = re.compile(rb"^\s*options\s+(vfio[\w-]*|iommufd)\s+(.*)$", re.MULTILINE)
+_CONTINUED = re.compile(rb"\\\r?\n")
+# lib/kstrtox.c kstrtobool()
+_TRUE = frozenset({"y", "Y", "1", "t", "T", "on", "On", "ON"})
+_FALSE = frozenset({"n", "N", "0", "f", "F", "of", "off", "Off", "OFF"})
+
+
+class Parameter(NamedTuple):
+    """`current` is the file; `pending`, read only without it, what loading the module would set."""
+
+    module: str
+    name: str
+    current: Reading[bool]
+    pending: Reading[bool] | None
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+    @property
+    def effective(self) -> Reading[bool]:
+        """The value that an attach now would meet."""
+        return self.current if self.pending is None else self.pending
+
+
+def parse(raw: bytes) -> bool:
+    """param_get_bool(): "Y\\n" or "N\\n"."""
+    value = raw.strip()
+    if value not in {b"Y", b"N"}:
+        raise Malformed(f"not a bool parameter: {raw[:16]!r}")
+    return value == b"Y"
+
+
+def read(root: Root, module: str, name: str, cmdline: Reading[tuple[str, ...]]) -> Parameter:
+    """One bool parameter of one module."""
+    current = reading(root, f"/sys/module/{module}/parameters/{name}", parse)
+    if not isinstance(current, Gap) or current.why is not Why.ABSENT:
+        return Parameter(module, name, current, None)
+    return Parameter(module, name, current, _pending(root, module, name, cmdline))
+
+
+def _pending(
+    root: Root, module: str, name: str, cmdline: Reading[tuple[str, ...]]
+) -> Reading[bool]:
+    if isinstance(cmdline, Gap):
+        return cmdline
+    for word in reversed(cmdline.value):
+        key, equals, value = word.partition("=")
+        if key.replace("-", "_") == f"{module}.{name}":
+            return _truth(value if equals else "y", word.encode(), cmdline.source)
+    configured = _from_modprobe_d(root, module, name)
+    if configured is not None:
+        return configured
+    # A bool that nobody sets is N; the raw text says what was looked through.
+    return Fact(False, b"not loaded, no option sets it", f"{MODPROBE_D[0]}, {cmdline.source}")
+
+
+def _truth(value: str, raw: bytes, source: str) -> Reading[bool]:
+    if value in _TRUE or value in _FALSE:
+        return Fact(value in _TRUE, raw, source)
+    return Gap(Why.MALFORMED, source, f"not a bool: {value!r:.32}")
+
+
+def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None:
+    answer: Reading[bool] | None = None
+    for path in sorted(_files(root), key=lambda item: item[0]):
+        if isinstance(path[1], Gap):
+            return path[1]
+        options = reading(root, path[1], lambda raw: raw, _LIMIT, select)
+        if isinstance(options, Gap):
+            if options.why is Why.ABSENT:
+                continue
+            return options
+        for match in _OPTIONS.finditer(options.raw):
+            if match[1].decode().replace("-", "_") != module:
+                continue
+            for word in match[2].decode("ascii", "replace").split():
+                key, equals, value = word.partition("=")
+                if key.replace("-", "_") == name:
+                    answer = _truth(value if equals else "y", match[0].strip(), path[1])
+    return answer
+
+
+def _files(root: Root) -> list[tuple[str, str | Gap]]:
+    """(file name, path), one for each name; a directory that may not be read is a gap."""
+    files: dict[str, str | Gap] = {}
+    for directory in MODPROBE_D:
+        names = listing(root, directory)
+        if isinstance(names, Gap):
+            if names.why is not Why.ABSENT:
+                files.setdefault("", names)
+            continue
+        for name in names.value:
+            if name.endswith(".conf"):
+                files.setdefault(name, f"{directory}/{name}")
+    return list(files.items())
+
+
+def select(raw: bytes) -> bytes:
+    """Keep the option lines of the VFIO modules, with their continuations joined."""
+    joined = _CONTINUED.sub(b" ", raw)
+    return b"".join(match[0].strip() + b"\n" for match in _OPTIONS.finditer(joined))

@@ -1,0 +1,41 @@
+"""/proc/sys/kernel/osrelease: the running kernel's release string (`uname -r`).
+
+Weak evidence of what the kernel does: distributions backport. Symbols are better (symbols.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from vfioguard.fact import Malformed, Reading
+from vfioguard.root import Root, reading, text
+
+PATH = "/proc/sys/kernel/osrelease"
+
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+# Kernels that carry years of backports under an old number: RHEL and its rebuilds, SLES.
+_BACKPORTS = re.compile(r"\.el\d|-default$|\.lp\d")
+
+
+class Release(NamedTuple):
+    """`version` is (major, minor); `backports` says that it is not to be trusted."""
+
+    text: str
+    version: tuple[int, int]
+    backports: bool
+
+
+def parse(raw: bytes) -> Release:
+    """ "6.12.107+deb13-amd64" -> version (6, 12)."""
+    release = text(raw)
+    match = _VERSION.match(release)
+    if match is None or "/" in release:
+        raise Malformed(f"no kernel version: {release!r:.64}")
+    version = int(match[1]), int(match[2])
+    return Release(release, version, _BACKPORTS.search(release) is not None)
+
+
+def read(root: Root) -> Reading[Release]:
+    """The running kernel's release."""
+    return reading(root, PATH, parse)

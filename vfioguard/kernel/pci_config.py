@@ -1,0 +1,54 @@
+"""`config` of a PCI function: whether it has an MSI or MSI-X capability.
+
+Slow (each dword traps in a guest) and able to wake a sleeping device, so it is read only of devices
+that are awake, and only where the answer matters (snapshot.py). Without CAP_SYS_ADMIN the kernel
+returns the first 64 bytes, which end before the capabilities (drivers/pci/pci-sysfs.c).
+"""
+
+from __future__ import annotations
+
+from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
+from vfioguard.fact import parse as parse_raw
+from vfioguard.root import Directory, text
+
+_SIZE = 4096
+_HEADER = 64
+# include/uapi/linux/pci_regs.h (PCI Local Bus 3.0, 6.7 and Appendix H)
+_STATUS, _STATUS_CAP_LIST = 0x06, 0x10
+_CAPABILITY_LIST = 0x34
+_CAP_ID_MSI, _CAP_ID_MSIX = 0x05, 0x11
+_MAX_CAPABILITIES = 48
+
+
+def parse(raw: bytes) -> bool:
+    """Walk the capability list of a 256-byte configuration space."""
+    if len(raw) < 256:
+        raise Malformed(f"only {len(raw)} bytes")
+    if raw[:2] == b"\xff\xff":
+        raise Malformed("the device does not answer")
+    if not raw[_STATUS] & _STATUS_CAP_LIST:
+        return False
+    at = raw[_CAPABILITY_LIST] & ~3
+    for _ in range(_MAX_CAPABILITIES):
+        if at < _HEADER:
+            return False
+        if raw[at] in {_CAP_ID_MSI, _CAP_ID_MSIX}:
+            return True
+        at = raw[at + 1] & ~3
+    raise Malformed("the capability list does not end")
+
+
+def msi_capability(bus: Directory, name: str) -> Reading[bool]:
+    """Whether the function can be linked to an MSI controller; a gap where it sleeps."""
+    state_path, path = f"{name}/power/runtime_status", f"{name}/config"
+    try:
+        state = parse_raw(bus.read(state_path), bus.prefix + state_path, text)
+        if not isinstance(state, Fact) or state.value != "active":
+            detail = "not read: the device is not awake"
+            return Gap(Why.DENIED, bus.prefix + path, detail)
+        raw = bus.read(path, _SIZE)
+    except OSError as error:
+        return gap_from(error, bus.prefix + path)
+    if len(raw) <= _HEADER:
+        return Gap(Why.DENIED, bus.prefix + path, "only its first 64 bytes may be read")
+    return parse_raw(raw, bus.prefix + path, parse)

@@ -1,0 +1,83 @@
+"""Kleene's three-valued logic whose every answer carries the evidence that decided it.
+
+Policies are written with these combinators as the kernel writes them with `&&` and `||`, so the
+explanation is the computation and cannot drift from it.  (Kleene, Introduction to Metamathematics,
+section 64: the strong tables.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, NoReturn, TypeAlias, TypeVar
+
+from vfioguard.fact import Fact, Gap, Reading
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """A claim, whether it holds (None: the evidence does not decide), and what decided it."""
+
+    claim: str
+    truth: bool | None
+    because: tuple[Proof, ...]
+
+    def __bool__(self) -> NoReturn:
+        """Refuse `if answer:`, which would quietly turn unknown into no."""
+        raise TypeError(f"an Answer is not a bool; ask .truth ({self.claim})")
+
+    def __invert__(self) -> Answer:
+        truth = None if self.truth is None else not self.truth
+        return Answer(f"not ({self.claim})", truth, (self,))
+
+
+Proof: TypeAlias = Answer | Fact[object] | Gap
+
+
+def ask(claim: str, reading: Reading[T], question: Callable[[T], bool | None]) -> Answer:
+    """A leaf: put a question to one reading. A gap answers unknown, and so may the question."""
+    truth = None if isinstance(reading, Gap) else question(reading.value)
+    return Answer(claim, truth, (reading,))
+
+
+def every(claim: str, parts: Iterable[Answer], over: Reading[object] | None = None) -> Answer:
+    """`&&` over a set; keeps the parts that decided. `over` proves a set that is empty."""
+    kept = tuple(parts)
+    for decisive in (False, None):
+        some_kept = tuple(part for part in kept if part.truth is decisive)
+        if some_kept:
+            return Answer(claim, decisive, some_kept)
+    return Answer(claim, True, kept or _vacuous(claim, over))
+
+
+def some(claim: str, parts: Iterable[Answer], over: Reading[object] | None = None) -> Answer:
+    """`||` over a set; keeps the parts that decided. `over` proves a set that is empty."""
+    kept = tuple(parts)
+    for decisive in (True, None):
+        some_kept = tuple(part for part in kept if part.truth is decisive)
+        if some_kept:
+            return Answer(claim, decisive, some_kept)
+    return Answer(claim, False, kept or _vacuous(claim, over))
+
+
+def agree(claim: str, witnesses: Iterable[Answer]) -> Answer:
+    """What independent witnesses of one fact say together; a contradiction is unknown, and shown.
+
+    Not a Kleene connective: a further witness may turn a yes into unknown, never into a no.
+    """
+    kept = tuple(witnesses)
+    yes = tuple(part for part in kept if part.truth is True)
+    no = tuple(part for part in kept if part.truth is False)
+    if yes and no:
+        return Answer(f"{claim} (sources contradict each other)", None, yes + no)
+    if yes or no:
+        return Answer(claim, bool(yes), yes or no)
+    if not kept:
+        raise ValueError(f"no witness for: {claim}")
+    return Answer(claim, None, kept)
+
+
+def _vacuous(claim: str, over: Reading[object] | None) -> tuple[Proof, ...]:
+    if over is None:
+        raise ValueError(f"an empty set proves nothing without the reading that says so: {claim}")
+    return (over,)

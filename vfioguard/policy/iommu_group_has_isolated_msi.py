@@ -1,0 +1,28 @@
+"""v6.3 and later: every device of the group has an MSI domain that isolates.
+
+drivers/iommu/iommu.c iommu_group_has_isolated_msi(), kernel/irq/msi.c
+msi_device_has_isolated_msi(); POLICY 1.1, era D. Bridges, ports, functions without MSIs and
+devices of other buses count, and a device without any MSI domain is not isolated.
+"""
+
+from __future__ import annotations
+
+from vfioguard.inference.host import Host
+from vfioguard.kernel.symbols import Predicate
+from vfioguard.policy import Isolated, Policy
+
+
+def _isolated(host: Host) -> Isolated:
+    claim = "every device of the group has an MSI domain that isolates"
+    return lambda members: host.every_member(claim, members)
+
+
+POLICY = Policy(
+    name=Predicate.ISOLATED_MSI,
+    backend="type1",
+    kernels="v6.3 and later",
+    summary="every device of the group has an MSI domain that isolates",
+    source="drivers/iommu/iommu.c, iommu_group_has_isolated_msi()",
+    carried=lambda host: host.decides_by(Predicate.ISOLATED_MSI),
+    isolated=_isolated,
+)

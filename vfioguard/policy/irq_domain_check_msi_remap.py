@@ -1,0 +1,57 @@
+"""v4.11 to v6.2: every MSI domain of the machine remaps, or the IOMMU driver says it does.
+
+drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); POLICY 1.1, eras C1 to C3.
+Up to v4.13 the domains count only where the group has a software MSI region (Arm SMMU), and only
+the capability elsewhere. From v6.0 the capability is asked of any device of the group, which is
+the same answer, as x86's is one switch for the machine.
+"""
+
+from __future__ import annotations
+
+from vfioguard.fact import Gap
+from vfioguard.inference.host import Host
+from vfioguard.kernel.iommu_groups import Region
+from vfioguard.kernel.symbols import Predicate
+from vfioguard.logic import Answer, ask, every, some
+from vfioguard.policy import Isolated, Policy
+from vfioguard.snapshot import Members
+
+_CLAIM = "every MSI domain of the machine isolates, or the IOMMU remaps interrupts"
+#: v4.11 to v4.13 were `resv_msi ? domains : capability`; v4.14 made it `domains || capability`.
+_EITHER_SINCE = (4, 14)
+#: MSI_IOVA_BASE of the SMMU drivers: what IOMMU_RESV_SW_MSI looks like from outside.
+_SW_MSI = 0x08000000
+
+
+def _isolated(host: Host) -> Isolated:
+    capability = host.capability((4, 11))
+    domains = host.all_msi_domains
+    either = some(_CLAIM, (domains, capability))
+    version = host.version
+    if version is None or version >= _EITHER_SINCE or version < (4, 11):
+        return lambda _members: either
+    return lambda members: _before_4_14(members, domains, capability)
+
+
+def _before_4_14(members: Members, domains: Answer, capability: Answer) -> Answer:
+    regions = members.group.reserved_regions
+    translated = ask("the group has a software MSI region", regions, _has_sw_msi)
+    if isinstance(regions, Gap):
+        return every("the test that this group is put to is passed", (domains, capability))
+    chosen = domains if translated.truth else capability
+    return Answer(chosen.claim, chosen.truth, (translated, chosen))
+
+
+def _has_sw_msi(regions: tuple[Region, ...]) -> bool:
+    return any(region.type == "msi" and region.start == _SW_MSI for region in regions)
+
+
+POLICY = Policy(
+    name=Predicate.CHECK_MSI_REMAP,
+    backend="type1",
+    kernels="v4.11 to v6.2",
+    summary="no MSI domain of the whole machine lacks remapping, or the IOMMU has it",
+    source="kernel/irq/irqdomain.c, irq_domain_check_msi_remap()",
+    carried=lambda host: host.decides_by(Predicate.CHECK_MSI_REMAP),
+    isolated=_isolated,
+)

@@ -1,0 +1,30 @@
+"""POWER: the spapr_tce container attaches without any interrupt test.
+
+drivers/vfio/vfio_iommu_spapr_tce.c has none: the hypervisor or OPAL owns the MSIs (POLICY 1.4).
+"""
+
+from __future__ import annotations
+
+from vfioguard.inference.host import Host
+from vfioguard.logic import ask
+from vfioguard.policy import Isolated, Policy
+
+_CLAIM = "spapr_tce attaches without an interrupt test"
+
+
+def _isolated(host: Host) -> Isolated:
+    answer = ask(_CLAIM, host.snapshot.kernel.arch, lambda arch: arch.startswith("ppc"))
+    return lambda _members: answer
+
+
+POLICY = Policy(
+    name="spapr_tce",
+    backend="spapr_tce",
+    kernels="POWER, all",
+    summary="no interrupt test",
+    source="drivers/vfio/vfio_iommu_spapr_tce.c",
+    carried=lambda host: ask(
+        "this is POWER", host.snapshot.kernel.arch, lambda arch: arch.startswith("ppc")
+    ),
+    isolated=_isolated,
+)

@@ -1,0 +1,64 @@
+"""The series of 2016 as posted (v9, patches 5/7 and 6/7), never merged; always shown.
+
+A group is safe if the IOMMU has interrupt remapping (which SMMUs no longer claim, 6/7), or if every
+device is either not linked to an MSI controller or linked to one that remaps. *Linked* is taken as
+the thread takes it: x86, the device has MSIs or a capability for them (POLICY 6.3). The x86 kernels
+of 2016 gave ordinary PCI devices no MSI domain at all, so the posted code would have found none
+linked and admitted nearly every group with remapping off: the objection of its reviewers.
+"""
+
+from __future__ import annotations
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.inference.host import Host
+from vfioguard.kernel.devices import Device
+from vfioguard.logic import Answer, ask, every, some
+from vfioguard.policy import Isolated, Policy
+from vfioguard.snapshot import Members
+
+_NAME = "vfio_safe_irq_domain"
+_CLAIM = "interrupt remapping, or no device linked to an MSI controller without it"
+
+
+def _isolated(host: Host) -> Isolated:
+    capability = host.capability(None)
+    if capability.truth is True:
+        accepted = some(_CLAIM, (capability,))
+        return lambda _members: accepted
+    return lambda members: some(_CLAIM, (capability, _every_safe(host, members)))
+
+
+def _every_safe(host: Host, members: Members) -> Answer:
+    parts = [_safe(host, device) for device in members.devices]
+    if isinstance(members.complete, Gap) or not parts:
+        parts.append(ask("all members of the group are known", members.complete, lambda _: None))
+    return every("every device of the group is unlinked or remapped", parts)
+
+
+def _safe(host: Host, device: Device) -> Answer:
+    if not host.is_x86:
+        return host.shows_isolation(device)
+    return ~_linked(device)  # no x86 controller advertised MSI_FLAG_IRQ_REMAPPING
+
+
+def _linked(device: Device) -> Answer:
+    claim = f"{device.name} is linked to an MSI controller"
+    if isinstance(device.msi_irqs, Fact) and device.msi_irqs.value:
+        return ask(claim, device.msi_irqs, bool)
+    if device.msi_capability is not None:
+        return ask(claim, device.msi_capability, bool)
+    return ask(claim, device.msi_irqs, lambda _: None)
+
+
+POLICY = Policy(
+    name=_NAME,
+    backend=None,
+    kernels="none (posted 2016, v9 5/7 and 6/7)",
+    summary="remapping, or no device linked to an MSI controller without it",
+    source="Eric Auger's KVM PCIe/MSI passthrough series v9, patches 5/7 and 6/7",
+    # Its own symbol: no kernel that was ever released has it.
+    carried=lambda host: ask(
+        "this kernel carries the series of 2016", host.snapshot.kernel.predicate, lambda _: False
+    ),
+    isolated=_isolated,
+)

@@ -1,0 +1,103 @@
+"""What every face shows: one value, made of nothing that reads the host."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vfioguard.fact import Gap
+from vfioguard.logic import Answer
+from vfioguard.verdict import Outcome, Verdict
+
+#: Version of the JSON form; fields are added under the same number, never changed.
+SCHEMA_VERSION = 1
+
+
+class DeviceReport(NamedTuple):
+    """A member. `isolated`: whether its own MSI domain isolates; None truth: not known."""
+
+    name: str
+    bus: str
+    driver: str | None
+    pci_class: int | None
+    isolated: Answer
+
+
+class GroupReport(NamedTuple):
+    """`headline` is the worst of the backends in force, or the pinned policy's verdict.
+
+    `backends` maps every backend that vfioguard knows to its verdict, None where this kernel does
+    not have it. `agrees`: whether the series and the headline say the same of the group with every
+    override off; None where one of them does not know.
+    """
+
+    id: int
+    type: str | None
+    devices: tuple[DeviceReport, ...]
+    headline: Verdict
+    backends: tuple[tuple[str, Verdict | None], ...]
+    series: Verdict
+
+    @property
+    def outcome(self) -> Outcome:
+        """The headline's outcome."""
+        return self.headline.outcome
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the 2016 series says the same as the headline."""
+        ours, theirs = self.headline.needs_override, self.series.needs_override
+        return None if ours is None or theirs is None else ours is theirs
+
+
+class OverrideReport(NamedTuple):
+    """A parameter: its value now, or None where its module is not loaded or it cannot be read.
+
+    `pending` is what loading the module would set, None where it is loaded or that is not known.
+    """
+
+    name: str
+    value: bool | None
+    pending: bool | None
+
+
+class UngroupedDevice(NamedTuple):
+    """A PCI function in no IOMMU group: VFIO cannot bind it (unless in no-IOMMU mode)."""
+
+    name: str
+    driver: str | None
+    pci_class: int | None
+
+
+class PolicyReport(NamedTuple):
+    """A policy, and whether it is in force here."""
+
+    name: str
+    backend: str | None
+    kernels: str
+    summary: str
+    source: str
+    in_force: bool
+    carried: Answer
+
+
+class HostReport(NamedTuple):
+    """`pinned` is the policy that the headlines were asked for, None for those in force."""
+
+    kernel: str | None
+    arch: str | None
+    iommu: tuple[str, ...]
+    policies_in_force: tuple[str, ...]
+    pinned: str | None
+
+
+class Report(NamedTuple):
+    """The whole host. `groups_read` is a gap where the kernel's list could not be read."""
+
+    generated_at: str
+    host: HostReport
+    overrides: tuple[OverrideReport, ...]
+    groups: tuple[GroupReport, ...]
+    groups_read: Gap | None
+    ungrouped: tuple[UngroupedDevice, ...]
+    policies: tuple[PolicyReport, ...]
+    gaps: tuple[Gap, ...]

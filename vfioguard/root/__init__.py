@@ -1,0 +1,105 @@
+"""The one door to the host: everything is read through a `Root`.
+
+The running host, a directory and a capture answer the same three calls, so that there is one code
+path for all of them. Paths are absolute ("/sys/kernel/irq"), `OSError` is the only failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from vfioguard.fact import Gap, Malformed, Reading, gap_from, parse
+
+T = TypeVar("T")
+
+#: What a sysfs attribute can hold at most (PAGE_SIZE; Documentation/filesystems/sysfs.rst).
+ATTRIBUTE = 4096
+
+Select = Callable[[bytes], bytes]
+
+
+class Directory(Protocol):
+    """Reads below one directory; `name` may hold slashes, `prefix` ends in one."""
+
+    prefix: str
+
+    def read(self, name: str, limit: int = ATTRIBUTE) -> bytes: ...
+    def readlink(self, name: str) -> str: ...
+    def listdir(self, name: str) -> list[str]: ...
+
+
+class Root(Protocol):
+    """A host, live or recorded.
+
+    `read` returns at most `limit` bytes and fails with EFBIG where the file holds more; `select`
+    keeps the part of a large or private file that the reader wants, and is idempotent, so that a
+    recording holds no more than that. `head` cuts instead of failing. `search` returns the needles
+    that occur, in their order. `records` reads a log that may be a device (/dev/kmsg).
+    """
+
+    def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes: ...
+    def head(self, path: str, size: int) -> bytes: ...
+    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes: ...
+    def records(self, path: str, limit: int, select: Select) -> bytes: ...
+    def readlink(self, path: str) -> str: ...
+    def listdir(self, path: str) -> list[str]: ...
+    def under(self, path: str) -> Directory: ...
+
+
+class Prefixed:
+    """`Directory` over any root, by joining paths."""
+
+    def __init__(self, root: Root, path: str) -> None:
+        self._root = root
+        self.prefix = path.rstrip("/") + "/"
+
+    def read(self, name: str, limit: int = ATTRIBUTE) -> bytes:
+        return self._root.read(self.prefix + name, limit)
+
+    def readlink(self, name: str) -> str:
+        return self._root.readlink(self.prefix + name)
+
+    def listdir(self, name: str) -> list[str]:
+        return self._root.listdir(self.prefix + name)
+
+
+def reading(
+    root: Root,
+    path: str,
+    parser: Callable[[bytes], T],
+    limit: int = ATTRIBUTE,
+    select: Select | None = None,
+) -> Reading[T]:
+    """Read and parse one file; whatever goes wrong costs this one fact."""
+    try:
+        raw = root.read(path, limit, select)
+    except OSError as error:
+        return gap_from(error, path)
+    return parse(raw, path, parser)
+
+
+def listing(root: Root, path: str) -> Reading[tuple[str, ...]]:
+    """The sorted names of a directory."""
+    try:
+        names = tuple(sorted(root.listdir(path)))
+    except OSError as error:
+        return gap_from(error, path)
+    return parse("\n".join(names).encode(errors="surrogateescape"), path, lambda _: names)
+
+
+def text(raw: bytes) -> str:
+    """One line of ASCII without its newline; the kernel prints nothing else in what we read."""
+    try:
+        return raw.rstrip(b"\n").decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"not ASCII: {raw[:32]!r}") from error
+
+
+def first(readings: tuple[Reading[T], ...]) -> Reading[T]:
+    """The first reading that is a fact, else the first gap that is more than absence."""
+    facts = [r for r in readings if not isinstance(r, Gap)]
+    if facts:
+        return facts[0]
+    gaps = [r for r in readings if isinstance(r, Gap)]
+    return next((gap for gap in gaps if gap.why != "absent"), gaps[0])

@@ -1,0 +1,123 @@
+"""A host held in memory: what a capture becomes when it is loaded, and what tests write by hand."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Select
+
+_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
+
+
+class Link(NamedTuple):
+    """A symbolic link and its text."""
+
+    target: str
+
+
+class Refused(NamedTuple):
+    """A path whose read fails with this errno."""
+
+    errno: int
+
+
+Entry: TypeAlias = "bytes | Link | Refused | None"  # None: a directory
+
+
+class Memory:
+    """`entries` maps "/sys/..." to content; parent directories need not be named."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries: dict[str, Entry] = {"": None}
+        self._children: dict[str, set[str]] = {"": set()}
+        for path, entry in entries.items():
+            self._add(path.rstrip("/"), entry)
+
+    def _add(self, path: str, entry: Entry) -> None:
+        self._entries[path] = entry
+        if entry is None:
+            self._children.setdefault(path, set())
+        while path:
+            parent, _, name = path.rpartition("/")
+            self._entries.setdefault(parent, None)
+            siblings = self._children.setdefault(parent, set())
+            if name in siblings:
+                break
+            siblings.add(name)
+            path = parent
+
+    def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
+        entry = self._get(self._resolve(path))
+        if not isinstance(entry, bytes):
+            raise _error(errno.EISDIR)
+        if len(entry) > limit:
+            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+        return select(entry) if select else entry
+
+    def head(self, path: str, size: int) -> bytes:
+        return self.read(path, 1 << 40)[:size]
+
+    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
+        content = self.read(path, 1 << 40)
+        return b"".join(needle for needle in needles if needle in content)
+
+    def records(self, path: str, limit: int, select: Select) -> bytes:
+        return self.read(path, limit, select)
+
+    def readlink(self, path: str) -> str:
+        parent, _, name = path.rpartition("/")
+        entry = self._get(f"{self._resolve(parent)}/{name}")
+        if not isinstance(entry, Link):
+            raise _error(errno.EINVAL)
+        return entry.target
+
+    def listdir(self, path: str) -> list[str]:
+        real = self._resolve(path)
+        if self._get(real) is not None:
+            raise _error(errno.ENOTDIR)
+        return list(self._children.get(real, ()))
+
+    def under(self, path: str) -> Directory:
+        return Prefixed(self, path)
+
+    def _get(self, real: str) -> Entry:
+        try:
+            entry = self._entries[real]
+        except KeyError:
+            raise _error(errno.ENOENT) from None
+        if isinstance(entry, Refused):
+            raise _error(entry.errno)
+        return entry
+
+    def _resolve(self, path: str) -> str:
+        if path in self._entries and not isinstance(self._entries[path], Link):
+            return path
+        real = ""
+        todo = path.split("/")[::-1]
+        links = 0
+        while todo:
+            name = todo.pop()
+            if name in {"", "."}:
+                continue
+            if name == "..":
+                real = real.rpartition("/")[0]
+                continue
+            step = f"{real}/{name}"
+            entry = self._entries.get(step)
+            if not isinstance(entry, Link):
+                real = step
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                raise _error(errno.ELOOP)
+            if entry.target.startswith("/"):
+                real = ""
+            todo.extend(entry.target.split("/")[::-1])
+        return real
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))

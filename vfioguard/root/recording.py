@@ -1,0 +1,111 @@
+"""Remembers everything that the readers saw of another root, so that it can be replayed.
+
+`vfioguard capture` is the ordinary readers run over this: there is no second list of paths.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import TypeVar
+
+from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Root, Select
+from vfioguard.root.memory import Entry, Link, Refused
+
+T = TypeVar("T")
+
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+class Recording:
+    """A root that answers like `inner` and keeps what it answered in `entries`."""
+
+    def __init__(self, inner: Root) -> None:
+        self._inner = inner
+        self._seen: dict[str, Entry] = {}
+
+    def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
+        return self._keep(path, lambda: self._inner.read(path, limit, select))
+
+    def head(self, path: str, size: int) -> bytes:
+        return self._keep(path, lambda: self._inner.head(path, size))
+
+    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
+        return self._keep(path, lambda: self._inner.search(path, needles))
+
+    def records(self, path: str, limit: int, select: Select) -> bytes:
+        return self._keep(path, lambda: self._inner.records(path, limit, select))
+
+    def readlink(self, path: str) -> str:
+        try:
+            target = self._inner.readlink(path)
+        except OSError as error:
+            self._refused(path, error)
+            raise
+        self._seen[path] = Link(target)
+        return target
+
+    def listdir(self, path: str) -> list[str]:
+        try:
+            names = self._inner.listdir(path)
+        except OSError as error:
+            self._refused(path, error)
+            raise
+        self._seen[path] = None
+        for name in names:
+            # A name that was listed and never read is kept as an empty file: the name is the fact.
+            self._seen.setdefault(f"{path}/{name}", b"")
+        return names
+
+    def under(self, path: str) -> Directory:
+        self._inner.under(path)  # fails as the real one would
+        return Prefixed(self, path)
+
+    def _keep(self, path: str, call: Callable[[], bytes]) -> bytes:
+        try:
+            data = call()
+        except OSError as error:
+            self._refused(path, error)
+            raise
+        self._seen[path] = data
+        return data
+
+    def _refused(self, path: str, error: OSError) -> None:
+        if error.errno not in _NOT_THERE:
+            self._seen[path] = Refused(error.errno or errno.EIO)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """What was seen, with paths below a link moved to where the link points."""
+        links = {path: entry for path, entry in self._seen.items() if isinstance(entry, Link)}
+        moved: dict[str, Entry] = {}
+        for path, entry in sorted(self._seen.items()):
+            moved[_through(path, links)] = entry
+        parents = {parent for path in moved for parent in _parents(path)}
+        return {
+            path: None if path in parents and not isinstance(entry, Link) else entry
+            for path, entry in moved.items()
+        }
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(2, len(parts))]
+
+
+def _through(path: str, links: dict[str, Link]) -> str:
+    for parent in _parents(path):
+        if parent in links:
+            rest = path[len(parent) :]
+            return _through(_target(parent, links[parent].target) + rest, links)
+    return path
+
+
+def _target(link: str, target: str) -> str:
+    parts = [] if target.startswith("/") else link.split("/")[1:-1]
+    for name in target.split("/"):
+        if name == "..":
+            parts = parts[:-1]
+        elif name not in {"", "."}:
+            parts.append(name)
+    return "/" + "/".join(parts)

@@ -1,0 +1,217 @@
+"""A directory as the host: `/` for the running one, anything else for a mounted or unpacked one.
+
+Under `/` the kernel resolves every link. Anywhere else links are resolved here, so that an absolute
+link means the same host and nothing outside the directory is ever opened, whatever it links to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Select
+
+# O_NONBLOCK: a FIFO or a device node in a foreign tree must not hold us up.
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_CHUNK = 1 << 20
+_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
+
+
+def _slurp(fd: int, limit: int) -> bytes:
+    """One read for what fits an attribute; files that the kernel generates report no size."""
+    data = os.read(fd, limit + 1) if limit <= ATTRIBUTE else _read_all(fd, limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+    return data
+
+
+def _read_all(fd: int, room: int) -> bytes:
+    chunks: list[bytes] = []
+    while room > 0 and (chunk := os.read(fd, min(room, _CHUNK))):
+        chunks.append(chunk)
+        room -= len(chunk)
+    return b"".join(chunks)
+
+
+def _find(fd: int, needles: tuple[bytes, ...]) -> bytes:
+    """Stream the file past the needles; memory stays at one chunk."""
+    found: set[bytes] = set()
+    overlap = max(map(len, needles)) - 1
+    tail = b""
+    while len(found) < len(needles) and (chunk := os.read(fd, _CHUNK)):
+        window = tail + chunk
+        found.update(needle for needle in needles if needle in window)
+        tail = window[-overlap:]
+    return b"".join(needle for needle in needles if needle in found)
+
+
+def _records(fd: int, limit: int, select: Select) -> bytes:
+    """/dev/kmsg gives one record a read, EPIPE for one overwritten meanwhile, EAGAIN at the end."""
+    kept: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            record = os.read(fd, 8192)  # CONSOLE_EXT_LOG_MAX, kernel/printk/printk.c
+        except BlockingIOError:
+            break
+        except BrokenPipeError:
+            continue
+        if not record:
+            break
+        part = select(record)
+        size += len(part)
+        if size > limit:
+            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+        if part:
+            kept.append(part)
+    return b"".join(kept)
+
+
+class Tree:
+    """The running host (`Tree("/")`) or a directory that looks like one."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self._base = "" if self.path == "/" else self.path
+        # Directories known to be real: path as asked -> path without links, both below the root.
+        self._real: dict[str, str] = {"": ""}
+        if not os.path.isdir(self.path):
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
+
+    def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
+        fd = self._open(path)
+        try:
+            data = _slurp(fd, limit)
+        finally:
+            os.close(fd)
+        return select(data) if select else data
+
+    def head(self, path: str, size: int) -> bytes:
+        fd = self._open(path)
+        try:
+            return _read_all(fd, size)
+        finally:
+            os.close(fd)
+
+    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
+        fd = self._open(path)
+        try:
+            return _find(fd, needles)
+        finally:
+            os.close(fd)
+
+    def records(self, path: str, limit: int, select: Select) -> bytes:
+        fd = self._open(path)
+        try:
+            if stat.S_ISCHR(os.fstat(fd).st_mode):
+                return _records(fd, limit, select)
+            return select(_slurp(fd, limit))
+        finally:
+            os.close(fd)
+
+    def readlink(self, path: str) -> str:
+        return os.readlink(self._base + (self._locate(path) if self._base else path))
+
+    def listdir(self, path: str) -> list[str]:
+        if not self._base:
+            return os.listdir(path)
+        real = self._resolve(path.rstrip("/"))
+        names: list[str] = []
+        with os.scandir(self._base + real) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    self._real[f"{path}/{entry.name}"] = f"{real}/{entry.name}"
+        return names
+
+    def under(self, path: str) -> Directory:
+        return Prefixed(self, path) if self._base else _Live(path)
+
+    def _open(self, path: str) -> int:
+        if not self._base:
+            return os.open(path, _READ)
+        for _ in range(_MAX_LINKS):
+            real = self._locate(path)
+            try:
+                return os.open(self._base + real, _READ | os.O_NOFOLLOW)
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+            path = _join(real.rpartition("/")[0], os.readlink(self._base + real))
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+    def _locate(self, path: str) -> str:
+        """`path` with every link but the last component's resolved inside the root."""
+        parent, _, leaf = path.rpartition("/")
+        real = self._real.get(parent)
+        return f"{self._resolve(parent) if real is None else real}/{leaf}"
+
+    def _resolve(self, path: str) -> str:
+        """`path` without any link; raises what the kernel would."""
+        known = self._real.get(path)
+        if known is not None:
+            return known
+        real = ""
+        todo = path.strip("/").split("/")[::-1]
+        links = 0
+        while todo:
+            name = todo.pop()
+            if name in {"", "."}:
+                continue
+            if name == "..":
+                real = real.rpartition("/")[0]
+                continue
+            step = f"{real}/{name}"
+            if self._real.get(step) == step:
+                real = step
+                continue
+            try:
+                target = os.readlink(self._base + step)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                self._real[step] = real = step
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            if target.startswith("/"):
+                real = ""
+            todo.extend(target.strip("/").split("/")[::-1])
+        self._real[path] = real
+        return real
+
+
+class _Live:
+    """A directory of the running host by descriptor: half the path walk of an absolute name."""
+
+    def __init__(self, path: str) -> None:
+        self.prefix = path.rstrip("/") + "/"
+        self._fd = os.open(path, _DIRECTORY)
+
+    def __del__(self) -> None:
+        fd = getattr(self, "_fd", -1)
+        if fd >= 0:
+            os.close(fd)
+
+    def read(self, name: str, limit: int = ATTRIBUTE) -> bytes:
+        fd = os.open(name, _READ, dir_fd=self._fd)
+        try:
+            data = os.read(fd, limit + 1)
+        finally:
+            os.close(fd)
+        if len(data) > limit:
+            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+        return data
+
+    def readlink(self, name: str) -> str:
+        return os.readlink(name, dir_fd=self._fd)
+
+    def listdir(self, name: str) -> list[str]:
+        return os.listdir(self.prefix + name)
+
+
+def _join(directory: str, target: str) -> str:
+    return target if target.startswith("/") else f"{directory}/{target}"
