@@ -53,8 +53,8 @@ class MsiDomains:
     def _by_chip(self, device: Device, chip: Fact[str]) -> Answer:
         family = self._family(device)
         if family is None:
-            return ask(f"{device.name} uses a known MSI domain", chip, lambda _: None)
-        claim = f"{device.name} uses the {family.family} domain, which isolates MSIs"
+            return ask(f"{device.name} has isolated MSIs (unknown irqchip)", chip, lambda _: None)
+        claim = f"{device.name} has isolated MSIs ({family.family})"
         if family.its and self._pre_its is not None:
             return every(claim, (ask(claim, chip, lambda _: True), self._no_pre_its()))
         if not family.isolates and isinstance(self._arch, Gap):
@@ -76,7 +76,7 @@ class MsiDomains:
     def _x86(self, device: Device) -> Answer:
         if not is_pci(device.name):
             # Only PCI devices are given a domain (POLICY 1.4; AMD ACPI-HID, Intel ANDD).
-            claim = f"{device.name} is a PCI device and so has an MSI domain"
+            claim = f"{device.name} has an MSI domain (only PCI devices are given one)"
             return ask(claim, _identity(device), lambda _: False)
         return self._route(device)
 
@@ -85,7 +85,7 @@ class MsiDomains:
             # of_msi_configure() is called from drivers/of/platform.c, never for AMBA.
             claim = f"{device.name} has an MSI domain (AMBA devices never get one)"
             return ask(claim, _identity(device), lambda _: False)
-        claim = f"{device.name} shows its MSI domain (it has no MSI; only firmware tells)"
+        claim = f"{device.name} has isolated MSIs (it has none now; only firmware tells)"
         return ask(claim, device.msi_irqs, lambda _: None)
 
     def _riscv(self, device: Device) -> Answer:

@@ -24,7 +24,7 @@ def parse(raw: bytes) -> bool:
     """Walk the capability list of a 256-byte configuration space."""
     if len(raw) < 256:
         raise Malformed(f"only {len(raw)} bytes")
-    if raw[:2] == b"\xff\xff":
+    if raw[:_HEADER] == b"\xff" * _HEADER:  # not its first bytes: a VF has no vendor of its own
         raise Malformed("the device does not answer")
     if not raw[_STATUS] & _STATUS_CAP_LIST:
         return False

@@ -1,0 +1,18 @@
+"""The command line: argparse only until a verb is chosen, then that verb's module."""
+
+from __future__ import annotations
+
+import sys
+
+from vfioguard import __version__
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status (0, 1, 2 or 3; usage errors are 3)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments == ["--version"]:  # before argparse, which costs more than everything else here
+        print(f"vfioguard {__version__}")
+        return 0
+    from vfioguard.cli.run import run
+
+    return run(arguments)

@@ -1,0 +1,28 @@
+"""`vfioguard capture`: the ordinary readers, recorded."""
+
+from __future__ import annotations
+
+import argparse
+
+from vfioguard.cli.run import Failure
+from vfioguard.root import capture
+from vfioguard.root.opening import open_root
+from vfioguard.root.recording import Recording
+from vfioguard.snapshot import take
+
+_ENDINGS = (".tar", ".tar.gz", ".tar.xz")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the capture; nothing of it leaves the machine by itself."""
+    if not options.file.endswith(_ENDINGS):
+        raise Failure(f"{options.file}: name it {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
+    recording = Recording(open_root(options.root))
+    take(recording)
+    entries = recording.entries
+    try:
+        capture.save(options.file, entries)
+    except OSError as error:
+        raise Failure(f"{options.file}: {error.strerror or error}") from error
+    print(f"{options.file}: {len(entries)} paths; look at it with tar -tvf before you send it")
+    return 0

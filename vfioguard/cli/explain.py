@@ -1,0 +1,53 @@
+"""`vfioguard explain`: the proof of a verdict, down to the files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from vfioguard import wording
+from vfioguard.cli import host
+from vfioguard.report import GroupReport, Report
+from vfioguard.verdict import Outcome, Verdict, exit_code, severity
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the proof of each target; the status is that of the worst."""
+    report = host.read_report(options)
+    outcomes: list[Outcome] = []
+    for number, target in enumerate(options.target):
+        if number:
+            print()
+        found = host.find(report, target)
+        if isinstance(found, GroupReport):
+            outcomes.append(found.outcome)
+            print("\n".join(_group(report, found)))
+        else:
+            outcomes.append(Outcome.UNKNOWN)
+            why = wording.no_groups(report) if not report.groups else "VFIO cannot bind it"
+            print(f"{found.name}: in no IOMMU group; {why}")
+    return exit_code(max(outcomes, key=severity))
+
+
+def _group(report: Report, group: GroupReport) -> Iterator[str]:
+    policy = group.headline.policy
+    yield f"group {group.id}: {group.outcome} ({policy}, kernel {report.host.kernel or 'unknown'})"
+    for device in group.devices:
+        state = wording.truth(device.isolated.truth)
+        yield f"  {wording.device(device)}, {device.bus or 'unknown bus'}, isolated: {state}"
+    if group.agrees is False:
+        yield f"  The 2016 series disagrees: {group.series.outcome}."
+    yield from _verdict("as asked" if report.host.pinned else "", group.headline)
+    for name, verdict in group.backends:
+        if verdict is not None and verdict is not group.headline:
+            yield from _verdict(name, verdict)
+    if group.headline != group.series:
+        yield from _verdict("series of 2016", group.series)
+
+
+def _verdict(title: str, verdict: Verdict) -> Iterator[str]:
+    head = f"{verdict.policy}: {verdict.outcome}"
+    yield ""
+    yield f"{title}: {head}" if title else head
+    yield from wording.proof_lines(verdict.isolated, 1)
+    yield from wording.proof_lines(verdict.override, 1)

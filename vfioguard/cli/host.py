@@ -1,0 +1,69 @@
+"""What the verbs share: reading the host that was asked for, and finding targets in its report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from vfioguard.bdf import parse_bdf
+from vfioguard.cli.run import Failure
+from vfioguard.evaluate import evaluate
+from vfioguard.output import Style
+from vfioguard.report import GroupReport, Report, UngroupedDevice
+from vfioguard.root.opening import open_root
+from vfioguard.snapshot import take
+
+_SHOWN = 8
+
+
+def read_report(options: argparse.Namespace) -> Report:
+    """Read and judge the host of `--root`; raises `CannotOpen`."""
+    return evaluate(take(open_root(options.root)), now(), options.policy)
+
+
+def now() -> str:
+    """RFC 3339, UTC, seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def style(*, every_group: bool = False) -> Style:
+    """Colour only where a terminal shows it and nobody asked for none (no-color.org)."""
+    tty = sys.stdout.isatty()
+    width = os.get_terminal_size(sys.stdout.fileno()).columns if tty else 80
+    color = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Style(max(width, 40), color, every_group)
+
+
+def find(report: Report, target: str) -> GroupReport | UngroupedDevice:
+    """The group that a target names, or the device that has none; raises `Failure`."""
+    if target.startswith("group:"):
+        return _find_group(report, target)
+    bdf = parse_bdf(target)
+    name = target if bdf is None else str(bdf)
+    for group in report.groups:
+        if any(device.name == name for device in group.devices):
+            return group
+    for device in report.ungrouped:
+        if device.name == name:
+            return device
+    names = [device.name for group in report.groups for device in group.devices]
+    names += [device.name for device in report.ungrouped]
+    raise Failure(f"no device {target!r:.64} here; there {_some(names, 'device')}")
+
+
+def _find_group(report: Report, target: str) -> GroupReport:
+    number = target.removeprefix("group:")
+    for group in report.groups:
+        if number == str(group.id):
+            return group
+    ids = [f"group:{group.id}" for group in report.groups]
+    raise Failure(f"no {target!r:.64} here; there {_some(ids, 'IOMMU group')}")
+
+
+def _some(names: list[str], kind: str) -> str:
+    if not names:
+        return f"is no {kind}"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"are {', '.join(names[:_SHOWN])}{more}"

@@ -1,0 +1,118 @@
+"""What can be typed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from vfioguard import __version__, evaluate, known
+
+#: 2 already means that something is refused.
+USAGE_ERROR = 3
+DEFAULT_ADDRESS = "127.0.0.1:18346"
+
+_EXITS = "exit status: 0 all allowed, 1 some need the override, 2 some refused, 3 unknown or error"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our exit status, and no guessing of abbreviated options."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own signature
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """One usage line, one line of what is wrong."""
+        usage = " ".join(self.format_usage().split())
+        print(f"{usage}\n{self.prog}: {message}", file=sys.stderr)
+        raise SystemExit(USAGE_ERROR)
+
+
+class _Once(argparse.Action):
+    """An option that may be repeated only with the same value: two answers are no answer."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value, or refuse a second one."""
+        seen = getattr(namespace, f"_{self.dest}", None)
+        if seen is not None and seen != values:
+            parser.error(f"{option_string} is given twice: {seen!s} and {values!s}")
+        setattr(namespace, f"_{self.dest}", values)
+        setattr(namespace, self.dest, values)
+
+
+def build() -> Parser:
+    """The whole grammar."""
+    parser = Parser(
+        prog="vfioguard",
+        description="Says which IOMMU groups VFIO would refuse on this host, and why.",
+    )
+    parser.add_argument("--version", action="version", version=f"vfioguard {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    report = _verb(verbs, "report", "judge the whole host", policy=True)
+    report.add_argument(
+        "--output", action=_Once, choices=known.names("vfioguard.output"), default="text"
+    )
+    report.add_argument("--all", action="store_true", help="text: one line for every group")
+
+    for name, text in (
+        ("check", "may these be attached? one line each: the gate for scripts"),
+        ("explain", "the proof of each verdict"),
+    ):
+        verb = _verb(verbs, name, text, policy=True)
+        verb.add_argument("target", nargs="+", metavar="BDF|group:N")
+
+    capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")
+    capture.add_argument("file", metavar="FILE.tar.xz")
+
+    _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
+
+    serve = _verb(verbs, "serve", "the daemon: HTTP and metrics", policy=True)
+    serve.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        action="append",
+        metavar="HOST:PORT|unix:PATH",
+        help=f"may be repeated; default {DEFAULT_ADDRESS}",
+    )
+    serve.add_argument(
+        "--interval",
+        action=_Once,
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="time between two readings of the host (default 60)",
+    )
+    return parser
+
+
+def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser:  # noqa: ANN401
+    verb: Parser = verbs.add_parser(name, help=text, description=text, epilog=_EXITS)
+    verb.add_argument(
+        "--root", action=_Once, default="/", metavar="PATH", help="a directory or a capture file"
+    )
+    if policy:
+        verb.add_argument(
+            "--policy",
+            action=_Once,
+            choices=evaluate.policy_names(),
+            help="judge by this predicate instead of the running kernel's",
+        )
+    return verb
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0.1 and 86400 seconds")
+    return value

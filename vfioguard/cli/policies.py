@@ -1,0 +1,22 @@
+"""`vfioguard policies`: the predicates, and which are in force here and why."""
+
+from __future__ import annotations
+
+import argparse
+
+from vfioguard import wording
+from vfioguard.cli import host
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print each policy with the proof of whether this kernel carries it."""
+    report = host.read_report(options)
+    print(f"kernel {report.host.kernel or 'unknown'}")
+    for policy in report.policies:
+        print()
+        state = "in force" if policy.in_force else "not in force"
+        print(f"{policy.name} ({policy.backend or 'no backend'}; {policy.kernels}): {state}")
+        print(f"  {policy.summary}")
+        print(f"  {policy.source}")
+        print("\n".join(wording.proof_lines(policy.carried, 1)))
+    return 0

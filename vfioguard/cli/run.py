@@ -1,0 +1,42 @@
+"""Parse, run the verb, and turn every failure into one line and an exit status."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib import import_module
+
+from vfioguard.cli import parser
+from vfioguard.root.opening import CannotOpen
+
+OWN_FAILURE = 3
+
+
+class Failure(Exception):
+    """The command cannot be done; the message is one line and says what to do."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line."""
+    try:
+        options = parser.build().parse_args(arguments)
+    except SystemExit as stop:  # argparse: 0 after --help, 3 after a usage error
+        return stop.code if isinstance(stop.code, int) else OWN_FAILURE
+    if options.verb != "serve":
+        # A command lives for milliseconds and makes no cycles worth finding.
+        gc.disable()
+    verb = import_module(f"vfioguard.cli.{options.verb}")
+    try:
+        status: int = verb.run(options)
+        sys.stdout.flush()
+    except (Failure, CannotOpen) as error:
+        print(f"vfioguard: {error}", file=sys.stderr)
+        return OWN_FAILURE
+    except BrokenPipeError:
+        # The reader went away (`| head`); Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OWN_FAILURE
+    except KeyboardInterrupt:
+        return 128 + 2
+    return status

@@ -1,0 +1,23 @@
+"""One file per form of the Report, pure: a new file is at once a choice of `--output`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vfioguard.report import Report
+
+
+class Style(NamedTuple):
+    """How a person's terminal wants it: columns, colour, and every group on a line of its own."""
+
+    width: int = 80
+    color: bool = False
+    every_group: bool = False
+
+
+class Output(NamedTuple):
+    """`render` gives the whole text, which ends in a newline."""
+
+    media_type: str
+    render: Callable[[Report, Style], str]

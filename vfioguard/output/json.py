@@ -1,0 +1,141 @@
+"""The Report as JSON: what scripts rely on. Fields are added, never changed."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeAlias
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.logic import Answer, Proof
+from vfioguard.output import Output, Style
+from vfioguard.report import SCHEMA_VERSION, DeviceReport, GroupReport, Report, UngroupedDevice
+from vfioguard.verdict import Verdict
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
+
+#: Raw text and parts of a proof beyond these are cut: 4,096 members prove no more than 64.
+_RAW = 256
+_PARTS = 64
+
+
+def _render(report: Report, _style: Style) -> str:
+    return dumps(report_json(report)) + "\n"
+
+
+def dumps(value: Json) -> str:
+    """Compact, stable, ASCII: any byte of a hostile name is escaped."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def report_json(report: Report) -> dict[str, Json]:
+    """The whole report; groups last but one, as scripts read them by name."""
+    return {
+        **head_json(report),
+        "groups": [group_json(group) for group in report.groups],
+        "ungrouped_devices": [ungrouped_json(device) for device in report.ungrouped],
+        "gaps": [gap_json(gap) for gap in report.gaps],
+    }
+
+
+def head_json(report: Report) -> dict[str, Json]:
+    """Everything but the groups, devices and gaps."""
+    host = report.host
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "generated_at": report.generated_at,
+        "host": {
+            "kernel": host.kernel,
+            "arch": host.arch,
+            "iommu": list(host.iommu),
+            "policies_in_force": list(host.policies_in_force),
+            "pinned_policy": host.pinned,
+        },
+        "overrides": {override.name: override.value for override in report.overrides},
+        "pending_overrides": {
+            override.name: override.pending
+            for override in report.overrides
+            if override.value is None
+        },
+        "groups_read": None if report.groups_read is None else gap_json(report.groups_read),
+    }
+
+
+def group_json(group: GroupReport) -> dict[str, Json]:
+    """One group with its proof."""
+    return {
+        "id": group.id,
+        "type": group.type,
+        "devices": [device_json(device) for device in group.devices],
+        "outcome": group.outcome,
+        "needs_override": group.headline.needs_override,
+        "policy": group.headline.policy,
+        "backends": {
+            name: None if verdict is None else verdict_json(verdict)
+            for name, verdict in group.backends
+        },
+        "series": verdict_json(group.series),
+        "agrees": group.agrees,
+    }
+
+
+def device_json(device: DeviceReport) -> dict[str, Json]:
+    """One member of a group."""
+    return {
+        "name": device.name,
+        "bus": device.bus,
+        "driver": device.driver,
+        "class": class_code(device.pci_class),
+        "isolated": device.isolated.truth,
+    }
+
+
+def ungrouped_json(device: UngroupedDevice) -> dict[str, Json]:
+    """A PCI function in no group."""
+    return {
+        "name": device.name,
+        "driver": device.driver,
+        "class": class_code(device.pci_class),
+    }
+
+
+def class_code(code: int | None) -> str | None:
+    """As sysfs prints it: "0x020000"."""
+    return None if code is None else f"0x{code:06x}"
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Json]:
+    """One policy's verdict: `because` proves the interrupt test, `override` its switch."""
+    return {
+        "policy": verdict.policy,
+        "outcome": verdict.outcome,
+        "needs_override": verdict.needs_override,
+        "because": proof_json(verdict.isolated),
+        "override": proof_json(verdict.override),
+    }
+
+
+def proof_json(proof: Proof) -> dict[str, Json]:
+    """A claim with its parts, or a leaf: a path with what it held or why it could not be read."""
+    match proof:
+        case Answer(claim, truth, because):
+            shown: dict[str, Json] = {
+                "claim": claim,
+                "truth": truth,
+                "because": [proof_json(part) for part in because[:_PARTS]],
+            }
+            if len(because) > _PARTS:
+                shown["omitted"] = len(because) - _PARTS
+            return shown
+        case Fact():
+            raw = proof.raw[:_RAW].decode("ascii", "backslashreplace")
+            return {"path": proof.source, "raw": raw}
+        case Gap():
+            return gap_json(proof)
+
+
+def gap_json(gap: Gap) -> dict[str, Json]:
+    """A gap: `why` is absent, denied, malformed or failed."""
+    return {"path": gap.source, "why": gap.why, "errno": gap.errno, "detail": gap.detail}
+
+
+OUTPUT = Output("application/json", _render)

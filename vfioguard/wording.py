@@ -1,0 +1,109 @@
+"""The words in which every face tells the same thing: answers, reasons, ranges, names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.logic import Answer, Proof
+from vfioguard.report import DeviceReport, GroupReport, Report
+from vfioguard.verdict import Outcome
+
+#: Raw text beyond this says nothing more to anybody.
+_RAW = 120
+
+
+def truth(value: bool | None) -> str:
+    """ "yes", "no" or "unknown"."""
+    return "unknown" if value is None else "yes" if value else "no"
+
+
+def reason(group: GroupReport) -> str:
+    """Why the headline's interrupt test came out as it did, in one clause.
+
+    The first part is followed down to the evidence. Where that is another group's device or an
+    interrupt of the machine, the claim that it was evidence for says more.
+    """
+    verdict = group.headline
+    undecided = verdict.outcome is Outcome.UNKNOWN and verdict.isolated.truth is False
+    above = answer = verdict.override if undecided else verdict.isolated
+    while answer.because and isinstance(answer.because[0], Answer):
+        above, answer = answer, answer.because[0]
+    if not undecided and not any(one.name in answer.claim for one in group.devices):
+        answer = above
+    return f"{truth(answer.truth)}: {answer.claim}"
+
+
+def general_reason(group: GroupReport) -> str:
+    """The reason without the names of the group's devices, to fold groups that share it."""
+    text = reason(group)
+    for one in group.devices:
+        text = text.replace(one.name, "a device")
+    return text
+
+
+def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:
+    """The proof as an indented tree, its leaves the files and what they hold."""
+    indent = "  " * depth
+    if isinstance(proof, Gap):
+        yield f"{indent}{proof.source}: {proof.why} ({proof.errno or proof.detail})"
+    elif isinstance(proof, Fact):
+        yield f"{indent}{proof.source}: {raw_text(proof.raw)}"
+    else:
+        yield f"{indent}{truth(proof.truth)}: {proof.claim}"
+        for part in proof.because[:limit]:
+            yield from proof_lines(part, depth + 1, limit)
+        if len(proof.because) > limit:
+            yield f"{indent}  ... and {len(proof.because) - limit} more like these"
+
+
+def raw_text(raw: bytes) -> str:
+    """What a file held, as one quoted line that a terminal cannot be tricked by."""
+    shown = raw.rstrip(b"\n")
+    more = " ..." if len(shown) > _RAW else ""
+    text = shown[:_RAW].decode("ascii", "backslashreplace")
+    return '"' + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + f'"{more}'
+
+
+def printable(name: str) -> str:
+    """A device or driver name; names come from the host and may hold anything."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
+
+
+def device(one: DeviceReport) -> str:
+    """ "0000:41:00.0 vfio-pci", or the name alone where no driver is bound."""
+    name = printable(one.name)
+    return f"{name} {printable(one.driver)}" if one.driver else name
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """ "0-3, 7, 9-12" of sorted numbers."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+
+
+def policies(report: Report) -> str:
+    """By what the headlines were decided."""
+    if report.host.pinned:
+        return f"{report.host.pinned} (as asked)"
+    return ", ".join(report.host.policies_in_force) or "no predicate known to be in force"
+
+
+def no_groups(report: Report) -> str:
+    """Why there is nothing to judge, and what a person can do about it."""
+    gap = report.groups_read
+    if gap is not None and gap.why != "absent":
+        return f"IOMMU groups cannot be read: {gap.source}: {gap.errno or gap.detail}"
+    count = len(report.ungrouped)
+    have = f"none of the {count} PCI devices" if count else "no device"
+    if report.host.iommu:
+        return f"no IOMMU group: {have} can be attached, though there is {report.host.iommu[0]}"
+    return (
+        f"no IOMMU group: {have} can be attached; no IOMMU is in use "
+        "(enable VT-d, AMD-Vi or SMMU in the firmware, and intel_iommu=on)"
+    )
