@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, cast
 
 from vfioguard import known
 from vfioguard.fact import Fact, Gap, Why, value_or
@@ -225,12 +225,30 @@ def _gaps(snapshot: Snapshot) -> Iterator[Gap]:
 
 
 def _all_gaps(snapshot: Snapshot) -> Iterator[Gap]:
-    stack: list[object] = [snapshot]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Gap):
-            yield value
-        elif isinstance(value, tuple):
-            stack.extend(value)
-        elif isinstance(value, dict):
-            stack.extend(value.values())
+    """Every gap of a snapshot; members are visited by hand, as there are thousands of them."""
+    host = snapshot._replace(groups=Gap(Why.ABSENT, "", ""), devices=())
+    yield from _nested_gaps(host)
+    devices = list(snapshot.devices)
+    if isinstance(snapshot.groups, Gap):
+        yield snapshot.groups
+    else:
+        for group, members, complete in snapshot.groups.value:
+            devices += members
+            for reading in (group.type, group.reserved_regions, group.name, complete):
+                if isinstance(reading, Gap):
+                    yield reading
+    for device in devices:
+        for reading in device:
+            if isinstance(reading, Gap):
+                yield reading
+
+
+def _nested_gaps(value: object) -> Iterator[Gap]:
+    if isinstance(value, Gap):
+        yield value
+    elif isinstance(value, tuple):
+        for part in cast("tuple[object, ...]", value):
+            yield from _nested_gaps(part)
+    elif isinstance(value, Mapping):
+        for part in cast("Mapping[object, object]", value).values():
+            yield from _nested_gaps(part)

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Why(StrEnum):
@@ -24,10 +25,10 @@ _ABSENT = frozenset({_errno.ENOENT, _errno.ENOTDIR})
 _DENIED = frozenset({_errno.EACCES, _errno.EPERM})
 
 
-class Fact(NamedTuple, Generic[T]):
+class Fact(NamedTuple, Generic[T_co]):
     """A parsed value, the bytes it was parsed from, and the path they came from."""
 
-    value: T
+    value: T_co
     raw: bytes
     source: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading
@@ -49,7 +50,7 @@ class Interrupts(NamedTuple):
     """What shows the machine's interrupt routing. None: not read, as the rest decides."""
 
     wired: tuple[irq.WiredIrq, ...]
-    proc: Reading[proc_interrupts.Mapping[int, str]]
+    proc: Reading[Mapping[int, str]]
     domains: Reading[tuple[Reading[irq_domains.IrqDomain], ...]]
     ir_translation: Reading[bool]
     log: Reading[log.Log] | None
@@ -86,7 +87,7 @@ def take(root: Root) -> Snapshot:
     irqs = irq.directory(root)
     bus, functions = _pci(root, irqs)
     x86 = isinstance(kernel.arch, Fact) and kernel.arch.value in {"x86_64", "i686"}
-    interrupts = _interrupts(root, irqs, functions, x86)
+    interrupts = _interrupts(root, irqs, x86)
     if x86 and isinstance(functions, Fact) and not _remapping_seen(interrupts, functions.value):
         functions = functions._replace(value=_with_capabilities(bus, functions.value))
     groups = _groups(root, irqs, iommus, functions)
@@ -117,9 +118,7 @@ def _kernel(root: Root) -> Kernel:
     )
 
 
-def _pci(
-    root: Root, irqs: Directory | Gap
-) -> tuple[Directory | None, Reading[tuple[Device, ...]]]:
+def _pci(root: Root, irqs: Directory | Gap) -> tuple[Directory | None, Reading[tuple[Device, ...]]]:
     names = listing(root, devices.PCI)
     if isinstance(names, Gap):
         return None, names
@@ -128,9 +127,7 @@ def _pci(
     return bus, Fact(found, names.raw, names.source)
 
 
-def _interrupts(
-    root: Root, irqs: Directory | Gap, functions: Reading[tuple[Device, ...]], x86: bool
-) -> Interrupts:
+def _interrupts(root: Root, irqs: Directory | Gap, x86: bool) -> Interrupts:
     wired = irq.wired(irqs) if x86 else ()
     on_io_apic = any(_chip(entry.chip).endswith("IO-APIC") for entry in wired)
     return Interrupts(
@@ -155,9 +152,7 @@ def _chip(chip: Reading[str] | None) -> str:
     return chip.value if isinstance(chip, Fact) else ""
 
 
-def _with_capabilities(
-    bus: Directory | None, functions: tuple[Device, ...]
-) -> tuple[Device, ...]:
+def _with_capabilities(bus: Directory | None, functions: tuple[Device, ...]) -> tuple[Device, ...]:
     """The 2016 series asks whether a function without MSIs could have any (POLICY 6.3)."""
     assert bus is not None, "functions were read below it"
     return tuple(
@@ -227,9 +222,7 @@ def _known_members(
     return {number: proof for number, proof in known.items() if number not in unlinked}
 
 
-def _with_other_members(
-    root: Root, iommus: Reading[tuple[iommu_class.Iommu, ...]]
-) -> set[int]:
+def _with_other_members(root: Root, iommus: Reading[tuple[iommu_class.Iommu, ...]]) -> set[int]:
     """The groups of managed devices that are not on the PCI bus."""
     numbers: set[int] = set()
     for unit in iommus.value if isinstance(iommus, Fact) else ():
@@ -257,7 +250,6 @@ def _list(
     missing = [member for member in members.value if member.name not in have]
     if missing:
         links = root.under(f"{iommu_groups.PATH}/{number}/devices")
-        for member in missing:
-            found.append(devices.read_other(links, irqs, member.entry, member.name))
+        found += (devices.read_other(links, irqs, m.entry, m.name) for m in missing)
         found.sort(key=lambda device: device.name)
     return members

@@ -14,8 +14,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a line for each target; the status is that of the worst."""
     report = host.read_report(options)
     outcomes: list[Outcome] = []
-    for target in options.target:
-        found = host.find(report, target)
+    for target, found in [(target, host.find(report, target)) for target in options.target]:
         if isinstance(found, GroupReport):
             outcomes.append(found.outcome)
             print(_line(target, found))

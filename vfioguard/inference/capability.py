@@ -11,9 +11,7 @@ from vfioguard.snapshot import Snapshot
 _AMD_SINCE = (4, 9)
 
 
-def intr_remap(
-    snapshot: Snapshot, remapping: Answer, version: tuple[int, int] | None
-) -> Answer:
+def intr_remap(snapshot: Snapshot, remapping: Answer, version: tuple[int, int] | None) -> Answer:
     """Whether the IOMMU driver of `version` says that it remaps interrupts; None: of today."""
     arch = snapshot.kernel.arch
     claim = "the IOMMU driver reports IOMMU_CAP_INTR_REMAP"

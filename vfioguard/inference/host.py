@@ -84,7 +84,9 @@ class Host:
         parts = [self.isolated(device) for device in members.devices]
         if isinstance(members.complete, Gap) or not parts:
             # Members that could not be listed, or a group that lost its last one meanwhile.
-            parts.append(ask("all members of the group are known", members.complete, lambda _: None))
+            parts.append(
+                ask("all members of the group are known", members.complete, lambda _: None)
+            )
         return every(claim, parts)
 
     def override(self, backend: str) -> Answer:

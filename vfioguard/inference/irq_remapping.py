@@ -8,6 +8,7 @@ from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel import cmdline
+from vfioguard.kernel.config import Config
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.irq_domains import IrqDomain
@@ -33,9 +34,7 @@ def enabled(snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]) -> Answer
     return agree(CLAIM, _witnesses(snapshot, chips, units))
 
 
-def _witnesses(
-    snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]
-) -> Iterator[Answer]:
+def _witnesses(snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]) -> Iterator[Answer]:
     remapped, unmapped = _device_witnesses(snapshot, chips, units)
     if remapped is not None:
         yield remapped
@@ -123,7 +122,7 @@ def _option(words: tuple[str, ...]) -> bool | None:
     return False if cmdline.remapping_disabled(words) else None
 
 
-def _configured(config: dict[str, str]) -> bool | None:
+def _configured(config: Config) -> bool | None:
     return False if config["IRQ_REMAP"] == "n" else None
 
 

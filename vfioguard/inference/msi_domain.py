@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vfioguard.fact import Fact, Gap, Why
+from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.logic import Answer, ask, every
@@ -68,7 +68,7 @@ class MsiDomains:
 
     def _unreadable(self, device: Device) -> Answer:
         """Its interrupts are there and cannot be read: they could contradict the topology."""
-        hidden = device.chip if device.chip is not None else device.msi_irqs
+        hidden: Reading[object] = device.msi_irqs if device.chip is None else device.chip
         own = ask(f"{device.name} shows the domain of its MSIs", hidden, lambda _: None)
         topology = self._by_topology(device)
         return topology if topology.truth is False else own

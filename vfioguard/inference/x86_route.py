@@ -6,6 +6,8 @@ amd_iommu_set_pci_msi_domain(); POLICY 4.2 rules 3 and 4.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
@@ -86,7 +88,7 @@ class Routes:
                     seen = self._shown.setdefault(unit.name, {})
                     if remapped not in seen:
                         claim = f"{device.name} has remapped MSIs"
-                        seen[remapped] = ask(claim, device.chip, lambda _, truth=remapped: truth)
+                        seen[remapped] = ask(claim, device.chip, _constant(remapped))
         return self._shown
 
     def _bypass(self, device: Device) -> Answer:
@@ -107,6 +109,10 @@ class Routes:
             # It allocates vectors of its own only to remap onto them.
             return ask(claim, endpoints[0].msi_irqs, lambda _: False)
         return ask(claim, device.msi_irqs, lambda _: None)
+
+
+def _constant(truth: bool) -> Callable[[str], bool]:
+    return lambda _: truth
 
 
 def _domain(device: Device) -> int:

@@ -1,4 +1,4 @@
-"""One file per IOMMU driver: what its instances are called in /sys/class/iommu, and what it tells."""
+"""One file per IOMMU driver: how /sys/class/iommu calls its instances, and what they tell."""
 
 from __future__ import annotations
 

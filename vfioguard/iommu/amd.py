@@ -26,7 +26,7 @@ def features(raw: bytes) -> int:
 
 
 def capability(raw: bytes) -> int:
-    """ "%x\\n" of the PCI capability header."""
+    r""" "%x\n" of the PCI capability header."""
     try:
         return int(raw, 16)
     except ValueError as error:

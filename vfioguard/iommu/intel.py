@@ -12,7 +12,7 @@ ECAP_IR = 1 << 3
 
 
 def hexadecimal(raw: bytes) -> int:
-    """ "%llx\\n" of a register."""
+    r""" "%llx\n" of a register."""
     try:
         return int(raw, 16)
     except ValueError as error:

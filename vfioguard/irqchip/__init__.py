@@ -1,8 +1,8 @@
 """One file per irqchip family: how its MSI chips are called, and whether they isolate MSIs.
 
 A chip is what /sys/kernel/irq/N/chip_name shows for an MSI. From v6.2 (x86) and v6.11 (arm64) the
-kernel appends the device, "PCI-MSIX-0000:01:00.0" (kernel/irq/msi.c msi_create_device_irq_domain()),
-which is taken off before a family is asked.
+kernel appends the device, "PCI-MSIX-0000:01:00.0" (kernel/irq/msi.c,
+msi_create_device_irq_domain()), which is taken off before a family is asked.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""Controllers whose chip is plainly called `MSI` or `pMSI`: GICv2m, MBI, X-Gene, iProc, ls-scfg up
-to v6.10, and ls-scfg's later `MSI-PCI-MSI`. None of them sets the flag."""
+"""Controllers whose chip is plainly called `MSI` or `pMSI`; none of them sets the flag.
+
+Up to v6.10: GICv2m, MBI, X-Gene, iProc, ls-scfg and others; ls-scfg's later form is `MSI-PCI-MSI`.
+"""
 
 from __future__ import annotations
 

@@ -12,14 +12,12 @@ from vfioguard.root import Root, reading
 PATH = "/proc/cmdline"
 _LIMIT = 4096 * 4
 
-_BARE = frozenset(
-    b"nointremap noapic nolapic disable_apic nox2apic disableapic".split()
-)
+_BARE = frozenset(b"nointremap noapic nolapic disable_apic disableapic nox2apic".split())
 _KEYS = frozenset(
-    b"intremap intel_iommu amd_iommu iommu iommu.passthrough iommu.strict pci acpi irqchip.gicv3_nolpi "
-    b"ivrs_ioapic ivrs_hpet ivrs_acpihid vfio_iommu_type1.allow_unsafe_interrupts "
-    b"iommufd.allow_unsafe_interrupts vfio.enable_unsafe_noiommu_mode "
-    b"vfio_pci.enable_sriov vfio_pci.disable_denylist".split()
+    b"intremap intel_iommu amd_iommu iommu iommu.passthrough iommu.strict pci acpi "
+    b"irqchip.gicv3_nolpi ivrs_ioapic ivrs_hpet ivrs_acpihid "
+    b"vfio_iommu_type1.allow_unsafe_interrupts iommufd.allow_unsafe_interrupts "
+    b"vfio.enable_unsafe_noiommu_mode vfio_pci.enable_sriov vfio_pci.disable_denylist".split()
 )
 
 
@@ -60,10 +58,3 @@ def remapping_disabled(words: tuple[str, ...]) -> bool:
             for choice in value.split(","):
                 off = choice == "off" if choice in {"on", "off"} else off
     return off
-
-
-def source_id_unchecked(words: tuple[str, ...]) -> bool:
-    """`intremap=nosid`: remapping stays on, but any device may use any remapping entry."""
-    return any(
-        "nosid" in word.partition("=")[2].split(",") for word in words if word.startswith("intremap=")
-    )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
 from vfioguard.fact import parse as parse_raw
 from vfioguard.kernel import irq, uevent
-from vfioguard.root import Directory, Root
+from vfioguard.root import Directory
 
 PCI = "/sys/bus/pci/devices"
 _PCI_NAME = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")

@@ -14,8 +14,25 @@ PRE_ITS = "socionext,synquacer-pre-its"
 _MAX_NODES = 20_000
 # Standard properties (Devicetree Specification 0.4, 2.3): not worth a system call each.
 _PROPERTIES = frozenset(
-    "compatible reg ranges status name phandle interrupts interrupt-parent dma-ranges device_type "
-    "clocks clock-names reg-names interrupt-names bootargs model msi-controller".split()
+    [
+        "compatible",
+        "reg",
+        "ranges",
+        "status",
+        "name",
+        "phandle",
+        "interrupts",
+        "interrupt-parent",
+        "dma-ranges",
+        "device_type",
+        "clocks",
+        "clock-names",
+        "reg-names",
+        "interrupt-names",
+        "bootargs",
+        "model",
+        "msi-controller",
+    ]
 )
 
 

@@ -56,7 +56,7 @@ class Member(NamedTuple):
 
 
 def parse_regions(raw: bytes) -> tuple[Region, ...]:
-    """ "0x%016llx 0x%016llx %s\\n", inclusive ends, sorted (v4.11)."""
+    r""" "0x%016llx 0x%016llx %s\n", inclusive ends, sorted (v4.11)."""
     regions = tuple(
         Region(int(start, 16), int(end, 16), kind.decode())
         for start, end, kind in _REGION.findall(raw)

@@ -15,7 +15,8 @@ from vfioguard.root import Root
 PATH = "/sys/kernel/debug/iommu/intel/ir_translation_struct"
 _SIZE = 8 << 20
 _UNIT = re.compile(
-    rb"^Remapped Interrupt supported on IOMMU: .*\n(?: IR table address|Interrupt Remapping is not)",
+    rb"^Remapped Interrupt supported on IOMMU: .*\n"
+    rb"(?: IR table address|Interrupt Remapping is not)",
     re.MULTILINE,
 )
 

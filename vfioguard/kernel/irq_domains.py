@@ -15,7 +15,7 @@ from vfioguard.root import Root, listing, reading
 
 PATH = "/sys/kernel/debug/irq/domains"
 
-#: include/linux/irqdomain.h, the same bits since v4.11; the names of the second one changed in v6.3.
+#: include/linux/irqdomain.h, the same bits since v4.11; the second one was renamed in v6.3.
 FLAG_MSI = 1 << 4
 FLAG_ISOLATED_MSI = 1 << 5
 

@@ -42,7 +42,7 @@ class Parameter(NamedTuple):
 
 
 def parse(raw: bytes) -> bool:
-    """param_get_bool(): "Y\\n" or "N\\n"."""
+    r"""param_get_bool(): "Y\n" or "N\n"."""
     value = raw.strip()
     if value not in {b"Y", b"N"}:
         raise Malformed(f"not a bool parameter: {raw[:16]!r}")

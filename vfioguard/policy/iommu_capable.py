@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vfioguard.inference.host import Host
 from vfioguard.kernel.symbols import Predicate
-from vfioguard.logic import every
+from vfioguard.logic import Answer, every
 from vfioguard.policy import Isolated, Policy
 
 _LAST = (4, 10)
@@ -21,12 +21,16 @@ def _isolated(host: Host) -> Isolated:
     return lambda _members: answer
 
 
+def _carried(host: Host) -> Answer:
+    return host.decides_by(Predicate.IOMMU_CAPABLE)
+
+
 POLICY = Policy(
     name=Predicate.IOMMU_CAPABLE,
     backend="type1",
     kernels="v3.6 to v4.10",
     summary="the IOMMU driver says that it remaps interrupts, for the whole machine",
     source="drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group()",
-    carried=lambda host: host.decides_by(Predicate.IOMMU_CAPABLE),
+    carried=_carried,
     isolated=_isolated,
 )

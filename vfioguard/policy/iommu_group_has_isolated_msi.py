@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vfioguard.inference.host import Host
 from vfioguard.kernel.symbols import Predicate
+from vfioguard.logic import Answer
 from vfioguard.policy import Isolated, Policy
 
 
@@ -17,12 +18,16 @@ def _isolated(host: Host) -> Isolated:
     return lambda members: host.every_member(claim, members)
 
 
+def _carried(host: Host) -> Answer:
+    return host.decides_by(Predicate.ISOLATED_MSI)
+
+
 POLICY = Policy(
     name=Predicate.ISOLATED_MSI,
     backend="type1",
     kernels="v6.3 and later",
     summary="every device of the group has an MSI domain that isolates",
     source="drivers/iommu/iommu.c, iommu_group_has_isolated_msi()",
-    carried=lambda host: host.decides_by(Predicate.ISOLATED_MSI),
+    carried=_carried,
     isolated=_isolated,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vfioguard.inference.host import Host
 from vfioguard.kernel.symbols import Predicate
-from vfioguard.logic import every, some
+from vfioguard.logic import Answer, every, some
 from vfioguard.policy import Isolated, Policy
 
 _CLAIM = "iommufd finds the group's MSIs isolated"
@@ -25,15 +25,19 @@ def _isolated(host: Host) -> Isolated:
     return lambda _members: unknown
 
 
+def _carried(host: Host) -> Answer:
+    return some(
+        "this kernel decides by a predicate that iommufd shares",
+        (host.decides_by(Predicate.ISOLATED_MSI), host.decides_by(Predicate.CHECK_MSI_REMAP)),
+    )
+
+
 POLICY = Policy(
     name="iommufd_device_bind",
     backend="iommufd",
     kernels="v6.2 and later",
     summary="type1's test of the same kernel, with iommufd's own parameter",
     source="drivers/iommu/iommufd/device.c, iommufd_device_bind()",
-    carried=lambda host: some(
-        "this kernel decides by a predicate that iommufd shares",
-        (host.decides_by(Predicate.ISOLATED_MSI), host.decides_by(Predicate.CHECK_MSI_REMAP)),
-    ),
+    carried=_carried,
     isolated=_isolated,
 )

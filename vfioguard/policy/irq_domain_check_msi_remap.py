@@ -26,7 +26,7 @@ _SW_MSI = 0x08000000
 def _isolated(host: Host) -> Isolated:
     capability = host.capability((4, 11))
     domains = host.all_msi_domains
-    either = some(_CLAIM, (domains, capability))
+    either = some(_CLAIM, (capability, domains))
     version = host.version
     if version is None or version >= _EITHER_SINCE or version < (4, 11):
         return lambda _members: either
@@ -46,12 +46,16 @@ def _has_sw_msi(regions: tuple[Region, ...]) -> bool:
     return any(region.type == "msi" and region.start == _SW_MSI for region in regions)
 
 
+def _carried(host: Host) -> Answer:
+    return host.decides_by(Predicate.CHECK_MSI_REMAP)
+
+
 POLICY = Policy(
     name=Predicate.CHECK_MSI_REMAP,
     backend="type1",
     kernels="v4.11 to v6.2",
     summary="no MSI domain of the whole machine lacks remapping, or the IOMMU has it",
     source="kernel/irq/irqdomain.c, irq_domain_check_msi_remap()",
-    carried=lambda host: host.decides_by(Predicate.CHECK_MSI_REMAP),
+    carried=_carried,
     isolated=_isolated,
 )

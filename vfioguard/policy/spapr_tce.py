@@ -6,7 +6,7 @@ drivers/vfio/vfio_iommu_spapr_tce.c has none: the hypervisor or OPAL owns the MS
 from __future__ import annotations
 
 from vfioguard.inference.host import Host
-from vfioguard.logic import ask
+from vfioguard.logic import Answer, ask
 from vfioguard.policy import Isolated, Policy
 
 _CLAIM = "spapr_tce attaches without an interrupt test"
@@ -17,14 +17,16 @@ def _isolated(host: Host) -> Isolated:
     return lambda _members: answer
 
 
+def _carried(host: Host) -> Answer:
+    return ask("this is POWER", host.snapshot.kernel.arch, lambda arch: arch.startswith("ppc"))
+
+
 POLICY = Policy(
     name="spapr_tce",
     backend="spapr_tce",
     kernels="POWER, all",
     summary="no interrupt test",
     source="drivers/vfio/vfio_iommu_spapr_tce.c",
-    carried=lambda host: ask(
-        "this is POWER", host.snapshot.kernel.arch, lambda arch: arch.startswith("ppc")
-    ),
+    carried=_carried,
     isolated=_isolated,
 )

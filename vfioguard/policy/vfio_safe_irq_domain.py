@@ -50,15 +50,18 @@ def _linked(device: Device) -> Answer:
     return ask(claim, device.msi_irqs, lambda _: None)
 
 
+def _carried(host: Host) -> Answer:
+    return ask(
+        "this kernel carries the series of 2016", host.snapshot.kernel.predicate, lambda _: False
+    )
+
+
 POLICY = Policy(
     name=_NAME,
     backend=None,
     kernels="none (posted 2016, v9 5/7 and 6/7)",
     summary="remapping, or no device linked to an MSI controller without it",
     source="Eric Auger's KVM PCIe/MSI passthrough series v9, patches 5/7 and 6/7",
-    # Its own symbol: no kernel that was ever released has it.
-    carried=lambda host: ask(
-        "this kernel carries the series of 2016", host.snapshot.kernel.predicate, lambda _: False
-    ),
+    carried=_carried,
     isolated=_isolated,
 )
