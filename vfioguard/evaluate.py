@@ -238,9 +238,9 @@ def _all_gaps(snapshot: Snapshot) -> Iterator[Gap]:
                 if isinstance(reading, Gap):
                     yield reading
     for device in devices:
-        for reading in device:
-            if isinstance(reading, Gap):
-                yield reading
+        for field in device:
+            if isinstance(field, Gap):
+                yield field
 
 
 def _nested_gaps(value: object) -> Iterator[Gap]:

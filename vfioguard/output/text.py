@@ -57,7 +57,7 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
 
 
 def _summary(report: Report, style: Style) -> str:
-    counts = {outcome: 0 for outcome in sorted(Outcome, key=severity, reverse=True)}
+    counts = dict.fromkeys(sorted(Outcome, key=severity, reverse=True), 0)
     for group in report.groups:
         counts[group.outcome] += 1
     parts = [_paint(f"{n} {outcome}", outcome, style) for outcome, n in counts.items() if n]

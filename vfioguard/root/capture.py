@@ -16,7 +16,7 @@ import os
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import BinaryIO, cast
 
 from vfioguard.root.memory import Entry, Link, Memory, Refused
@@ -157,7 +157,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _decompressed(file: BinaryIO) -> Iterator[BinaryIO]:
+def _decompressed(file: BinaryIO) -> Generator[BinaryIO]:
     magic = file.read(6)
     file.seek(0)
     if magic.startswith(_XZ):
