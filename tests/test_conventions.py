@@ -1,0 +1,103 @@
+"""The house rules as tests: linters, types, floors, and what the commands may import."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+PACKAGE = REPOSITORY / "vfioguard"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+CAPTURE = "tests/fixtures/sysfs/6.12-amd64--vtd-noir/as-booted.tar.xz"
+#: What only the daemon may cost.
+DAEMON_ONLY = {
+    "asyncio", "fastapi", "prometheus_client", "psutil", "pydantic", "pyudev", "starlette",
+    "uvicorn",
+}  # fmt: skip
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+def tool(name: str) -> str:
+    """A console script beside this interpreter."""
+    return str(Path(sys.executable).parent / name)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (tool("ruff"), "check", "."),
+        (tool("ruff"), "format", "--check", "."),
+        (tool("mypy"),),
+        (tool("pyright"),),
+        (tool("lint-imports"), "--no-cache"),
+    ],
+    ids=["ruff", "format", "mypy", "pyright", "floors"],
+)
+def test_linter_has_nothing_to_say(command: tuple[str, ...]) -> None:
+    result = run(*command)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["report"],
+        ["report", "--output", "json"],
+        ["report", "--output", "prometheus"],
+        ["check", "0000:00:0a.0"],
+        ["explain", "group:1"],
+        ["policies"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_nothing_of_the_daemon(verb: list[str]) -> None:
+    arguments = [verb[0], "--root", CAPTURE, *verb[1:]]
+    code = (
+        "import json, sys\n"
+        "from vfioguard.cli import main\n"
+        f"main({arguments!r})\n"
+        "print('\\n' + json.dumps(sorted(sys.modules)))"
+    )
+    result = run(sys.executable, "-c", code)
+    assert result.returncode == 0, result.stderr
+    loaded = {name.partition(".")[0] for name in json.loads(result.stdout.splitlines()[-1])}
+    assert not loaded & DAEMON_ONLY
+
+
+def test_the_version_costs_no_argument_parser() -> None:
+    code = "import sys; from vfioguard.cli import main; main(['--version']); print(*sys.modules)"
+    result = run(sys.executable, "-c", code)
+    assert not {"argparse", "vfioguard.snapshot", "dataclasses"} & set(result.stdout.split())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_file_is_one_room(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= 45, f"{node.name} has {length} lines"
+
+
+def test_the_repository_names_no_machine() -> None:
+    files = run("git", "ls-files").stdout.split()
+    here = (str(Path.home()) + os.sep, str(REPOSITORY.parent) + os.sep)
+    found = [
+        name
+        for name in files
+        if (REPOSITORY / name).is_file()
+        and any(path.encode() in (REPOSITORY / name).read_bytes() for path in here if len(path) > 4)
+    ]
+    assert not found
