@@ -133,9 +133,7 @@ def test_every_proof_ends_in_a_reading(expression: object, values: list[bool | N
 
 
 @given(expressions, valuations)
-def test_the_kept_parts_alone_prove_the_same(
-    expression: object, values: list[bool | None]
-) -> None:
+def test_the_kept_parts_alone_prove_the_same(expression: object, values: list[bool | None]) -> None:
     answer = evaluate(expression, values)
     assert prove_again(answer) is answer.truth
 

@@ -1,0 +1,145 @@
+"""Which predicate, which backends and which override count on a kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.hosts import arm_host, x86_host
+from vfioguard.evaluate import UnknownPolicy, evaluate
+from vfioguard.report import Report
+from vfioguard.root.memory import Entry, Memory
+from vfioguard.snapshot import take
+from vfioguard.verdict import Outcome
+
+TYPE1 = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+IOMMUFD = "/sys/module/iommufd/parameters/allow_unsafe_interrupts"
+KALLSYMS = "/proc/kallsyms"
+
+
+def report(host: dict[str, Entry]) -> Report:
+    return evaluate(take(Memory(host)), "now")
+
+
+def without(host: dict[str, Entry], *parts: str) -> dict[str, Entry]:
+    return {path: e for path, e in host.items() if not any(part in path for part in parts)}
+
+
+@pytest.mark.parametrize(
+    ("release", "policy"),
+    [
+        ("3.16.0-4-amd64", "iommu_capable"),
+        ("4.9.0-19-amd64", "iommu_capable"),
+        ("4.19.0-27-amd64", "irq_domain_check_msi_remap"),
+        ("6.2.16-1-pve", "irq_domain_check_msi_remap"),
+        ("6.3.0", "iommu_group_has_isolated_msi"),
+        ("7.3.4+deb13-amd64", "iommu_group_has_isolated_msi"),
+    ],
+)
+@pytest.mark.parametrize("symbols", [True, False])
+def test_the_predicate_follows_the_kernel(release: str, policy: str, symbols: bool) -> None:
+    host = x86_host(1, release=release)
+    found = report(host if symbols else without(host, KALLSYMS))
+    assert found.host.policies_in_force == (policy,)
+
+
+def test_symbols_win_over_a_release_that_lies() -> None:
+    host = x86_host(1, release="6.12.0")
+    host |= x86_host(1, release="5.14.0")  # as a distribution would: an old name, a new kernel
+    host[KALLSYMS] = b"0 T iommu_group_has_isolated_msi\n"
+    assert report(host).host.policies_in_force == ("iommu_group_has_isolated_msi",)
+
+
+def test_a_backporting_kernel_without_symbols_is_judged_where_all_predicates_agree() -> None:
+    host = without(x86_host({0: ["0000:01:00.0"], 1: ["QEMU0002:00"]},
+                            release="5.14.0-503.el9.x86_64", msis=True), KALLSYMS)  # fmt: skip
+    pci, platform = report(host).groups
+    assert pci.outcome is Outcome.ALLOWED
+    assert platform.outcome is Outcome.UNKNOWN
+    assert "iommu_group_has_isolated_msi" in pci.headline.policy
+
+
+def test_iommufd_has_a_verdict_and_a_parameter_of_its_own() -> None:
+    host = x86_host(1, remapping=False, override=False, iommufd=True)
+    (group,) = report(host).groups
+    outcomes = {name: verdict.outcome for name, verdict in group.backends if verdict}
+    assert outcomes == {"type1": Outcome.REFUSED, "iommufd": Outcome.BY_OVERRIDE}
+    assert group.outcome is Outcome.REFUSED
+
+
+def test_a_kernel_without_iommufd_has_no_verdict_for_it() -> None:
+    (group,) = report(x86_host(1)).groups
+    assert dict(group.backends)["iommufd"] is None
+
+
+def test_a_kernel_before_6_2_cannot_have_iommufd() -> None:
+    host = x86_host(1, release="6.1.0", iommufd=False)
+    del host[IOMMUFD]
+    (group,) = report(host).groups
+    assert dict(group.backends)["iommufd"] is None
+
+
+def test_the_iommufd_container_leaves_type1_out() -> None:
+    host = x86_host(1, remapping=False, override=None, iommufd=False)
+    config = next(path for path in host if path.startswith("/boot/config-"))
+    host[config] = b"CONFIG_IOMMUFD=y\nCONFIG_IOMMUFD_VFIO_CONTAINER=y\n"
+    (group,) = report(host).groups
+    assert dict(group.backends)["type1"] is None
+    assert group.headline.policy == "iommufd_device_bind"
+
+
+def test_a_kernel_without_vfio_decides_nothing() -> None:
+    host = x86_host(1, override=None)
+    config = next(path for path in host if path.startswith("/boot/config-"))
+    host[config] = b"CONFIG_PCI_MSI=y\n# CONFIG_VFIO is not set\n"
+    found = report(host)
+    assert found.host.policies_in_force == ()
+    assert found.groups[0].outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "modprobe", "outcome"),
+    [
+        (b"", None, Outcome.REFUSED),
+        (b"vfio_iommu_type1.allow_unsafe_interrupts=1", None, Outcome.BY_OVERRIDE),
+        (b"vfio-iommu-type1.allow_unsafe_interrupts", None, Outcome.BY_OVERRIDE),
+        (b"", b"options vfio_iommu_type1 allow_unsafe_interrupts=1\n", Outcome.BY_OVERRIDE),
+        (
+            b"vfio_iommu_type1.allow_unsafe_interrupts=0",
+            b"options vfio_iommu_type1 allow_unsafe_interrupts=1\n",
+            Outcome.REFUSED,
+        ),
+    ],
+)
+def test_before_the_module_is_loaded_its_future_parameter_counts(
+    cmdline: bytes, modprobe: bytes | None, outcome: Outcome
+) -> None:
+    host = x86_host(1, remapping=False, override=None, cmdline=cmdline)
+    if modprobe is not None:
+        host["/etc/modprobe.d/vfio.conf"] = modprobe
+    found = report(host)
+    assert found.groups[0].outcome is outcome
+    override = next(o for o in found.overrides if o.name.startswith("vfio_iommu_type1"))
+    assert override.value is None  # the module is not loaded
+    assert override.pending is (outcome is Outcome.BY_OVERRIDE)
+
+
+def test_an_unreadable_override_leaves_a_refusal_unknown() -> None:
+    host = x86_host(2, remapping=False)
+    host[TYPE1] = b"maybe\n"
+    assert {group.outcome for group in report(host).groups} == {Outcome.UNKNOWN}
+    assert {group.headline.needs_override for group in report(host).groups} == {True}
+
+
+def test_up_to_4_13_an_arm_group_without_a_software_msi_region_is_refused() -> None:
+    host = arm_host(2, release="4.12.0")
+    for path in host:
+        if path.endswith("/0/reserved_regions"):
+            host[path] = b""
+    first, second = report(host).groups
+    assert first.outcome is Outcome.REFUSED
+    assert second.outcome is Outcome.UNKNOWN
+
+
+def test_an_unknown_policy_is_refused_by_name() -> None:
+    with pytest.raises(UnknownPolicy, match="iommu_capable"):
+        evaluate(take(Memory(x86_host(1))), "now", "no_such_policy")

@@ -1,0 +1,218 @@
+"""What each predicate says of each platform: the tables of the kernel's eras, row by row."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.functions import CONFIG_WITHOUT_MSI, Function
+from tests.support.hosts import arm_host, x86_host
+from vfioguard.evaluate import evaluate
+from vfioguard.report import GroupReport, Report
+from vfioguard.root.memory import Entry, Link, Memory
+from vfioguard.snapshot import take
+from vfioguard.verdict import Outcome
+
+CAPABLE = "iommu_capable"
+CHECK = "irq_domain_check_msi_remap"
+ISOLATED = "iommu_group_has_isolated_msi"
+SERIES = "vfio_safe_irq_domain"
+
+BDF = "0000:01:00.0"
+DEVICE = f"/sys/bus/pci/devices/{BDF}"
+
+
+def report(host: dict[str, Entry], policy: str | None = None) -> Report:
+    return evaluate(take(Memory(host)), "now", policy)
+
+
+def answer(group: GroupReport) -> str:
+    needed = group.headline.needs_override
+    return {True: "refuse", False: "accept", None: "unknown"}[needed]
+
+
+def only_group(host: dict[str, Entry], policy: str | None = None) -> GroupReport:
+    (group,) = report(host, policy).groups
+    return group
+
+
+def said(host: dict[str, Entry], policy: str) -> str:
+    return answer(only_group(host, policy))
+
+
+INTX = Function(BDF, config=CONFIG_WITHOUT_MSI)
+ASLEEP = INTX._replace(awake=False)
+
+
+def s390_host() -> dict[str, Entry]:
+    host = x86_host({0: [Function(BDF, "PCI-MSI")]}, remapping=False)
+    host["/proc/sys/kernel/arch"] = b"s390x\n"
+    return host
+
+
+def without_iommu_driver(host: dict[str, Entry]) -> dict[str, Entry]:
+    """The unit becomes a virtio-iommu's, which remaps nothing."""
+    renamed = {path.replace("/dmar0", "/0000:00:0e.0"): entry for path, entry in host.items()}
+    return {path: entry for path, entry in renamed.items() if "intel-iommu" not in path}
+
+
+ROWS: list[tuple[str, dict[str, Entry], str, str, str, str]] = [
+    # platform, host, v3.6, v4.11, v6.3, series
+    ("x86 remapping on, MSI", x86_host(1), *["accept"] * 4),
+    ("x86 remapping on, no MSI", x86_host(1, msis=False), *["accept"] * 4),
+    (
+        "x86 remapping on, not a PCI device",
+        x86_host({0: ["QEMU0002:00"], 1: [BDF]}),
+        "accept",
+        "accept",
+        "refuse",
+        "accept",
+    ),
+    ("AMD remapping on, no MSI", x86_host(1, msis=False, vendor="amd"), *["accept"] * 4),
+    ("x86 remapping off, MSI", x86_host(1, remapping=False), *["refuse"] * 4),
+    (
+        "x86 remapping off, INTx only",
+        x86_host({0: [INTX]}, remapping=False),
+        "refuse",
+        "refuse",
+        "refuse",
+        "accept",
+    ),
+    (
+        "x86 remapping off, no MSI, asleep",
+        x86_host({0: [ASLEEP]}, remapping=False),
+        "refuse",
+        "refuse",
+        "refuse",
+        "unknown",
+    ),
+    (
+        "x86 behind virtio-iommu",
+        without_iommu_driver(x86_host(1, remapping=False)),
+        *["refuse"] * 4,
+    ),
+    ("Arm ITS, MSI", arm_host(1), "accept", "unknown", "accept", "accept"),
+    ("Arm ITS, no MSI", arm_host(1, msis=False), "accept", "unknown", "unknown", "unknown"),
+    ("Arm GICv2m, MSI", arm_host(1, controller="GICv2m"), "accept", *["refuse"] * 3),
+    ("Arm MBI, MSI", arm_host(1, controller="MBI"), "accept", *["refuse"] * 3),
+    ("s390", s390_host(), "accept", "accept", "accept", "accept"),
+]
+
+
+@pytest.mark.parametrize(
+    ("host", "policy", "expected"),
+    [
+        pytest.param(host, policy, expected, id=f"{name}: {policy}")
+        for name, host, *answers in ROWS
+        for policy, expected in zip((CAPABLE, CHECK, ISOLATED, SERIES), answers, strict=True)
+    ],
+)
+def test_platform(host: dict[str, Entry], policy: str, expected: str) -> None:
+    assert answer(report(host, policy).groups[0]) == expected
+
+
+def test_arm_was_accepted_wholesale_while_smmus_claimed_the_capability() -> None:
+    host = arm_host(1, controller="GICv2m", release="4.9.0-arm64")
+    assert only_group(host).outcome is Outcome.ALLOWED
+    assert only_group(host).headline.policy == CAPABLE
+
+
+def test_series_and_kernel_disagree_on_a_function_without_msis() -> None:
+    group = only_group(x86_host({0: [INTX]}, remapping=False))
+    assert (group.outcome, group.series.outcome) == (Outcome.REFUSED, Outcome.ALLOWED)
+    assert group.agrees is False
+
+
+def test_one_device_of_another_controller_refuses_the_whole_group() -> None:
+    members = [Function(BDF, "IR-PCI-MSIX"), Function("0000:01:00.1", "VMD-PCI-MSIX")]
+    assert said(x86_host({0: members}), ISOLATED) == "refuse"
+
+
+def test_an_unflagged_controller_anywhere_refuses_every_group_before_6_3() -> None:
+    members = {0: [Function(BDF, "ITS-MSI")], 1: [Function("0000:02:00.0", "MSI")]}
+    host = arm_host(members, release="6.1.0-arm64")
+    assert [g.outcome for g in report(host).groups] == [Outcome.REFUSED, Outcome.REFUSED]
+    newer = arm_host(members, release="6.12.0-arm64")
+    assert [g.outcome for g in report(newer).groups] == [Outcome.ALLOWED, Outcome.REFUSED]
+
+
+def test_an_unknown_irqchip_is_unknown() -> None:
+    assert said(arm_host({0: [Function(BDF, "FUTURE-MSI")]}), ISOLATED) == "unknown"
+
+
+def test_a_pre_its_defeats_the_its() -> None:
+    host = arm_host(1)
+    host["/sys/firmware/devicetree/base/soc/its@8080000/socionext,synquacer-pre-its"] = bytes(8)
+    assert said(host, ISOLATED) == "refuse"
+
+
+def test_an_amba_device_never_has_an_msi_domain() -> None:
+    assert said(arm_host({0: [Function("2000000.pl330", bus="amba")]}), ISOLATED) == "refuse"
+
+
+def test_a_platform_device_without_msis_is_unknown_without_firmware() -> None:
+    assert said(arm_host({0: ["a003e00.virtio_mmio"]}), ISOLATED) == "unknown"
+
+
+def test_mediated_devices_are_attached_without_a_test() -> None:
+    name = "c2f4d5a0-8b1e-4d4c-9d0c-5f6a7b8c9d0e"
+    host = x86_host({0: [Function(name, driver="vfio_mdev", bus="mdev")]}, remapping=False)
+    assert {said(host, p) for p in (CAPABLE, CHECK, ISOLATED, SERIES)} == {"accept"}
+
+
+def test_a_riscv_device_is_not_isolated_by_any_mainline_domain() -> None:
+    host = x86_host(1, remapping=False, msis=False)
+    host["/proc/sys/kernel/arch"] = b"riscv64\n"
+    assert said(host, ISOLATED) == "refuse"
+
+
+def test_power_is_attached_without_a_test() -> None:
+    host = x86_host(1, remapping=False)
+    host["/proc/sys/kernel/arch"] = b"ppc64le\n"
+    config = next(path for path in host if path.startswith("/boot/config-"))
+    host[config] = b"CONFIG_VFIO_IOMMU_SPAPR_TCE=m\n"
+    group = only_group(host)
+    assert dict(group.backends)["type1"] is None
+    assert (group.outcome, group.headline.policy) == (Outcome.ALLOWED, "spapr_tce")
+
+
+VMD_CHILD = "10000:e1:00.0"
+
+
+@pytest.mark.parametrize(
+    ("sibling", "endpoint", "expected"),
+    [
+        ("VMD-PCI-MSIX", "IR-PCI-MSIX", "refuse"),  # it remaps onto its own vectors
+        ("IR-PCI-MSIX", None, "accept"),  # it hands its children's MSIs through
+        (None, "IR-PCI-MSIX", "refuse"),  # it has vectors of its own only to remap onto them
+        (None, None, "unknown"),
+    ],
+)
+def test_a_child_of_a_vmd(sibling: str | None, endpoint: str | None, expected: str) -> None:
+    members = {
+        0: [Function("0000:00:0e.0", endpoint, driver="vmd")],
+        1: [Function(VMD_CHILD)],
+        2: [Function("10000:e2:00.0", sibling)],
+        3: [Function(BDF, "IR-PCI-MSIX")],
+    }
+    assert answer(report(x86_host(members), ISOLATED).groups[1]) == expected
+
+
+@pytest.mark.parametrize("hypervisor", ["xen", "hyperv"])
+def test_a_device_without_msis_is_unknown_below_a_foreign_msi_domain(hypervisor: str) -> None:
+    host = x86_host(1, msis=False)
+    if hypervisor == "xen":
+        host["/sys/hypervisor/type"] = b"xen\n"
+    else:
+        host["/sys/bus/vmbus/devices/vmbus_0_1"] = None
+    assert said(host, ISOLATED) == "unknown"
+
+
+def test_a_unit_added_later_without_remapping_does_not_speak_for_the_machine() -> None:
+    host = x86_host({0: [Function(BDF, "IR-PCI-MSIX")]})
+    host["/sys/class/iommu/dmar1/intel-iommu/ecap"] = b"f42\n"
+    host["/sys/class/iommu/dmar1/devices/0000:02:00.0"] = b""
+    host["/sys/bus/pci/devices/0000:02:00.0/uevent"] = b"PCI_CLASS=20000\n"
+    host["/sys/bus/pci/devices/0000:02:00.0/iommu_group"] = Link("../kernel/iommu_groups/1")
+    host["/sys/kernel/iommu_groups/1/type"] = b"DMA\n"
+    outcomes = [group.outcome for group in report(host).groups]
+    assert outcomes == [Outcome.ALLOWED, Outcome.REFUSED]
