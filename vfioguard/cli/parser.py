@@ -47,6 +47,14 @@ class _Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options of one command line; exits with the usage line where they contradict."""
+    options = build().parse_args(arguments)
+    if options.verb == "report" and options.all and options.output != "text":
+        options.parser.error(f"--all is for text; --output {options.output} has every group")
+    return options
+
+
 def build() -> Parser:
     """The whole grammar."""
     parser = Parser(
@@ -95,6 +103,7 @@ def build() -> Parser:
 
 def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser:  # noqa: ANN401
     verb: Parser = verbs.add_parser(name, help=text, description=text, epilog=_EXITS)
+    verb.set_defaults(parser=verb)
     verb.add_argument(
         "--root", action=_Once, default="/", metavar="PATH", help="a directory or a capture file"
     )

@@ -20,7 +20,7 @@ class Failure(Exception):
 def run(arguments: list[str]) -> int:
     """Run one command line."""
     try:
-        options = parser.build().parse_args(arguments)
+        options = parser.parse(arguments)
     except SystemExit as stop:  # argparse: 0 after --help, 3 after a usage error
         return stop.code if isinstance(stop.code, int) else OWN_FAILURE
     if options.verb != "serve":

@@ -1,0 +1,297 @@
+"""The commands as scripts and people meet them: words, streams and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import trees
+from tests.support.functions import CONFIG_WITHOUT_MSI, Function
+from tests.support.hosts import x86_host
+from vfioguard.root.memory import Entry
+
+HOSTS = Path(__file__).parent.parent / "fixtures" / "sysfs"
+REFUSED = str(HOSTS / "6.12-amd64--vtd-noir" / "as-booted.tar.xz")
+MIXED = str(HOSTS / "6.12-amd64--vtd-ir-andd" / "bound.tar.xz")
+ALLOWED = str(HOSTS / "6.12-amd64--vtd-ir" / "as-booted.tar.xz")
+OVERRIDE = str(HOSTS / "6.1-amd64--vtd-noir-unsafe" / "as-booted.tar.xz")
+UNKNOWN = str(HOSTS / "6.12-arm64--noits-smmu-acpi" / "as-booted.tar.xz")
+NO_GROUPS = str(HOSTS / "6.12-amd64--none" / "as-booted.tar.xz")
+
+
+def vfioguard(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vfioguard", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("root", "status"),
+    [(ALLOWED, 0), (OVERRIDE, 1), (REFUSED, 2), (MIXED, 2), (UNKNOWN, 3), (NO_GROUPS, 3)],
+)
+@pytest.mark.parametrize("output", ["text", "json", "prometheus"])
+def test_report_exits_with_the_worst_outcome(root: str, status: int, output: str) -> None:
+    result = vfioguard("report", "--root", root, "--output", output)
+    assert (result.returncode, result.stderr) == (status, "")
+    assert result.stdout
+
+
+@pytest.mark.parametrize("verb", ["check", "explain"])
+@pytest.mark.parametrize(
+    ("root", "targets", "status"),
+    [
+        (MIXED, ["0000:01:00.0"], 0),
+        (MIXED, ["01:00.0"], 0),
+        (MIXED, ["group:0"], 2),
+        (MIXED, ["PNP0103:00"], 2),
+        (MIXED, ["0000:01:00.0", "group:0"], 2),
+        (OVERRIDE, ["0000:01:00.0"], 1),
+        (UNKNOWN, ["group:0"], 3),
+        (NO_GROUPS, ["0000:00:00.0"], 3),
+    ],
+)
+def test_check_and_explain_exit_with_the_worst_target(
+    verb: str, root: str, targets: list[str], status: int
+) -> None:
+    result = vfioguard(verb, "--root", root, *targets)
+    assert (result.returncode, result.stderr) == (status, "")
+
+
+def test_check_prints_one_line_for_each_target() -> None:
+    result = vfioguard("check", "--root", MIXED, "0000:01:00.0", "group:0")
+    first, second = result.stdout.splitlines()
+    assert first.startswith("allowed 0000:01:00.0 group:15 ")
+    assert second.startswith("refused group:0 ")
+    assert "[the 2016 series: allowed]" in second
+
+
+def test_check_says_nothing_before_it_knows_all_targets() -> None:
+    result = vfioguard("check", "--root", MIXED, "0000:01:00.0", "0000:99:00.0")
+    assert (result.returncode, result.stdout) == (3, "")
+
+
+@pytest.mark.parametrize("target", ["0000:99:00.0", "group:999", "nonsense", "group:", ""])
+def test_an_unknown_target_says_which_exist(target: str) -> None:
+    result = vfioguard("check", "--root", MIXED, target)
+    assert result.returncode == 3
+    (line,) = result.stderr.splitlines()
+    assert "group:0" in line or "0000:00:00.0" in line
+
+
+def test_explain_ends_in_files() -> None:
+    result = vfioguard("explain", "--root", REFUSED, "0000:01:00.0")
+    assert '/chip_name: "PCI-MSIX-0000:01:00.0"' in result.stdout
+    assert 'allow_unsafe_interrupts: "N"' in result.stdout
+
+
+def test_policies_says_which_is_in_force_and_why() -> None:
+    result = vfioguard("policies", "--root", ALLOWED)
+    assert result.returncode == 0
+    assert "iommu_group_has_isolated_msi (type1; v6.3 and later): in force" in result.stdout
+    assert "irq_domain_check_msi_remap (type1; v4.11 to v6.2): not in force" in result.stdout
+    assert "/proc/sys/kernel/osrelease" in result.stdout
+
+
+def test_a_policy_can_be_pinned() -> None:
+    result = vfioguard("report", "--root", MIXED, "--policy", "iommu_capable")
+    assert result.returncode == 0
+    assert "iommu_capable (as asked)" in result.stdout
+
+
+def test_json_is_what_scripts_rely_on() -> None:
+    result = vfioguard("report", "--root", MIXED, "--output", "json")
+    report = json.loads(result.stdout)
+    assert report["schema_version"] == 1
+    assert report["host"]["iommu"] == ["dmar0"]
+    assert report["overrides"] == {
+        "vfio_iommu_type1.allow_unsafe_interrupts": False,
+        "iommufd.allow_unsafe_interrupts": None,
+        "vfio.enable_unsafe_noiommu_mode": None,
+    }
+    group = report["groups"][0]
+    assert (group["id"], group["outcome"], group["needs_override"]) == (0, "refused", True)
+    assert group["backends"]["iommufd"] is None
+    assert group["backends"]["type1"]["because"]["truth"] is False
+    assert group["series"]["outcome"] == "allowed"
+    assert group["agrees"] is False
+    assert group["devices"] == [
+        {"name": "QEMU0002:00", "bus": "platform", "driver": "vfio-platform",
+         "class": None, "isolated": False}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["no-such-verb"],
+        ["report", "--output", "yaml"],
+        ["report", "--outp", "json"],
+        ["report", "--output", "json", "--output", "text"],
+        ["report", "--root", "/", "--root", "/tmp"],
+        ["report", "--policy", "no_such_policy"],
+        ["report", "extra"],
+        ["check"],
+        ["serve", "--interval", "0"],
+        ["report", "--all", "--output", "json"],
+    ],
+    ids=" ".join,
+)
+def test_a_usage_error_is_the_usage_line_and_exit_3(arguments: list[str]) -> None:
+    result = vfioguard(*arguments)
+    assert (result.returncode, result.stdout) == (3, "")
+    usage, wrong = result.stderr.splitlines()
+    assert usage.startswith("usage: vfioguard")
+    assert wrong
+
+
+def test_the_same_option_twice_with_one_value_is_no_contradiction() -> None:
+    twice = ("--root", ALLOWED, "--root", ALLOWED)
+    assert vfioguard("report", *twice).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("root", "complaint"),
+    [
+        ("/no/such/file", "No such file"),
+        (__file__, "not a capture"),
+        ("/dev/null", "not a capture"),
+    ],
+)
+def test_a_root_that_is_none_is_one_line_and_exit_3(root: str, complaint: str) -> None:
+    result = vfioguard("report", "--root", root)
+    (line,) = result.stderr.splitlines()
+    assert (result.returncode, result.stdout) == (3, "")
+    assert complaint in line
+    assert root in line
+
+
+def test_capture_and_replay_report_the_same(tmp_path: Path) -> None:
+    copy = str(tmp_path / "copy.tar.gz")
+    result = vfioguard("capture", "--root", MIXED, copy)
+    assert result.returncode == 0
+    once, again = (
+        json.loads(vfioguard("report", "--root", root, "--output", "json").stdout)
+        for root in (MIXED, copy)
+    )
+    del once["generated_at"], again["generated_at"]
+    assert once == again
+
+
+@pytest.mark.parametrize("name", ["host.zip", "host", "no/such/directory/host.tar"])
+def test_a_capture_that_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
+    result = vfioguard("capture", "--root", MIXED, str(tmp_path / name))
+    assert result.returncode == 3
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_host_without_iommu_says_so_and_does_not_look_broken() -> None:
+    result = vfioguard("report", "--root", NO_GROUPS)
+    assert result.returncode == 3
+    assert result.stdout.startswith("no IOMMU group: none of the ")
+    assert result.stderr == ""
+
+
+def test_the_running_host_can_be_judged() -> None:
+    result = vfioguard("report")
+    assert result.returncode in {0, 1, 2, 3}
+    assert result.stdout
+    assert result.stderr == ""
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vfioguard", "report", "--root", REFUSED, "--output", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait()
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vfioguard", *arguments],
+        stdout=theirs,
+        env={**os.environ, "TERM": "xterm", **environment},
+    )
+    os.close(theirs)
+    chunks: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # EIO: the other end is closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(ours)
+    process.wait()
+    return b"".join(chunks).decode()
+
+
+def test_colour_is_for_terminals_that_want_it() -> None:
+    assert "\x1b[31m" in on_a_terminal("report", "--root", REFUSED)
+    assert "\x1b" not in on_a_terminal("report", "--root", REFUSED, NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal("report", "--root", REFUSED, TERM="dumb")
+    assert "\x1b" not in vfioguard("report", "--root", REFUSED).stdout
+
+
+def sixty_groups() -> dict[str, Entry]:
+    """Refused in three ways, among them functions that the series admits."""
+    groups: dict[int, list[Function | str]] = {}
+    for number in range(60):
+        name = f"0000:{number + 1:02x}:00.0"
+        plain = Function(name, config=CONFIG_WITHOUT_MSI)
+        groups[number] = [plain if number % 7 == 0 else Function(name, "PCI-MSIX")]
+    groups[59].append("QEMU0002:00")
+    return x86_host(groups, remapping=False)
+
+
+@pytest.mark.parametrize("hostname", ["refused", "allowed"])
+def test_sixty_groups_fit_on_one_screen_of_80_by_24(tmp_path: Path, hostname: str) -> None:
+    host = sixty_groups() if hostname == "refused" else x86_host(60)
+    result = vfioguard("report", "--root", trees.write(tmp_path, host))
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == f"60 {hostname} of 60 IOMMU groups"
+
+
+def test_the_worst_comes_first_and_disagreement_stands_in_the_line(tmp_path: Path) -> None:
+    text = vfioguard("report", "--root", trees.write(tmp_path, sixty_groups())).stdout
+    assert "[the 2016 series: allowed]" in " ".join(text.split())
+    mixed = vfioguard("report", "--root", MIXED).stdout
+    assert mixed.index("refused (2)") < mixed.index("allowed (20)")
+
+
+def test_every_group_can_be_listed(tmp_path: Path) -> None:
+    text = vfioguard("report", "--all", "--root", trees.write(tmp_path, x86_host(60))).stdout
+    assert sum("0000:" in line for line in text.splitlines()) == 60
+
+
+def test_names_from_the_host_cannot_trick_the_terminal(tmp_path: Path) -> None:
+    host = x86_host(1, remapping=False)
+    uevent = next(path for path in host if path.endswith("/uevent"))
+    host[uevent] = b"DRIVER=\x1b[2Jgone\nPCI_CLASS=20000\nPCI_ID=8086:10D3\n"
+    root = trees.write(tmp_path, host)
+    for verb in (["report"], ["report", "--all"], ["explain", "group:0"], ["check", "group:0"]):
+        result = vfioguard(*verb, "--root", root)
+        assert result.stdout.isprintable() or "\x1b" not in result.stdout
