@@ -28,7 +28,8 @@ SERIES = "vfio_safe_irq_domain"
 #: Shown even where this kernel does not have them: scripts rely on the keys.
 _ALWAYS_SHOWN = ("type1", "iommufd")
 
-_Judge = Callable[[Members], Verdict]
+#: (group, what settles it without the test, or None) -> verdict
+_Judge = Callable[[Members, Answer | None], Verdict]
 
 
 class UnknownPolicy(ValueError):
@@ -121,10 +122,14 @@ def _no_backend(host: Host) -> Answer:
 
 def _judge(host: Host, name: str, backend: str, isolated: Isolated) -> _Judge:
     override = host.override(backend)
+    last: Verdict | None = None
 
-    def verdict(members: Members) -> Verdict:
-        exempt = _exempt(members)
-        return judge(name, isolated(members) if exempt is None else exempt, override)
+    def verdict(members: Members, exempt: Answer | None) -> Verdict:
+        nonlocal last
+        answer = isolated(members) if exempt is None else exempt
+        if last is None or last.isolated is not answer:  # a machine-wide answer is one object
+            last = judge(name, answer, override)
+        return last
 
     return verdict
 
@@ -171,19 +176,22 @@ def _exempt(members: Members) -> Answer | None:
 
 
 def _group(host: Host, bench: _Bench, members: Members) -> GroupReport:
-    backends = tuple((name, judge(members) if judge else None) for name, judge in bench.backends)
+    exempt = _exempt(members)
+    backends = tuple(
+        [(name, judge(members, exempt) if judge else None) for name, judge in bench.backends]
+    )
     if bench.pinned is not None:
-        headline = bench.pinned(members)
+        headline = bench.pinned(members, exempt)
     else:
         verdicts = [verdict for _, verdict in backends if verdict is not None]
-        headline = max(verdicts, key=_severity) if verdicts else bench.none(members)
+        headline = max(verdicts, key=_severity) if verdicts else bench.none(members, exempt)
     return GroupReport(
         members.group.id,
         value_or(members.group.type, None),
-        tuple(_device(host, device) for device in members.devices),
+        tuple([_device(host, device) for device in members.devices]),
         headline,
         backends,
-        bench.series(members),
+        bench.series(members, exempt),
     )
 
 

@@ -42,22 +42,23 @@ def ask(claim: str, reading: Reading[T], question: Callable[[T], bool | None]) -
 
 def every(claim: str, parts: Iterable[Answer], over: Reading[object] | None = None) -> Answer:
     """`&&` over a set; keeps the parts that decided. `over` proves a set that is empty."""
-    kept = tuple(parts)
-    for decisive in (False, None):
-        some_kept = tuple(part for part in kept if part.truth is decisive)
-        if some_kept:
-            return Answer(claim, decisive, some_kept)
-    return Answer(claim, True, kept or _vacuous(claim, over))
+    return _decide(claim, tuple(parts), over, decisive=False)
 
 
 def some(claim: str, parts: Iterable[Answer], over: Reading[object] | None = None) -> Answer:
     """`||` over a set; keeps the parts that decided. `over` proves a set that is empty."""
-    kept = tuple(parts)
-    for decisive in (True, None):
-        some_kept = tuple(part for part in kept if part.truth is decisive)
-        if some_kept:
-            return Answer(claim, decisive, some_kept)
-    return Answer(claim, False, kept or _vacuous(claim, over))
+    return _decide(claim, tuple(parts), over, decisive=True)
+
+
+def _decide(
+    claim: str, parts: tuple[Answer, ...], over: Reading[object] | None, *, decisive: bool
+) -> Answer:
+    """One `decisive` part decides, else one unknown; else all parts decide the contrary."""
+    truths = [part.truth for part in parts]
+    for truth in (decisive, None):
+        if truth in truths:
+            return Answer(claim, truth, tuple(part for part in parts if part.truth is truth))
+    return Answer(claim, not decisive, parts or _vacuous(claim, over))
 
 
 def agree(claim: str, witnesses: Iterable[Answer]) -> Answer:

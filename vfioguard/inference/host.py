@@ -24,6 +24,7 @@ class Host:
         self._chips = Chips()
         self._units = _units(snapshot)
         self._isolated: dict[str, Answer] = {}
+        self._groups: dict[int, Answer] = {}
 
     @cached_property
     def remapping(self) -> Answer:
@@ -79,15 +80,18 @@ class Host:
             return ask(claim, device.msi_irqs, lambda _: None)
         return self.isolated(device)
 
-    def every_member(self, claim: str, members: Members) -> Answer:
+    def every_member(self, members: Members) -> Answer:
         """`&=` over the group, as iommu_group_has_isolated_msi() does: bridges and all."""
-        parts = [self.isolated(device) for device in members.devices]
-        if isinstance(members.complete, Gap) or not parts:
-            # Members that could not be listed, or a group that lost its last one meanwhile.
-            parts.append(
-                ask("all members of the group are known", members.complete, lambda _: None)
-            )
-        return every(claim, parts)
+        answer = self._groups.get(members.group.id)
+        if answer is None:
+            parts = [self.isolated(device) for device in members.devices]
+            if isinstance(members.complete, Gap) or not parts:
+                # Members that could not be listed, or a group that lost its last one meanwhile.
+                known = "all members of the group are known"
+                parts.append(ask(known, members.complete, lambda _: None))
+            claim = "every device of the group has an MSI domain that isolates"
+            answer = self._groups[members.group.id] = every(claim, parts)
+        return answer
 
     def override(self, backend: str) -> Answer:
         """Whether the backend's parameter switches the interrupt test off."""

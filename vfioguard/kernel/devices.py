@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
 from vfioguard.fact import parse as parse_raw
 from vfioguard.kernel import irq, uevent
 from vfioguard.root import Directory
@@ -92,15 +92,11 @@ def _msi(
         names = bus.listdir(path)
     except OSError as error:
         return gap_from(error, source), None
-    try:
-        numbers = tuple(sorted(map(_irq_number, names)))
-    except Malformed as error:
-        return Gap(Why.MALFORMED, source, str(error)), None
-    fact = Fact(numbers, " ".join(map(str, numbers)).encode(), source)
-    return fact, irq.chip_name(irqs, numbers[0]) if numbers else None
-
-
-def _irq_number(name: str) -> int:
-    if name.isascii() and name.isdecimal() and len(name) < 10:
-        return int(name)
-    raise Malformed(f"not an interrupt: {name!r:.32}")
+    if not names:
+        return Fact((), b"", source), None
+    joined = "".join(names)
+    if not (joined.isascii() and joined.isdecimal()):
+        return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!r:.64}"), None
+    names.sort(key=int)
+    numbers = tuple(map(int, names))
+    return Fact(numbers, " ".join(names).encode(), source), irq.chip_name(irqs, numbers[0])

@@ -5,12 +5,9 @@ drivers/base/core.c dev_uevent(), drivers/pci/pci-driver.c pci_uevent().
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from vfioguard.fact import Malformed
-
-_FIELDS = re.compile(rb"^(DRIVER|PCI_CLASS|PCI_ID)=(.*)$", re.MULTILINE)
 
 
 class Uevent(NamedTuple):
@@ -23,11 +20,11 @@ class Uevent(NamedTuple):
 
 def parse(raw: bytes) -> Uevent:
     """Fields that a device does not have are None."""
-    fields = dict(_FIELDS.findall(raw))
+    text = b"\n%s\n" % raw
+    driver = _field(text, b"\nDRIVER=")
+    code = _field(text, b"\nPCI_CLASS=")
+    identity = _field(text, b"\nPCI_ID=")
     try:
-        driver = fields.get(b"DRIVER")
-        code = fields.get(b"PCI_CLASS")
-        identity = fields.get(b"PCI_ID")
         return Uevent(
             driver.decode("ascii") if driver else None,
             int(code, 16) if code else None,
@@ -35,3 +32,11 @@ def parse(raw: bytes) -> Uevent:
         )
     except ValueError as error:  # UnicodeDecodeError is one
         raise Malformed(f"not a uevent: {raw[:48]!r}") from error
+
+
+def _field(text: bytes, key: bytes) -> bytes | None:
+    at = text.find(key)  # a third of what a regular expression takes, three times a device
+    if at < 0:
+        return None
+    at += len(key)
+    return text[at : text.index(b"\n", at)]

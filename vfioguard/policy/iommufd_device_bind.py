@@ -17,7 +17,7 @@ _CLAIM = "iommufd finds the group's MSIs isolated"
 def _isolated(host: Host) -> Isolated:
     newer = host.decides_by(Predicate.ISOLATED_MSI)
     if newer.truth is True:
-        return lambda members: host.every_member(_CLAIM, members)
+        return host.every_member
     if newer.truth is False:
         machine = some(_CLAIM, (host.capability((6, 2)), host.all_msi_domains))
         return lambda _members: machine
