@@ -19,6 +19,10 @@ from vfioguard.verdict import Outcome, severity
 
 X86_CHIPS = {True: ("IR-PCI-MSIX", "IR-PCI-MSI", None), False: ("PCI-MSIX", "PCI-MSI", None)}
 ARM_CHIPS = ("ITS-PCI-MSIX", "GICv2m-PCI-MSIX", "MBI-PCI-MSI", "UNHEARD-OF-MSI", None)
+PARAMETERS = tuple(
+    f"/sys/module/{module}/parameters/allow_unsafe_interrupts"
+    for module in ("vfio_iommu_type1", "iommufd")
+)
 OTHERS = ("QEMU0002:00", "PNP0103:00")
 RELEASES = ("4.9.0", "4.12.0", "4.19.0", "5.10.0", "6.1.0", "6.2.0", "6.3.0", "6.12.0", "7.3.4")
 
@@ -107,10 +111,8 @@ def test_the_override_changes_only_refused_into_allowed_by_override(
     data: st.DataObject, policy: str
 ) -> None:
     host = data.draw(hosts(override=False))
-    switched = {
-        path: b"Y\n" if path.endswith("allow_unsafe_interrupts") else entry
-        for path, entry in host.items()
-    }
+    host |= dict.fromkeys(PARAMETERS, b"N\n")
+    switched = host | dict.fromkeys(PARAMETERS, b"Y\n")
     for before, after in zip(
         report(host, policy).groups, report(switched, policy).groups, strict=True
     ):
