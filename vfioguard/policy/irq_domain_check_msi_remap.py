@@ -8,7 +8,6 @@ the same answer, as x86's is one switch for the machine.
 
 from __future__ import annotations
 
-from vfioguard.fact import Gap
 from vfioguard.inference.host import Host
 from vfioguard.kernel.iommu_groups import Region
 from vfioguard.kernel.symbols import Predicate
@@ -34,12 +33,17 @@ def _isolated(host: Host) -> Isolated:
 
 
 def _before_4_14(members: Members, domains: Answer, capability: Answer) -> Answer:
+    """`resv_msi ? domains : capability`; where the regions cannot be read, both must agree."""
     regions = members.group.reserved_regions
     translated = ask("the group has a software MSI region", regions, _has_sw_msi)
-    if isinstance(regions, Gap):
-        return every("the test that this group is put to is passed", (domains, capability))
-    chosen = domains if translated.truth else capability
-    return Answer(chosen.claim, chosen.truth, (translated, chosen))
+    return some(
+        _CLAIM,
+        (
+            every("its MSIs are translated, and every MSI domain isolates", (translated, domains)),
+            every("its MSIs are not translated, but remapped", (~translated, capability)),
+            every("both tests are passed", (domains, capability)),
+        ),
+    )
 
 
 def _has_sw_msi(regions: tuple[Region, ...]) -> bool:
