@@ -135,11 +135,16 @@ def interrupts(msis: list[str], *, remapping: bool) -> str:
 
 
 def btf() -> bytes:
-    """As large as a distribution's BTF (5 MiB), with the name that a kernel since v6.3 has."""
-    name = b"\0iommu_group_has_isolated_msi\0"
-    filler = b"\0some_function_name_of_common_length"
-    half = filler * ((5 << 19) // len(filler))
-    return half + name + half
+    """As large as a distribution's BTF (5 MiB): types, which are mostly zeros, then the names.
+
+    Among them is the predicate of every kernel since v6.3, where a real one has it: near the end.
+    """
+    types = b"".join(
+        (at * 37).to_bytes(4, "little") + (at % 20 << 24).to_bytes(4, "little") + bytes(4)
+        for at in range(4096)
+    )
+    names = b"".join(b"\0some_kernel_function_%05d" % at for at in range(8192))
+    return types * 64 + names * 6 + b"\0iommu_group_has_isolated_msi\0" + names * 4
 
 
 def kernel_config() -> str:
