@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno as _errno
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
@@ -49,20 +50,29 @@ class Malformed(ValueError):
     """A parser's one complaint: the text is not what the kernel documents."""
 
 
+def printable(text: str) -> str:
+    """A name of the host as a person may see it: no bytes of another encoding, no escapes."""
+    if text.isprintable():
+        return text
+    decoded = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+
+
 def gap_from(error: OSError, source: str) -> Gap:
     """The gap that a failed system call leaves."""
     number = error.errno or 0
     why = Why.ABSENT if number in _ABSENT else Why.DENIED if number in _DENIED else Why.FAILED
     name = _errno.errorcode.get(number)
-    return Gap(why, source, error.strerror or str(error), name)
+    # Not strerror of the exception: a recording keeps the number, and must say the same.
+    return Gap(why, printable(source), os.strerror(number) if number else str(error), name)
 
 
 def parse(raw: bytes, source: str, parser: Callable[[bytes], T]) -> Reading[T]:
     """Apply a parser; `Malformed` becomes a gap, every other exception is a bug of the parser."""
     try:
-        return Fact(parser(raw), raw, source)
+        return Fact(parser(raw), raw, printable(source))
     except Malformed as error:
-        return Gap(Why.MALFORMED, source, str(error))
+        return Gap(Why.MALFORMED, printable(source), str(error))
 
 
 def value_or(reading: Reading[T], default: U) -> T | U:

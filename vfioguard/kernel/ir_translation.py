@@ -37,7 +37,7 @@ def parse(raw: bytes) -> bool:
 def read(root: Root) -> Reading[bool]:
     """Whether the hardware remaps interrupts now."""
     try:
-        raw = select(root.head(PATH, _SIZE))
+        raw = root.head(PATH, _SIZE, select)
     except OSError as error:
         return gap_from(error, PATH)
     return parse_raw(raw, PATH, parse)

@@ -35,11 +35,12 @@ class Root(Protocol):
     `read` returns at most `limit` bytes and fails with EFBIG where the file holds more; `select`
     keeps the part of a large or private file that the reader wants, and is idempotent, so that a
     recording holds no more than that. `head` cuts instead of failing. `search` returns the needles
-    that occur, in their order. `records` reads a log that may be a device (/dev/kmsg).
+    that occur, in their order. `records` reads a log that may be a device (/dev/kmsg). `under`
+    never fails: where there is no such directory, each read below it says so.
     """
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes: ...
-    def head(self, path: str, size: int) -> bytes: ...
+    def head(self, path: str, size: int, select: Select | None = None) -> bytes: ...
     def search(self, path: str, needles: tuple[bytes, ...]) -> bytes: ...
     def records(self, path: str, limit: int, select: Select) -> bytes: ...
     def readlink(self, path: str) -> str: ...
@@ -89,11 +90,14 @@ def listing(root: Root, path: str) -> Reading[tuple[str, ...]]:
 
 
 def text(raw: bytes) -> str:
-    """One line of ASCII without its newline; the kernel prints nothing else in what we read."""
+    """One line of printable ASCII without its newline: the kernel prints nothing else here."""
     try:
-        return raw.rstrip(b"\n").decode("ascii")
+        line = raw.removesuffix(b"\n").decode("ascii")
     except UnicodeDecodeError as error:
         raise Malformed(f"not ASCII: {raw[:32]!r}") from error
+    if not line.isprintable():
+        raise Malformed(f"not one line of text: {raw[:32]!r}")
+    return line
 
 
 def first(readings: tuple[Reading[T], ...]) -> Reading[T]:

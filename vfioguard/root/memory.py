@@ -54,11 +54,12 @@ class Memory:
         if not isinstance(entry, bytes):
             raise _error(errno.EISDIR)
         if len(entry) > limit:
-            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+            raise _error(errno.EFBIG)
         return select(entry) if select else entry
 
-    def head(self, path: str, size: int) -> bytes:
-        return self.read(path, 1 << 40)[:size]
+    def head(self, path: str, size: int, select: Select | None = None) -> bytes:
+        data = self.read(path, 1 << 40)[:size]
+        return select(data) if select else data
 
     def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
         content = self.read(path, 1 << 40)
@@ -92,6 +93,14 @@ class Memory:
             raise _error(entry.errno)
         return entry
 
+    def _directory(self, real: str) -> Link | None:
+        """A component with others behind it."""
+        entry = self._get(real)
+        if isinstance(entry, bytes):
+            raise _error(errno.ENOTDIR)
+        assert not isinstance(entry, Refused), "raised by _get()"
+        return entry
+
     def _resolve(self, path: str) -> str:
         if path in self._entries and not isinstance(self._entries[path], Link):
             return path
@@ -106,7 +115,7 @@ class Memory:
                 real = real.rpartition("/")[0]
                 continue
             step = f"{real}/{name}"
-            entry = self._entries.get(step)
+            entry = self._directory(step) if todo else self._entries.get(step)
             if not isinstance(entry, Link):
                 real = step
                 continue

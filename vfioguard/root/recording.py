@@ -15,6 +15,7 @@ from vfioguard.root.memory import Entry, Link, Refused
 T = TypeVar("T")
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
+_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
 
 
 class Recording:
@@ -23,12 +24,14 @@ class Recording:
     def __init__(self, inner: Root) -> None:
         self._inner = inner
         self._seen: dict[str, Entry] = {}
+        # A name that was listed and never read is kept as an empty file: the name is the fact.
+        self._named: set[str] = set()
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
         return self._keep(path, lambda: self._inner.read(path, limit, select))
 
-    def head(self, path: str, size: int) -> bytes:
-        return self._keep(path, lambda: self._inner.head(path, size))
+    def head(self, path: str, size: int, select: Select | None = None) -> bytes:
+        return self._keep(path, lambda: self._inner.head(path, size, select))
 
     def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
         return self._keep(path, lambda: self._inner.search(path, needles))
@@ -52,13 +55,10 @@ class Recording:
             self._refused(path, error)
             raise
         self._seen[path] = None
-        for name in names:
-            # A name that was listed and never read is kept as an empty file: the name is the fact.
-            self._seen.setdefault(f"{path}/{name}", b"")
+        self._named.update(f"{path}/{name}" for name in names)
         return names
 
     def under(self, path: str) -> Directory:
-        self._inner.under(path)  # fails as the real one would
         return Prefixed(self, path)
 
     def _keep(self, path: str, call: Callable[[], bytes]) -> bytes:
@@ -71,16 +71,22 @@ class Recording:
         return data
 
     def _refused(self, path: str, error: OSError) -> None:
-        if error.errno not in _NOT_THERE:
+        vanished = error.errno == errno.ENOENT and path in self._named
+        if error.errno not in _NOT_THERE or vanished:
             self._seen[path] = Refused(error.errno or errno.EIO)
 
     @property
     def entries(self) -> dict[str, Entry]:
         """What was seen, with paths below a link moved to where the link points."""
         links = {path: entry for path, entry in self._seen.items() if isinstance(entry, Link)}
+        seen: dict[str, Entry] = dict.fromkeys(self._named, b"")
+        seen |= self._seen
         moved: dict[str, Entry] = {}
-        for path, entry in sorted(self._seen.items()):
-            moved[_through(path, links)] = entry
+        for path, entry in sorted(seen.items(), key=lambda item: item[0]):
+            real = _through(path, links)
+            # Below a link to itself there is nothing to keep: a replay meets the loop again.
+            if real is not None and (path in self._seen or real not in moved):
+                moved[real] = entry
         parents = {parent for path in moved for parent in _parents(path)}
         return {
             path: None if path in parents and not isinstance(entry, Link) else entry
@@ -93,12 +99,13 @@ def _parents(path: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(2, len(parts))]
 
 
-def _through(path: str, links: dict[str, Link]) -> str:
-    for parent in _parents(path):
-        if parent in links:
-            rest = path[len(parent) :]
-            return _through(_target(parent, links[parent].target) + rest, links)
-    return path
+def _through(path: str, links: dict[str, Link]) -> str | None:
+    for _ in range(_MAX_LINKS):
+        parent = next((parent for parent in _parents(path) if parent in links), None)
+        if parent is None:
+            return path
+        path = _target(parent, links[parent].target) + path[len(parent) :]
+    return None
 
 
 def _target(link: str, target: str) -> str:

@@ -17,13 +17,17 @@ _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _CHUNK = 1 << 20
 _MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
+#: What is read at most of a file that is searched or of a log: /proc/kallsyms has 20 MiB.
+_MAX_STREAM = 256 << 20
 
 
 def _slurp(fd: int, limit: int) -> bytes:
     """One read for what fits an attribute; files that the kernel generates report no size."""
     data = os.read(fd, limit + 1) if limit <= ATTRIBUTE else _read_all(fd, limit + 1)
     if len(data) > limit:
-        raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+        raise _error(errno.EFBIG)
+    if not data and stat.S_ISFIFO(os.fstat(fd).st_mode):
+        raise _error(errno.EINVAL)  # nobody writes to it: not the same as an empty file
     return data
 
 
@@ -38,12 +42,16 @@ def _read_all(fd: int, room: int) -> bytes:
 def _find(fd: int, needles: tuple[bytes, ...]) -> bytes:
     """Stream the file past the needles; memory stays at one chunk."""
     found: set[bytes] = set()
+    room = _MAX_STREAM
     overlap = max(map(len, needles)) - 1
     tail = b""
     while len(found) < len(needles) and (chunk := os.read(fd, _CHUNK)):
         window = tail + chunk
         found.update(needle for needle in needles if needle in window)
         tail = window[-overlap:]
+        room -= len(chunk)
+        if room < 0:
+            raise _error(errno.EFBIG)
     return b"".join(needle for needle in needles if needle in found)
 
 
@@ -51,6 +59,7 @@ def _records(fd: int, limit: int, select: Select) -> bytes:
     """/dev/kmsg gives one record a read, EPIPE for one overwritten meanwhile, EAGAIN at the end."""
     kept: list[bytes] = []
     size = 0
+    room = _MAX_STREAM
     while True:
         try:
             record = os.read(fd, 8192)  # CONSOLE_EXT_LOG_MAX, kernel/printk/printk.c
@@ -62,8 +71,9 @@ def _records(fd: int, limit: int, select: Select) -> bytes:
             break
         part = select(record)
         size += len(part)
-        if size > limit:
-            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+        room -= len(record)
+        if size > limit or room < 0:
+            raise _error(errno.EFBIG)
         if part:
             kept.append(part)
     return b"".join(kept)
@@ -74,7 +84,7 @@ class Tree:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
-        self._base = "" if self.path == "/" else self.path
+        self._base = "" if os.path.realpath(path) == "/" else self.path
         # Directories known to be real: path as asked -> path without links, both below the root.
         self._real: dict[str, str] = {"": ""}
         if not os.path.isdir(self.path):
@@ -88,12 +98,13 @@ class Tree:
             os.close(fd)
         return select(data) if select else data
 
-    def head(self, path: str, size: int) -> bytes:
+    def head(self, path: str, size: int, select: Select | None = None) -> bytes:
         fd = self._open(path)
         try:
-            return _read_all(fd, size)
+            data = _read_all(fd, size)
         finally:
             os.close(fd)
+        return select(data) if select else data
 
     def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
         fd = self._open(path)
@@ -127,12 +138,17 @@ class Tree:
         return names
 
     def under(self, path: str) -> Directory:
-        return Prefixed(self, path) if self._base else _Live(path)
+        if self._base:
+            return Prefixed(self, path)
+        try:
+            return _Live(path)
+        except OSError:  # then each read says it of itself
+            return Prefixed(self, path)
 
     def _open(self, path: str) -> int:
         if not self._base:
             return os.open(path, _READ)
-        for _ in range(_MAX_LINKS):
+        for _ in range(_MAX_LINKS + 1):
             real = self._locate(path)
             try:
                 return os.open(self._base + real, _READ | os.O_NOFOLLOW)
@@ -140,11 +156,13 @@ class Tree:
                 if error.errno != errno.ELOOP:
                     raise
             path = _join(real.rpartition("/")[0], os.readlink(self._base + real))
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        raise _error(errno.ELOOP)
 
     def _locate(self, path: str) -> str:
         """`path` with every link but the last component's resolved inside the root."""
         parent, _, leaf = path.rpartition("/")
+        if leaf in {"", ".", ".."}:  # only a link's text ends so, and ".." could lead outside
+            return self._resolve(path)
         real = self._real.get(parent)
         return f"{self._resolve(parent) if real is None else real}/{leaf}"
 
@@ -176,7 +194,7 @@ class Tree:
                 continue
             links += 1
             if links > _MAX_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                raise _error(errno.ELOOP)
             if target.startswith("/"):
                 real = ""
             todo.extend(target.strip("/").split("/")[::-1])
@@ -203,7 +221,7 @@ class _Live:
         finally:
             os.close(fd)
         if len(data) > limit:
-            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+            raise _error(errno.EFBIG)
         return data
 
     def readlink(self, name: str) -> str:
@@ -211,6 +229,10 @@ class _Live:
 
     def listdir(self, name: str) -> list[str]:
         return os.listdir(self.prefix + name)
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
 
 
 def _join(directory: str, target: str) -> str:
