@@ -81,7 +81,7 @@ def test_a_kernel_before_6_2_cannot_have_iommufd() -> None:
 def test_the_iommufd_container_leaves_type1_out() -> None:
     host = x86_host(1, remapping=False, override=None, iommufd=False)
     config = next(path for path in host if path.startswith("/boot/config-"))
-    host[config] = b"CONFIG_IOMMUFD=y\nCONFIG_IOMMUFD_VFIO_CONTAINER=y\n"
+    host[config] = b"CONFIG_IOMMUFD=y\nCONFIG_IOMMUFD_VFIO_CONTAINER=y\nCONFIG_PROC_FS=y\n"
     (group,) = report(host).groups
     assert dict(group.backends)["type1"] is None
     assert group.headline.policy == "iommufd_device_bind"
@@ -90,7 +90,7 @@ def test_the_iommufd_container_leaves_type1_out() -> None:
 def test_a_kernel_without_vfio_decides_nothing() -> None:
     host = x86_host(1, override=None)
     config = next(path for path in host if path.startswith("/boot/config-"))
-    host[config] = b"CONFIG_PCI_MSI=y\n# CONFIG_VFIO is not set\n"
+    host[config] = b"CONFIG_PCI_MSI=y\n# CONFIG_VFIO is not set\nCONFIG_PROC_FS=y\n"
     found = report(host)
     assert found.host.policies_in_force == ()
     assert found.groups[0].outcome is Outcome.UNKNOWN

@@ -169,7 +169,7 @@ def test_power_is_attached_without_a_test() -> None:
     host = x86_host(1, remapping=False)
     host["/proc/sys/kernel/arch"] = b"ppc64le\n"
     config = next(path for path in host if path.startswith("/boot/config-"))
-    host[config] = b"CONFIG_VFIO_IOMMU_SPAPR_TCE=m\n"
+    host[config] = b"CONFIG_VFIO_IOMMU_SPAPR_TCE=m\nCONFIG_PROC_FS=y\n"
     group = only_group(host)
     assert dict(group.backends)["type1"] is None
     assert (group.outcome, group.headline.policy) == (Outcome.ALLOWED, "spapr_tce")

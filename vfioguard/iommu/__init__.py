@@ -6,7 +6,18 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from vfioguard.fact import Malformed
+
 Number = Callable[[bytes], int]
+
+_HEXADECIMAL = re.compile(rb"[0-9a-f]{1,16}\n?")
+
+
+def hexadecimal(raw: bytes) -> int:
+    r""" "%llx\n" of a register; int() alone would also take signs, blanks and underscores."""
+    if _HEXADECIMAL.fullmatch(raw) is None:
+        raise Malformed(f"not a hexadecimal number: {raw[:32]!r}")
+    return int(raw, 16)
 
 
 class IommuDriver(NamedTuple):

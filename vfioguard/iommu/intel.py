@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import re
 
-from vfioguard.fact import Malformed
-from vfioguard.iommu import IommuDriver
+from vfioguard.iommu import IommuDriver, hexadecimal
 
 #: ECAP bit 3, IR: the unit can remap interrupts; it does not say that it does (VT-d 5.0 11.4.3).
 ECAP_IR = 1 << 3
-
-
-def hexadecimal(raw: bytes) -> int:
-    r""" "%llx\n" of a register."""
-    try:
-        return int(raw, 16)
-    except ValueError as error:
-        raise Malformed(f"not a hexadecimal number: {raw[:32]!r}") from error
 
 
 DRIVER = IommuDriver(

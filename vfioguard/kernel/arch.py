@@ -1,9 +1,11 @@
-"""The machine's architecture, in `uname -m` terms: /proc/sys/kernel/arch, else /proc/cpuinfo.
+"""The machine's architecture, as `uname -m` says it: /proc/sys/kernel/arch, else /proc/cpuinfo.
 
 The sysctl exists since v6.1 (kernel/utsname_sysctl.c); before it only cpuinfo tells.
 """
 
 from __future__ import annotations
+
+import re
 
 from vfioguard.fact import Fact, Malformed, Reading, gap_from
 from vfioguard.fact import parse as parse_raw
@@ -23,6 +25,28 @@ _FIELDS = (
 )
 
 
+# 32 bit machines are named after the processor: i586, armv7l.
+_KNOWN = re.compile(
+    r"x86_64|i[3-6]86|aarch64(?:_be)?|arm(?:v[4-8]\w*)?|s390x?|ppc(?:64)?(?:le)?|riscv(?:32|64)"
+    r"|loongarch(?:32|64)|mips\w*|sparc\w*|parisc\w*|ia64|m68k|alpha|sh4\w*|arc\w*"
+)
+
+
+def parse(raw: bytes) -> str:
+    """A machine's name, one for all processors of a 32 bit architecture."""
+    name = text(raw)
+    if _KNOWN.fullmatch(name) is None:
+        raise Malformed(f"no architecture that Linux has: {name!r:.32}")
+    if name.startswith("arm"):
+        return "arm"
+    return "i686" if re.fullmatch("i[3-6]86", name) else name
+
+
+def select(raw: bytes) -> bytes:
+    """Keep the fields that tell; some machines print their serial number beside them."""
+    return b"".join(field + b"\n" for field, _ in _FIELDS if field in raw)
+
+
 def parse_cpuinfo(raw: bytes) -> str:
     """Recognise an architecture by the names of its /proc/cpuinfo fields."""
     for field, arch in _FIELDS:
@@ -33,11 +57,11 @@ def parse_cpuinfo(raw: bytes) -> str:
 
 def read(root: Root) -> Reading[str]:
     """ "x86_64", "aarch64", "s390x" ..."""
-    sysctl = reading(root, SYSCTL, text)
+    sysctl = reading(root, SYSCTL, parse)
     if isinstance(sysctl, Fact):
         return sysctl
     try:
-        raw = root.head(CPUINFO, 2048)  # the first CPU is enough
+        raw = root.head(CPUINFO, 2048, select)  # the first CPU is enough
     except OSError as error:
         return gap_from(error, CPUINFO)
     return parse_raw(raw, CPUINFO, parse_cpuinfo)

@@ -6,11 +6,15 @@ sometimes keys, which are nobody's business: they are dropped where they are rea
 
 from __future__ import annotations
 
+import re
+
 from vfioguard.fact import Reading
 from vfioguard.root import Root, reading
 
 PATH = "/proc/cmdline"
 _LIMIT = 4096 * 4
+# lib/cmdline.c next_arg(): blanks inside double quotes do not end an option.
+_WORD = re.compile(rb'(?:[^\s"]|"[^"]*"?)+')
 
 _BARE = frozenset(b"nointremap noapic nolapic disable_apic disableapic nox2apic".split())
 _KEYS = frozenset(
@@ -22,9 +26,21 @@ _KEYS = frozenset(
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the options that the policies know; the module may be written with dashes."""
-    kept = [word for word in raw.split() if _known(word)]
+    """Keep the options that the policies know; the module may be written with dashes.
+
+    What follows a lone "--" is for init (kernel/params.c parse_args()).
+    """
+    kept: list[bytes] = []
+    for match in _WORD.finditer(raw):
+        word = match[0].replace(b'"', b"")
+        if word == b"--":
+            break
+        if _known(word) and not _BLANK.search(word):
+            kept.append(word)
     return b" ".join(kept) + b"\n"
+
+
+_BLANK = re.compile(rb"\s")
 
 
 def _known(word: bytes) -> bool:
@@ -44,17 +60,19 @@ def read(root: Root) -> Reading[tuple[str, ...]]:
 
 
 def remapping_disabled(words: tuple[str, ...]) -> bool:
-    """`intremap=off` (a comma list, the last on or off wins), `nointremap` or `noapic`.
+    """`intremap=` (a comma list) and `nointremap`: the last one wins; `noapic` always does.
 
-    arch/x86: drivers/iommu/irq_remapping.c setup_irqremap(); noapic skips the IO-APICs, and
-    remapping is then not attempted (drivers/iommu/intel/irq_remapping.c).
+    drivers/iommu/irq_remapping.c setup_irqremap() compares beginnings, so "offline" is off; noapic
+    skips the IO-APICs, and remapping is then not attempted (drivers/iommu/intel/irq_remapping.c).
     """
     off = False
     for word in words:
-        if word in {"nointremap", "noapic"}:
-            return True
         name, _, value = word.partition("=")
-        if name == "intremap":
+        if name == "noapic":
+            return True
+        if name == "nointremap":
+            off = True
+        elif name == "intremap":
             for choice in value.split(","):
-                off = choice == "off" if choice in {"on", "off"} else off
+                off = choice.startswith("off") or (off and not choice.startswith("on"))
     return off

@@ -1,6 +1,7 @@
 """The kernel's build configuration: /boot/config-R, /lib/modules/R/config or /proc/config.gz.
 
-Only the options that decide which attach paths this kernel has are kept.
+Only the options that decide which attach paths this kernel has are kept, and one more: PROC_FS
+stands behind all of them, so a file without it was cut, and what it lacks is not known to be off.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ OPTIONS = (
     "VFIO_NOIOMMU",
     "IOMMUFD",
     "IOMMUFD_VFIO_CONTAINER",
+    "PROC_FS",
 )
 
 #: Option without CONFIG_ -> "y", "m" or "n".
@@ -55,6 +57,8 @@ def parse(raw: bytes) -> Config:
         name, equals, value = line.removeprefix("CONFIG_").partition("=")
         if equals:
             found[name] = value
+    if found["PROC_FS"] != "y":
+        raise Malformed("not the whole of a kernel configuration")
     return found
 
 
@@ -73,7 +77,7 @@ def _read_gz(root: Root) -> Reading[Config]:
 
 
 def read(root: Root, release: str | None) -> Reading[Config]:
-    """The configuration of the running kernel."""
+    """The configuration of the running kernel, as far as OPTIONS go."""
     readings: list[Reading[Config]] = []
     paths = (f"/boot/config-{release}", f"/lib/modules/{release}/config") if release else ()
     for path in paths:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.fact import parse as parse_raw
 from vfioguard.kernel import irq, uevent
 from vfioguard.root import Directory
@@ -48,17 +48,19 @@ def is_pci(name: str) -> bool:
 
 def read_pci(bus: Directory, irqs: Directory | Gap, name: str) -> Device:
     """One PCI function below `PCI`; whatever vanishes meanwhile is a gap."""
-    return Device(name, "pci", group(bus, name), _uevent(bus, name), *_msi(bus, irqs, name))
+    own = _uevent(bus, name)
+    return Device(printable(name), "pci", group(bus, name), own, *_msi(bus, irqs, name))
 
 
 def read_other(members: Directory, irqs: Directory | Gap, entry: str, name: str) -> Device:
     """A device of any bus, by its entry in a directory of links to devices."""
     try:
-        bus = members.readlink(f"{entry}/subsystem").rpartition("/")[2]
+        bus = printable(members.readlink(f"{entry}/subsystem").rpartition("/")[2])
     except OSError:
         bus = ""  # nothing is concluded from an unknown bus
     number = group(members, entry)
-    return Device(name, bus, number, _uevent(members, entry), *_msi(members, irqs, entry))
+    own = _uevent(members, entry)
+    return Device(printable(name), bus, number, own, *_msi(members, irqs, entry))
 
 
 def group(bus: Directory, name: str) -> int | Gap:

@@ -58,9 +58,11 @@ def has_pre_its(root: Root) -> Reading[bool]:
         seen += 1
         if seen > _MAX_NODES:
             return Gap(Why.MALFORMED, PATH, f"more than {_MAX_NODES} nodes")
-        todo.extend(f"{node}/{name}" for name in names if _may_be_node(name))
+        todo.extend(f"{node}/{name}" for name in sorted(names) if _may_be_node(name))
     return Fact(False, b"", PATH)
 
 
 def _may_be_node(name: str) -> bool:
+    if "@" in name:
+        return True
     return name not in _PROPERTIES and "," not in name and not name.startswith("#")

@@ -19,6 +19,8 @@ PATH = "/sys/kernel/iommu_groups"
 NOIOMMU = "vfio-noiommu"
 
 _REGION = re.compile(rb"0x([0-9a-f]{16}) 0x([0-9a-f]{16}) ([a-z-]+)\n")
+_REGIONS = re.compile(rb"(?:%s)*" % _REGION.pattern)
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 # iommu_group_show_type(): groups with a default domain have one of these, no-IOMMU groups do not.
 _TRANSLATED = frozenset({"DMA", "DMA-FQ", "identity", "blocked", "unmanaged"})
 
@@ -57,31 +59,23 @@ class Member(NamedTuple):
 
 def parse_regions(raw: bytes) -> tuple[Region, ...]:
     r""" "0x%016llx 0x%016llx %s\n", inclusive ends, sorted (v4.11)."""
-    regions = tuple(
+    if _REGIONS.fullmatch(raw) is None:
+        raise Malformed(f"not reserved regions: {raw[:64]!r}")
+    return tuple(
         Region(int(start, 16), int(end, 16), kind.decode())
         for start, end, kind in _REGION.findall(raw)
     )
-    if len(regions) != raw.count(b"\n"):
-        raise Malformed(f"not reserved regions: {raw[:64]!r}")
-    return regions
 
 
 def numbers(root: Root) -> Reading[tuple[int, ...]]:
-    """The numbers of all groups, sorted."""
+    """The numbers of all groups, sorted; the kernel puts nothing else there."""
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names
-    try:
-        ids = tuple(sorted(map(_number, names.value)))
-    except Malformed as error:
-        return Gap(Why.MALFORMED, PATH, str(error))
+    ids = tuple(sorted(int(name) for name in names.value if _NUMBER.fullmatch(name)))
+    if names.value and not ids:
+        return Gap(Why.MALFORMED, PATH, f"no group among {names.value!r:.64}")
     return Fact(ids, names.raw, PATH)
-
-
-def _number(name: str) -> int:
-    if name.isascii() and name.isdecimal() and len(name) < 10:
-        return int(name)
-    raise Malformed(f"not a group: {name!r:.32}")
 
 
 class Reader:

@@ -21,9 +21,8 @@ FLAG_ISOLATED_MSI = 1 << 5
 
 _LIMIT = 64 << 10
 _PER_DEVICE = re.compile(r"MSIX?-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_FIELD = re.compile(rb"^ *(name|flags|parent): +(\S.*?) *$", re.MULTILINE)
+_FIELD = re.compile(rb"^ *(name|flags): +(\S.*?) *$", re.MULTILINE)
 _REMAPPING = re.compile(r"(?:INTEL|AMD)-IR-\d+(?:-\d+)?")
-_FLAGS_LINE = re.compile(rb"^ *flags: +0x[0-9a-f]+", re.MULTILINE)
 
 
 class IrqDomain(NamedTuple):

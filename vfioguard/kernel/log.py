@@ -20,8 +20,9 @@ _LIMIT = 4 << 20
 
 Log: TypeAlias = tuple[str, ...]
 
-# "6,339,5140900,-;text" (kmsg) or "[    5.140900] text" (dmesg).
-_STAMP = re.compile(rb"(?:\d+,\d+,\d+,[^;\n]*;|(?:<\d+>)?\[ *\d+\.\d+\](?:\[[^]\n]*\])? )")
+# "6,339,5140900,-;text" (kmsg) or "[    5.140900] text" (dmesg), with the caller's id or without.
+# Only the kernel's own lines: their priority is below 8, as LOG_KERN is 0 (syslog(3)).
+_STAMP = re.compile(rb"(?:[0-7],\d+,\d+,[^;\n]*;|(?:<[0-7]>)?\[ *\d+\.\d+\](?: ?\[ *[TC]\d+\])? )")
 _KEPT = re.compile(
     rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@ ]|GIC(?:v2m|v3|v5)?: |x2apic: |"
     rb"Not enabling interrupt remapping|"
@@ -31,18 +32,19 @@ _KEPT = re.compile(
 
 def select(raw: bytes) -> bytes:
     """Keep whole lines that begin, behind their time stamp, as one of the known drivers' do."""
-    kept: list[bytes] = []
-    for line in raw.split(b"\n"):
-        stamp = _STAMP.match(line)
-        if _KEPT.match(line, stamp.end() if stamp else 0):
-            kept.append(line + b"\n")
-    return b"".join(kept)
+    lines = raw.split(b"\n")
+    return b"".join(line + b"\n" for line in lines if _KEPT.match(line, _stamp(line)))
 
 
 def parse(raw: bytes) -> Log:
     """The lines without their time stamps."""
-    lines = (_STAMP.sub(b"", line, count=1) for line in raw.split(b"\n") if line)
+    lines = (line[_stamp(line) :] for line in raw.split(b"\n") if line)
     return tuple(line.decode("ascii", "backslashreplace") for line in lines)
+
+
+def _stamp(line: bytes) -> int:
+    match = _STAMP.match(line)
+    return match.end() if match else 0
 
 
 def read(root: Root) -> Reading[Log]:

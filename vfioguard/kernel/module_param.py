@@ -14,14 +14,17 @@ from vfioguard.fact import Fact, Gap, Malformed, Reading, Why
 from vfioguard.root import Root, listing, reading
 
 #: modprobe.d(5): a file masks those of the same name in later directories.
-MODPROBE_D = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
+MODPROBE_D = (
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+)
 _LIMIT = 64 << 10
 
-_OPTIONS = re.compile(rb"^\s*options\s+(vfio[\w-]*|iommufd)\s+(.*)$", re.MULTILINE)
-_CONTINUED = re.compile(rb"\\\r?\n")
-# lib/kstrtox.c kstrtobool()
-_TRUE = frozenset({"y", "Y", "1", "t", "T", "on", "On", "ON"})
-_FALSE = frozenset({"n", "N", "0", "f", "F", "of", "off", "Off", "OFF"})
+_OPTIONS = re.compile(rb"^[ \t]*options[ \t]+(vfio[\w-]*|iommufd)[ \t]+(\S.*)$", re.MULTILINE)
+_CONTINUED = b"\\\n"  # joined without a blank: kmod's getline_wrapped()
 
 
 class Parameter(NamedTuple):
@@ -74,9 +77,16 @@ def _pending(
 
 
 def _truth(value: str, raw: bytes, source: str) -> Reading[bool]:
-    if value in _TRUE or value in _FALSE:
-        return Fact(value in _TRUE, raw, source)
-    return Gap(Why.MALFORMED, source, f"not a bool: {value!r:.32}")
+    """kstrtobool() of lib/kstrtox.c looks at the first letter, and at the second of "on", "off"."""
+    lower = value.lower()
+    truth = _LETTERS.get(lower[:2] if lower.startswith("o") else lower[:1])
+    if truth is None:
+        return Gap(Why.MALFORMED, source, f"not a bool: {value!r:.32}")
+    return Fact(truth, raw, source)
+
+
+_LETTERS = {"y": True, "t": True, "1": True, "on": True}
+_LETTERS |= {"n": False, "f": False, "0": False, "of": False}
 
 
 def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None:
@@ -93,9 +103,9 @@ def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None
             if match[1].decode().replace("-", "_") != module:
                 continue
             for word in match[2].decode("ascii", "replace").split():
-                key, equals, value = word.partition("=")
+                key, equals, value = word.replace('"', "").partition("=")
                 if key.replace("-", "_") == name:
-                    answer = _truth(value if equals else "y", match[0].strip(), path[1])
+                    answer = _truth(value if equals else "y", match[0], path[1])
     return answer
 
 
@@ -109,12 +119,13 @@ def _files(root: Root) -> list[tuple[str, str | Gap]]:
                 files.setdefault("", names)
             continue
         for name in names.value:
-            if name.endswith(".conf"):
+            if name.endswith(".conf") and not name.startswith("."):
                 files.setdefault(name, f"{directory}/{name}")
     return list(files.items())
 
 
 def select(raw: bytes) -> bytes:
     """Keep the option lines of the VFIO modules, with their continuations joined."""
-    joined = _CONTINUED.sub(b" ", raw)
-    return b"".join(match[0].strip() + b"\n" for match in _OPTIONS.finditer(joined))
+    joined = raw.replace(_CONTINUED, b"")
+    kept = (match[0].strip(b" \t\r\\") for match in _OPTIONS.finditer(joined))
+    return b"".join(line + b"\n" for line in kept)

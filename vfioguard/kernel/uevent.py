@@ -20,6 +20,8 @@ class Uevent(NamedTuple):
 
 def parse(raw: bytes) -> Uevent:
     """Fields that a device does not have are None."""
+    if raw and b"=" not in raw:
+        raise Malformed(f"not a uevent: {raw[:48]!r}")
     text = b"\n%s\n" % raw
     driver = _field(text, b"\nDRIVER=")
     code = _field(text, b"\nPCI_CLASS=")
