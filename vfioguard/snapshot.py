@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.kernel import (
     arch,
     cmdline,
@@ -91,7 +91,6 @@ def take(root: Root) -> Snapshot:
     if x86 and isinstance(functions, Fact) and not _remapping_seen(interrupts, functions.value):
         functions = functions._replace(value=_with_capabilities(bus, functions.value))
     groups = _groups(root, irqs, iommus, functions)
-    ungrouped = functions.value if isinstance(functions, Fact) else ()
     return Snapshot(
         kernel,
         tuple(
@@ -101,8 +100,21 @@ def take(root: Root) -> Snapshot:
         iommus,
         interrupts,
         groups,
-        tuple(device for device in ungrouped if isinstance(device.group, Gap)),
+        _ungrouped(functions, groups),
     )
+
+
+def _ungrouped(
+    functions: Reading[tuple[Device, ...]], groups: Reading[tuple[Members, ...]]
+) -> tuple[Device, ...]:
+    """The functions that no group holds, by its own list where the function's link is lost."""
+    if isinstance(functions, Gap):
+        return ()
+    alone = tuple(device for device in functions.value if isinstance(device.group, Gap))
+    if not alone or isinstance(groups, Gap):
+        return alone
+    grouped = {device.name for members in groups.value for device in members.devices}
+    return tuple(device for device in alone if device.name not in grouped)
 
 
 def _kernel(root: Root) -> Kernel:
@@ -174,8 +186,9 @@ def _groups(
         return numbers
     found: dict[int, list[Device]] = {number: [] for number in numbers.value}
     known = _known_members(found, iommus, functions)
-    for number in _with_other_members(root, iommus):
-        known.pop(number, None)
+    others = _with_other_members(root, iommus) if known else set[int]()
+    lost = others is None or not others <= found.keys()
+    known = {} if lost else {n: proof for n, proof in known.items() if n not in (others or ())}
     reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
     members: list[Members] = []
     for number in sorted(found):
@@ -195,43 +208,53 @@ def _known_members(
 
     iommu_device_link() links every device that the IOMMU driver probes, whatever its bus, so a
     group all of whose PCI members are linked, and that no other linked device is in, is complete.
+    Where any link or list of them is lost, no group is known to be.
     """
     if isinstance(functions, Gap):
         return {}
-    managed = {
-        name: unit.devices
-        for unit in (iommus.value if isinstance(iommus, Fact) else ())
-        if isinstance(unit.devices, Fact)
-        for name in unit.devices.value
-    }
+    managed: dict[str, Fact[tuple[str, ...]]] = {}
+    lost = False
+    for unit in iommus.value if isinstance(iommus, Fact) else ():
+        if isinstance(unit.devices, Gap):
+            lost = True
+        else:
+            managed.update(dict.fromkeys(unit.devices.value, unit.devices))
     known: dict[int, Fact[tuple[str, ...]]] = {}
     unlinked: set[int] = set()
-    lost = False
+    placed = 0
     for device in functions.value:
         if isinstance(device.group, Gap):
-            lost = lost or device.group.why != "absent"
+            lost = lost or device.group.why is not Why.ABSENT
             continue
+        lost = lost or device.group not in found
         found.setdefault(device.group, []).append(device)
         manager = managed.get(device.name)
         if manager is None:
             unlinked.add(device.group)
         else:
             known[device.group] = manager
-    if lost:  # a device is in some group, and we do not know in which
+            placed += 1
+    # A managed device is in some group; is there one of which we do not know in which?
+    if lost or placed < sum(map(devices.is_pci, managed)):
         return {}
     return {number: proof for number, proof in known.items() if number not in unlinked}
 
 
-def _with_other_members(root: Root, iommus: Reading[tuple[iommu_class.Iommu, ...]]) -> set[int]:
-    """The groups of managed devices that are not on the PCI bus."""
+def _with_other_members(
+    root: Root, iommus: Reading[tuple[iommu_class.Iommu, ...]]
+) -> set[int] | None:
+    """The groups of managed devices that are not on the PCI bus; None: of one it is not known."""
     numbers: set[int] = set()
     for unit in iommus.value if isinstance(iommus, Fact) else ():
         names = unit.devices.value if isinstance(unit.devices, Fact) else ()
         others = [name for name in names if not devices.is_pci(name)]
         if others:
             links = root.under(f"{iommu_class.PATH}/{unit.name}/devices")
-            groups = (devices.group(links, name) for name in others)
-            numbers.update(number for number in groups if isinstance(number, int))
+            for name in others:
+                number = devices.group(links, name)
+                if isinstance(number, Gap):
+                    return None
+                numbers.add(number)
     return numbers
 
 
