@@ -28,13 +28,24 @@ Entry: TypeAlias = "bytes | Link | Refused | None"  # None: a directory
 
 
 class Memory:
-    """`entries` maps "/sys/..." to content; parent directories need not be named."""
+    """`entries` maps "/sys/..." to content; parent directories need not be named.
+
+    An entry below a link is where the link points, as it would be on a disk.
+    """
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries: dict[str, Entry] = {"": None}
         self._children: dict[str, set[str]] = {"": set()}
+        moved: list[tuple[str, Entry]] = []
+        real = {""}
         for path, entry in entries.items():
-            self._add(path.rstrip("/"), entry)
+            if _below_link(path, entries, real):
+                moved.append((path, entry))
+            else:
+                self._add(path.rstrip("/"), entry)
+        for path, entry in moved:
+            parent, _, name = path.rstrip("/").rpartition("/")
+            self._add(f"{self._resolve(parent)}/{name}", entry)
 
     def _add(self, path: str, entry: Entry) -> None:
         self._entries[path] = entry
@@ -126,6 +137,19 @@ class Memory:
                 real = ""
             todo.extend(entry.target.split("/")[::-1])
         return real
+
+
+def _below_link(path: str, entries: Mapping[str, Entry], real: set[str]) -> bool:
+    """Whether a parent is a link; `real` collects those that are known not to be below one."""
+    parents: list[str] = []
+    parent = path.rpartition("/")[0]
+    while parent not in real:
+        if isinstance(entries.get(parent), Link):
+            return True
+        parents.append(parent)
+        parent = parent.rpartition("/")[0]
+    real.update(parents)
+    return False
 
 
 def _error(number: int) -> OSError:
