@@ -75,7 +75,6 @@ def _rows(results: Results) -> Iterator[Row]:
     yield from _ratios(results, "take alone / C", (_cost("take"), floor))
     yield from _ratios(results, "whole process / C", (_cost("drive"), floor))
     yield from _flat(results)
-    yield from _calls(results, "floor", "system calls per group, C")
     yield from _calls(results, "drive", "system calls per group", goal="16")
     yield from _peak(results, {16384: "110"})
     yield from _starts(results, "--version", "version", "2.5")
@@ -120,13 +119,15 @@ def _flat(results: Results) -> Iterator[Row]:
 
 
 def _calls(results: Results, program: str, what: str, goal: str | None = None) -> Iterator[Row]:
+    """Of the whole process, and of one group more, where interpreter start-up drops out."""
     calls = results.calls
     for size in calls:
         figures = {
             form: f"{sum(calls[size][form][program].values()) / size:.1f}" for form in results.forms
         }
         yield Row(f"{what}, all / groups", str(size), figures)
-    for few, many in zip(calls, list(calls)[1:], strict=False):
+    if len(calls) > 1:
+        few, many = list(calls)[-2:]
         figures = {
             form: f"{sum(_marginal(calls, form, program, (few, many)).values()):.2f}"
             for form in results.forms
@@ -171,3 +172,4 @@ def _breakdown(calls: Calls, form: str) -> Iterator[str]:
     for name in sorted(ours, key=lambda one: -ours[one]):
         if ours[name] >= 0.005:
             yield _line([f"`{name}`", f"{floor.get(name, 0):.2f}", f"{ours[name]:.2f}"])
+    yield _line(["all", f"{sum(floor.values()):.2f}", f"{sum(ours.values()):.2f}"])
