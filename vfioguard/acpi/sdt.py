@@ -1,0 +1,59 @@
+"""The header that every table begins with (ACPI 6.5 5.2.6, table 5.4)."""
+
+from typing import NamedTuple
+
+from vfioguard.acpi.layout import U8, U32, BadTable, Layout, Reader, Text4, Text6, Text8
+
+
+class Fields(NamedTuple):
+    """The bytes of the header."""
+
+    signature: Text4
+    length: U32  # of the whole table, this header included
+    revision: U8
+    checksum: U8
+    oem_id: Text6
+    oem_table_id: Text8
+    oem_revision: U32
+    creator_id: Text4
+    creator_revision: U32
+
+
+class Header(NamedTuple):
+    """The header, whether the bytes of the table sum to 0, and how many bytes follow the table.
+
+    A wrong checksum is not a break: the kernel warns and goes on, and vendors ship such tables.
+    """
+
+    signature: str
+    length: int
+    revision: int
+    checksum: int
+    oem_id: str
+    oem_table_id: str
+    oem_revision: int
+    creator_id: str
+    creator_revision: int
+    checksum_ok: bool
+    trailing: int
+
+
+FIELDS = Layout(Fields)
+SIZE = FIELDS.size
+
+
+def header(data: bytes) -> Header:
+    """The header of a table, or BadTable where there are not even 36 bytes."""
+    fields = FIELDS.read(data, 0, len(data))
+    body = data[: fields.length] if fields.length < len(data) else data
+    return Header(*fields, sum(body) & 0xFF == 0, max(len(data) - fields.length, 0))
+
+
+def begin(data: bytes, head: Header, signature: str) -> Reader:
+    """The reader of the table's own part; BadTable where it is another table."""
+    if head.signature != signature:
+        raise BadTable(0, f"the signature is {head.signature!r}, not {signature!r}")
+    reader = Reader(data, min(head.length, len(data)))
+    if head.length > len(data):
+        reader.note(len(data), f"the header says {head.length} bytes, {len(data)} are there")
+    return reader
