@@ -11,6 +11,8 @@ from vfioguard.verdict import Outcome
 
 #: Raw text beyond this says nothing more to anybody.
 _RAW = 120
+#: Names beyond this are counted.
+_NAMES = 8
 
 
 def truth(value: bool | None) -> str:
@@ -40,6 +42,42 @@ def general_reason(group: GroupReport) -> str:
     for one in group.devices:
         text = text.replace(one.name, "a device")
     return text
+
+
+def verdict_line(target: str, group: GroupReport) -> str:
+    """The answer to "may this be attached?" in one line that begins with the outcome."""
+    name = target if target.startswith("group:") else f"{target} group:{group.id}"
+    return f"{group.outcome} {name} {_by(group)}"
+
+
+def group_line(group: GroupReport) -> str:
+    """A group in one line for grep: outcome, number, members, and why."""
+    members = ",".join(printable(one.name) for one in group.devices) or "-"
+    return f"{group.outcome} group:{group.id} {members} {_by(group)}"
+
+
+def _by(group: GroupReport) -> str:
+    text = f"by {group.headline.policy}"
+    if group.outcome is not Outcome.ALLOWED:
+        text += f"; {printable(reason(group))}"
+    if group.agrees is False:
+        text += f" [the 2016 series: {group.series.outcome}]"
+    return text
+
+
+def ungrouped_line(report: Report, name: str) -> str:
+    """The same answer for a device that is in no group."""
+    why = "is in no IOMMU group: VFIO cannot bind it" if report.groups else no_groups(report)
+    return f"{Outcome.UNKNOWN} {name} {why}"
+
+
+def missing(target: str, kind: str, names: list[str]) -> str:
+    """That there is no such device or group, and which there are."""
+    what = f"no {target!r:.64}" if target.startswith("group:") else f"no {kind} {target!r:.64}"
+    if not names:
+        return f"{what} here; there is no {kind}"
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"{what} here; there are {', '.join(map(printable, names[:_NAMES]))}{more}"
 
 
 def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:

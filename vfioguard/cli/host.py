@@ -7,6 +7,7 @@ import os
 import sys
 import time
 
+from vfioguard import wording
 from vfioguard.bdf import parse_bdf
 from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
@@ -14,8 +15,6 @@ from vfioguard.output import Style
 from vfioguard.report import GroupReport, Report, UngroupedDevice
 from vfioguard.root.opening import open_root
 from vfioguard.snapshot import take
-
-_SHOWN = 8
 
 
 def read_report(options: argparse.Namespace) -> Report:
@@ -50,7 +49,7 @@ def find(report: Report, target: str) -> GroupReport | UngroupedDevice:
             return device
     names = [device.name for group in report.groups for device in group.devices]
     names += [device.name for device in report.ungrouped]
-    raise Failure(f"no device {target!r:.64} here; there {_some(names, 'device')}")
+    raise Failure(wording.missing(target, "device", names))
 
 
 def _find_group(report: Report, target: str) -> GroupReport:
@@ -59,11 +58,4 @@ def _find_group(report: Report, target: str) -> GroupReport:
         if number == str(group.id):
             return group
     ids = [f"group:{group.id}" for group in report.groups]
-    raise Failure(f"no {target!r:.64} here; there {_some(ids, 'IOMMU group')}")
-
-
-def _some(names: list[str], kind: str) -> str:
-    if not names:
-        return f"is no {kind}"
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"are {', '.join(names[:_SHOWN])}{more}"
+    raise Failure(wording.missing(target, "IOMMU group", ids))
