@@ -85,8 +85,10 @@ def _truth(value: str, raw: bytes, source: str) -> Reading[bool]:
     return Fact(truth, raw, source)
 
 
-_LETTERS = {"y": True, "t": True, "1": True, "on": True}
-_LETTERS |= {"n": False, "f": False, "0": False, "of": False}
+_LETTERS = {
+    **dict.fromkeys(("y", "t", "1", "on"), True),
+    **dict.fromkeys(("n", "f", "0", "of"), False),
+}
 
 
 def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None:

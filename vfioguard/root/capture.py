@@ -16,32 +16,42 @@ import os
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Generator, Mapping
-from typing import BinaryIO, cast
+from collections.abc import Mapping
+from typing import BinaryIO, NamedTuple, cast
 
+from vfioguard.root import tar
 from vfioguard.root.memory import Entry, Link, Memory, Refused
+from vfioguard.root.packed import TooLarge, Unpacked
 
 ERRNO_HEADER = "VFIOGUARD.errno"
-#: A file larger than this is kept as "too large" (4 MiB: the largest ACPI tables are 1-2 MiB).
-MAX_FILE = 4 << 20
-#: Unpacked size and members of a whole capture; 16,384 groups need 30 MiB and 200,000 members.
-MAX_TOTAL = 512 << 20
-MAX_MEMBERS = 1 << 21
-#: Content kept in memory, links and names included.
-MAX_KEPT = 128 << 20
+_PATH_MAX, _NAME_MAX = 4096, 255  # include/uapi/linux/limits.h
+#: What one more entry costs in memory beside its text.
+_OVERHEAD = 400
 
-_BLOCK = tarfile.BLOCKSIZE
-_XZ, _GZIP = b"\xfd7zXZ\x00", b"\x1f\x8b"
+
+class Limits(NamedTuple):
+    """In bytes. 16,384 groups need 30 MiB unpacked and 200,000 members.
+
+    `file`: a larger one is kept as "too large" (the largest ACPI tables are 1-2 MiB). `total`: all
+    that is unpacked. `kept`: what it takes in memory.
+    """
+
+    file: int = 4 << 20
+    total: int = 512 << 20
+    kept: int = 256 << 20
+
+
+LIMITS = Limits()
 
 
 class BadCapture(Exception):
     """The file is not a capture that can be trusted; the message is one line."""
 
 
-def load(path: str) -> Memory:
+def load(path: str, limits: Limits = LIMITS) -> Memory:
     """Read a capture into memory; raises `BadCapture`, or `OSError` if `path` cannot be opened."""
     with open(path, "rb") as file:
-        return Memory(_entries(file))
+        return Memory(_entries(file, limits))
 
 
 def save(path: str, entries: Mapping[str, Entry]) -> None:
@@ -83,10 +93,10 @@ def _write(file: BinaryIO, path: str, entries: Mapping[str, Entry]) -> None:
 
 
 def _write_tar(file: BinaryIO, entries: Mapping[str, Entry]) -> None:
-    with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(path for path in entries if path):
             info, content = _member(path, entries[path])
-            tar.addfile(info, io.BytesIO(content))
+            archive.addfile(info, io.BytesIO(content))
 
 
 def _member(path: str, entry: Entry) -> tuple[tarfile.TarInfo, bytes]:
@@ -108,83 +118,57 @@ def _member(path: str, entry: Entry) -> tuple[tarfile.TarInfo, bytes]:
     return info, content
 
 
-class _Bounded(io.RawIOBase):
-    """Counts what comes out of the decompressor, and remembers whether it ended in zeros."""
-
-    def __init__(self, inner: BinaryIO) -> None:
-        self._inner = inner
-        self._count = 0
-        self.last = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._inner.read(size if size >= 0 else MAX_TOTAL)
-        self._count += len(data)
-        if self._count > MAX_TOTAL:
-            raise BadCapture(f"unpacks to more than {MAX_TOTAL >> 20} MiB")
-        if data:
-            self.last = (self.last + data)[-_BLOCK:]
-        return data
-
-
-def _entries(file: BinaryIO) -> dict[str, Entry]:
+def _entries(file: BinaryIO, limits: Limits) -> dict[str, Entry]:
+    entries = _Entries(limits)
     try:
-        with _decompressed(file) as plain:
-            bounded = _Bounded(plain)
-            with tarfile.open(fileobj=cast(BinaryIO, bounded), mode="r|") as tar:
-                entries = _members(tar)
-            while bounded.read(1 << 20):
-                pass
-    except BadCapture:
-        raise
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
-        raise BadCapture(_reason(error)) from error
-    except (ValueError, KeyError, IndexError, OverflowError, RecursionError) as error:
-        # tarfile lets these through on headers that only a crafted archive has.
-        raise BadCapture(f"malformed tar header ({error})") from error
-    if bounded.last.strip(b"\0") or len(bounded.last) < _BLOCK:
-        raise BadCapture("truncated: it does not end as a tar does")
-    return entries
+        plain = Unpacked(file, limits.total)
+        for member in tar.members(plain.read, limits.file):
+            entries.add(member)
+    except tar.BadTar as error:
+        raise BadCapture(f"not a capture: it {error}") from error
+    except EOFError as error:
+        raise BadCapture(f"truncated: {error}") from error
+    except TooLarge as error:
+        raise BadCapture(f"unpacks to more than {limits.total >> 20} MiB") from error
+    except (lzma.LZMAError, zlib.error, OSError) as error:
+        raise BadCapture(f"cannot be read: {error}".splitlines()[0]) from error
+    return entries.found
 
 
-def _reason(error: Exception) -> str:
-    message = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(error, EOFError) or "unexpected end of data" in message:
-        return f"truncated ({message})"
-    return f"not a capture ({message})"
+class _Entries:
+    """What was read so far; every parent is named, so that nothing is counted too low."""
 
+    def __init__(self, limits: Limits) -> None:
+        self.found: dict[str, Entry] = {"": None}
+        self._limits = limits
+        self._kept = 0
 
-@contextlib.contextmanager
-def _decompressed(file: BinaryIO) -> Generator[BinaryIO]:
-    magic = file.read(6)
-    file.seek(0)
-    if magic.startswith(_XZ):
-        with lzma.open(file) as packed:
-            yield cast(BinaryIO, packed)
-    elif magic.startswith(_GZIP):
-        with gzip.open(file) as packed:
-            yield cast(BinaryIO, packed)
-    else:
-        yield file
-
-
-def _members(tar: tarfile.TarFile) -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
-    kept = 0
-    for member in tar:
+    def add(self, member: tar.Member) -> None:
+        """Keep one member; of two with one name the later, as `tar -x` does."""
         path = _safe_path(member.name)
-        entry = _entry(tar, member)
-        kept += len(path) + (len(entry) if isinstance(entry, bytes) else len(member.linkname))
-        if kept > MAX_KEPT:
-            raise BadCapture(f"holds more than {MAX_KEPT >> 20} MiB")
-        if len(entries) >= MAX_MEMBERS:
-            raise BadCapture(f"has more than {MAX_MEMBERS} members")
-        if path:
-            entries[path] = entry
-        tar.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise
-    return entries
+        entry = _entry(member)
+        self._directories(path.rpartition("/")[0])
+        have = self.found.get(path, entry)
+        if (have is None) != (entry is None):
+            raise BadCapture(f"has a directory that is also something else: {path!r:.80}")
+        self._keep(path, entry)
+
+    def _directories(self, path: str) -> None:
+        missing: list[str] = []
+        while path not in self.found:
+            missing.append(path)
+            path = path.rpartition("/")[0]
+        if self.found[path] is not None:
+            raise BadCapture(f"has a member below something that is no directory: {path!r:.80}")
+        for directory in missing:
+            self._keep(directory, None)
+
+    def _keep(self, path: str, entry: Entry) -> None:
+        size = len(entry.target) if isinstance(entry, Link) else len(entry or b"")
+        self._kept += _OVERHEAD + len(path) + size
+        if self._kept > self._limits.kept:
+            raise BadCapture(f"holds more than {self._limits.kept >> 20} MiB")
+        self.found[path] = entry
 
 
 def _safe_path(name: str) -> str:
@@ -193,30 +177,42 @@ def _safe_path(name: str) -> str:
     parts = [part for part in name.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise BadCapture(f"has a member outside of itself: {name!r:.80}")
+    if len(name) > _PATH_MAX or any(len(part) > _NAME_MAX for part in parts):
+        raise BadCapture(f"has a name that no file system takes: {name!r:.80}")
     return "".join(f"/{part}" for part in parts)
 
 
-def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
-    if member.isdir():
-        return None
-    if member.issym():
-        return Link(member.linkname)
-    if not member.isreg():
-        raise BadCapture(f"has a member that is no file, link or directory: {member.name!r:.80}")
-    if member.issparse():
-        raise BadCapture(f"has a sparse member: {member.name!r:.80}")
-    refused = member.pax_headers.get(ERRNO_HEADER)
+def _entry(member: tar.Member) -> Entry:
+    match member.kind:
+        case "directory":
+            return None
+        case "link":
+            return Link(member.target[:_PATH_MAX])
+        case "file":
+            return _file(member)
+        case _:
+            raise BadCapture(
+                f"has a member that is no file, link or directory: {member.name!r:.80}"
+            )
+
+
+def _file(member: tar.Member) -> bytes | Refused:
+    refused = member.records.get(ERRNO_HEADER)
     if refused is not None:
-        return Refused(_NUMBERS.get(refused, errno.EIO))
-    if member.size > MAX_FILE:
+        return Refused(_number(refused))
+    if member.content is None:
         return Refused(errno.EFBIG)
-    content = tar.extractfile(member)
-    assert content is not None, "a regular member has content"
-    data = content.read()
-    if not data and not member.mode & 0o444:
+    if not member.content and not member.mode & 0o444:
         # Recorded by a tool that could not read it and kept only the mode.
         return Refused(errno.EACCES)
-    return data
+    return member.content
+
+
+def _number(name: str) -> int:
+    """A symbol, or the number where there is none (sysfs lets ENOTSUPP, 524, through)."""
+    if name.isascii() and name.isdecimal() and len(name) < 5:
+        return int(name) or errno.EIO
+    return _NUMBERS.get(name, errno.EIO)
 
 
 _NUMBERS = {name: number for number, name in errno.errorcode.items()}

@@ -1,0 +1,125 @@
+"""What is inside .gz and .xz, a little at a time, with bounds on its size and on memory.
+
+Not lzma.open() and gzip.open(): the former takes a dictionary of 4 GiB where a header asks for it.
+"""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+_CHUNK = 256 << 10
+#: xz -9 needs 65 MiB.
+_MAX_DICTIONARY = 128 << 20
+_XZ, _GZIP = b"\xfd7zXZ\x00", b"\x1f\x8b"
+
+
+class TooLarge(Exception):
+    """More comes out than was asked for."""
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Plain:
+    """No compression at all, in the form of one."""
+
+    eof = False
+    unused_data = b""
+
+    def decompress(self, data: bytes, _max_length: int, /) -> bytes:
+        return data
+
+
+class _Gzip:
+    """zlib's object keeps what it did not consume; lzma's does so by itself."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+
+def _xz() -> _Decompressor:
+    return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MAX_DICTIONARY)
+
+
+class Unpacked:
+    """A stream of at most `limit` bytes.
+
+    `read` raises `EOFError` where the file was cut, `TooLarge`, `lzma.LZMAError`, `zlib.error`.
+    """
+
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self._file = file
+        self._room = limit
+        self._buffer = b""
+        self._ahead = file.read(_CHUNK)
+        self._kind = _kind(self._ahead)
+        self._inner = self._kind()
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes, fewer only at the end."""
+        parts = [self._buffer]
+        have = len(self._buffer)
+        while have < size and (data := self._more()):
+            parts.append(data)
+            have += len(data)
+        data = b"".join(parts)
+        self._buffer = data[size:]
+        return data[:size]
+
+    def _more(self) -> bytes:
+        """The next piece, empty at the end."""
+        while not self._inner.eof or self._next_stream():
+            data = self._inner.decompress(self._ahead, _CHUNK)
+            self._ahead = b""
+            if data:
+                self._room -= len(data)
+                if self._room < 0:
+                    raise TooLarge
+                return data
+            if not self._inner.eof:
+                self._ahead = self._file.read(_CHUNK)
+                if not self._ahead:
+                    return self._end()
+        return b""
+
+    def _next_stream(self) -> bool:
+        """Several compressed files in a row are one, with zeros between and behind them."""
+        rest = self._inner.unused_data.lstrip(b"\0")
+        while not rest:
+            chunk = self._file.read(_CHUNK)
+            if not chunk:
+                return False
+            rest = chunk.lstrip(b"\0")
+        self._ahead = rest
+        self._inner = self._kind()
+        return True
+
+    def _end(self) -> bytes:
+        if self._kind is not _Plain:
+            raise EOFError("the compressed data ends early")
+        return b""
+
+
+def _kind(head: bytes) -> Callable[[], _Decompressor]:
+    if head.startswith(_XZ):
+        return _xz
+    return _Gzip if head.startswith(_GZIP) else _Plain
