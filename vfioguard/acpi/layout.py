@@ -147,11 +147,11 @@ class Reader:
         self.left -= count
         return count
 
-    def count(self, offset: int, wanted: int, size: int, what: str) -> int:
-        """How many of `wanted` structures of `size` bytes at `offset` are there and may be made."""
-        there = max(self.end - offset, 0) // size
+    def count(self, offset: int, stop: int, wanted: int, size: int) -> int:
+        """How many of `wanted` structures of `size` bytes are before `stop` and may be made."""
+        there = max(min(stop, self.end) - offset, 0) // size
         if wanted > there:
-            self.note(offset, f"{wanted} {what} are announced and {there} fit")
+            self.note(offset, f"{wanted} times {size} bytes are announced and {there} fit")
             wanted = there
         return self.spend(offset, wanted)
 

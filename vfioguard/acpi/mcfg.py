@@ -40,7 +40,7 @@ def _body(reader: Reader, head: Header, fixed: Fixed) -> Mcfg:
     wanted, rest = divmod(reader.end - start, size)
     if rest:
         reader.note(reader.end - rest, f"{rest} bytes are no allocation")
-    count = reader.count(start, wanted, size, "allocations")
+    count = reader.count(start, reader.end, wanted, size)
     places = range(start, start + count * size, size)
     found = (_ALLOCATION.read(reader.data, at, reader.end) for at in places)
     return Mcfg(head, *fixed, tuple(found))

@@ -1,0 +1,136 @@
+"""The device entries of an IVHD (AMD 48882 5.2.2.2 to 5.2.2.8, tables 95 to 103)."""
+
+from typing import NamedTuple, TypeAlias
+
+from vfioguard.acpi.layout import (
+    U8,
+    U16,
+    U32,
+    Layout,
+    Reader,
+    Text8,
+    Unknown,
+    text,
+)
+
+
+class Entry(NamedTuple):
+    """Four bytes: 1 all devices, 2 one, 3 and 4 first and last of a range, 0 padding."""
+
+    offset: int
+    type: U8
+    device_id: U16
+    data: U8
+
+
+class Alias(NamedTuple):
+    """42h one device, 43h the first of a range: its requests carry the id of another."""
+
+    offset: int
+    type: U8
+    device_id: U16
+    data: U8
+    reserved: U8
+    source_device_id: U16
+    reserved2: U8
+
+
+class Extended(NamedTuple):
+    """46h one device, 47h the first of a range, with more settings."""
+
+    offset: int
+    type: U8
+    device_id: U16
+    data: U8
+    extended: U32
+
+
+class Special(NamedTuple):
+    """48h: an IO-APIC (variety 1) or HPET (variety 2) and the id that its requests carry."""
+
+    offset: int
+    type: U8
+    device_id: U16
+    data: U8
+    handle: U8  # of an IO-APIC: its id in the MADT
+    source_device_id: U16
+    variety: U8
+
+
+class AcpiHid(NamedTuple):
+    """F0h: a device that only ACPI names."""
+
+    offset: int
+    type: U8
+    device_id: U16
+    data: U8
+    hid: Text8
+    cid: Text8
+    uid_format: U8  # 0 none, 1 integer, 2 string
+    uid_length: U8
+    uid: str | int | None
+
+
+DeviceEntry: TypeAlias = Entry | Alias | Extended | Special | AcpiHid | Unknown
+
+_ENTRY = Layout(Entry)
+_ALIAS = Layout(Alias)
+_EXTENDED = Layout(Extended)
+_SPECIAL = Layout(Special)
+_ACPI_HID = Layout(AcpiHid)
+
+
+def _length(reader: Reader, kind: int, at: int, stop: int) -> int:
+    """The two upper bits of the type say how long an entry is, but of F0h; 0 is: nobody knows.
+
+    drivers/iommu/amd/init.c ivhd_entry_length() knows 4, 8 and F0h.
+    """
+    if kind < 0xF0:
+        return 4 << (kind >> 6)
+    if kind == 0xF0 and at + _ACPI_HID.size <= stop:
+        return _ACPI_HID.size + reader.data[at + _ACPI_HID.size - 1]
+    return 0
+
+
+def _uid(raw: bytes, kind: int) -> str | int | None:
+    match kind:
+        case 1:
+            return int.from_bytes(raw, "little")
+        case 2:
+            return text(raw)
+        case _:
+            return None
+
+
+def _entry(reader: Reader, kind: int, at: int, end: int) -> DeviceEntry:
+    if kind < 0x40:
+        return reader.one(_ENTRY, kind, at, end)
+    match kind:
+        case 0x42 | 0x43:
+            return reader.one(_ALIAS, kind, at, end)
+        case 0x46 | 0x47:
+            return reader.one(_EXTENDED, kind, at, end)
+        case 0x48:
+            return reader.one(_SPECIAL, kind, at, end)
+        case 0xF0:
+            uid = _uid(reader.data[at + _ACPI_HID.size : end], reader.data[at + 20])
+            return reader.one(_ACPI_HID, kind, at, end, uid)
+        case _:
+            return reader.unknown(kind, at, end)
+
+
+def device_entries(reader: Reader, start: int, stop: int) -> tuple[DeviceEntry, ...]:
+    """The entries that fill the rest of an IVHD."""
+    found: list[DeviceEntry] = []
+    while start < stop and reader.spend(start):
+        kind = reader.data[start]
+        length = _length(reader, kind, start, stop)
+        end = start + length
+        if not length or end > stop:
+            reader.note(start, f"a device entry of type {kind:#x} does not end in its IVHD")
+            # Where it ends is not known: all that is left is kept.
+            found.append(reader.unknown(kind, start, stop))
+            break
+        found.append(_entry(reader, kind, start, end))
+        start = end
+    return tuple(found)

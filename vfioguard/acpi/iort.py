@@ -1,0 +1,128 @@
+"""IORT: which ids reach which SMMU and ITS (Arm DEN0049, revisions A to E.f and the GICv5 beta)."""
+
+from struct import Struct
+from typing import NamedTuple, TypeAlias
+
+from vfioguard.acpi import Header, Parsed, Table, parsed
+from vfioguard.acpi._iort_bodies import Body, Unparsed, body
+from vfioguard.acpi.layout import U8, U16, U32, Layout, Reader, Unknown
+
+
+class Mapping(NamedTuple):
+    """A range of ids and where it goes (3.1.1 table 4)."""
+
+    offset: int
+    input_base: U32
+    id_count: U32  # minus one, unless the firmware had it wrong
+    output_base: U32
+    output_reference: U32  # offset of the node, from the start of the table
+    flags: U32
+
+    @property
+    def single(self) -> bool:
+        """The input base does not count: whatever comes has the output base."""
+        return bool(self.flags & 1)
+
+    @property
+    def last(self) -> int:
+        """The last input id: the end is inclusive."""
+        return self.input_base + self.id_count
+
+
+class Node(NamedTuple):
+    """A node (3.1 table 3): 0 ITS group, 1 named component, 2 root complex, 3 and 4 SMMU ..."""
+
+    offset: int
+    type: U8
+    length: U16
+    revision: U8
+    identifier: U32  # reserved before revision E
+    mapping_count: U32
+    mapping_offset: U32
+    body: Body
+    mappings: tuple[Mapping, ...]
+
+
+class Fixed(NamedTuple):
+    """What follows the header (3 table 2)."""
+
+    node_count: U32
+    node_offset: U32
+    reserved: U32
+
+
+IortNode: TypeAlias = Node | Unknown
+
+
+class Iort(NamedTuple):
+    """The whole table (3 table 2)."""
+
+    header: Header
+    node_count: int
+    node_offset: int
+    reserved: int
+    nodes: tuple[IortNode, ...]
+
+    def by_offset(self) -> dict[int, Node]:
+        """The nodes by what a mapping's output reference says."""
+        return {node.offset: node for node in self.nodes if isinstance(node, Node)}
+
+
+class Head(NamedTuple):
+    """The part of a node that all types have (3.1 table 3)."""
+
+    offset: int
+    type: U8
+    length: U16
+    revision: U8
+    identifier: U32
+    mapping_count: U32
+    mapping_offset: U32
+
+
+_FIXED = Layout(Fixed)
+_HEAD = Struct("<BH")
+_NODE = Layout(Head)
+_MAPPING = Layout(Mapping)
+
+
+def _mappings(reader: Reader, head: Head, end: int) -> tuple[Mapping, ...]:
+    """The mappings of a node, wherever in the table the node says they are."""
+    if not head.mapping_count:
+        return ()
+    start = head.offset + head.mapping_offset
+    if head.mapping_offset < _NODE.size:
+        reader.note(head.offset, f"the mappings begin inside the node, at {head.mapping_offset}")
+        return ()
+    count = reader.count(start, reader.end, head.mapping_count, _MAPPING.size)
+    stop = start + count * _MAPPING.size
+    if stop > end:
+        reader.note(start, f"the mappings end {stop - end} bytes behind their node")
+    return tuple(
+        _MAPPING.read(reader.data, at, reader.end) for at in range(start, stop, _MAPPING.size)
+    )
+
+
+def _node(reader: Reader, kind: int, at: int, end: int) -> IortNode:
+    head = reader.one(_NODE, kind, at, end)
+    if isinstance(head, Unknown):
+        return head
+    mappings = _mappings(reader, head, end)
+    # A field that only later revisions have is there if the mappings begin behind it.
+    limit = min(end, at + head.mapping_offset) if head.mapping_count else end
+    return Node(*head, body(reader, kind, at, end, limit), mappings)
+
+
+def _body(reader: Reader, head: Header, fixed: Fixed) -> Iort:
+    found = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
+    return Iort(head, *fixed, tuple(_node(reader, *node) for node in found))
+
+
+def parse(data: bytes) -> Parsed[Iort]:
+    """The table, as far as it makes sense: references are not followed here."""
+    return parsed(data, "IORT", _FIXED, _body)
+
+
+TABLE = Table("IORT", parse)
+
+__all__ = ["TABLE", "Body", "Iort", "IortNode", "Mapping", "Node", "Unparsed", "parse"]
