@@ -1,0 +1,242 @@
+"""The metrics of a Report; the oracles are Prometheus' own parsers and promtool."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.functions import Function
+from tests.support.hosts import arm_host, x86_host
+from vfioguard.evaluate import evaluate
+from vfioguard.output import Style
+from vfioguard.output.prometheus import OUTPUT, Family, families, render
+from vfioguard.report import Report
+from vfioguard.root.memory import Entry, Memory, Refused
+from vfioguard.root.opening import open_root
+from vfioguard.snapshot import take
+from vfioguard.verdict import Outcome
+
+HOSTS = sorted((Path(__file__).parent.parent / "fixtures" / "sysfs").iterdir())
+Series = dict[tuple[tuple[str, str], ...], float]
+
+
+def report_of(entries: Mapping[str, Entry], pinned: str | None = None) -> Report:
+    return evaluate(take(Memory(entries)), "now", pinned)
+
+
+def metrics(report: Report) -> dict[str, Series]:
+    """Name -> labels -> value, as Prometheus reads them."""
+    found: dict[str, Series] = {}
+    for family in text_string_to_metric_families(OUTPUT.render(report, Style())):
+        for sample in family.samples:
+            series = found.setdefault(sample.name, {})
+            key = tuple(sorted(sample.labels.items()))
+            assert key not in series, f"{sample.name}{key} is there twice"
+            series[key] = sample.value
+    return found
+
+
+def one(series: Series, **labels: str) -> float:
+    (value,) = (v for key, v in series.items() if labels.items() <= dict(key).items())
+    return value
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
+def test_promtool_has_nothing_to_say(host: Path) -> None:
+    promtool = shutil.which("promtool")
+    assert promtool is not None, "promtool is missing: apt-get install prometheus"
+    report = evaluate(take(open_root(str(host / "as-booted.tar.xz"))), "now")
+    result = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=OUTPUT.render(report, Style()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
+def test_both_formats_tell_the_same(host: Path) -> None:
+    report = evaluate(take(open_root(str(host / "as-booted.tar.xz"))), "now")
+    text = render(families(report), openmetrics=False)
+    other = render(families(report), openmetrics=True) + "# EOF\n"
+    samples = [s for f in text_string_to_metric_families(text) for s in f.samples]
+    others = openmetrics_parser.text_string_to_metric_families(other)
+    assert [s for f in others for s in f.samples] == samples
+
+
+def test_every_outcome_is_counted_for_every_backend_zero_included() -> None:
+    groups = metrics(report_of(x86_host(3, remapping=False)))["vfioguard_groups"]
+    assert groups == {
+        (("backend", backend), ("outcome", outcome)): (
+            3 if (backend, outcome) == ("type1", "refused") else 0
+        )
+        for backend in ("type1", "iommufd")
+        for outcome in Outcome
+    }
+
+
+def test_the_counts_of_the_series_stand_beside_those_of_the_kernel() -> None:
+    report = report_of(x86_host({1: [Function("0000:01:00.0", None, config=b"")]}, remapping=False))
+    found = metrics(report)
+    disagree = sum(group.agrees is False for group in report.groups)
+    assert found["vfioguard_series_disagreements"] == {(): disagree}
+    for outcome in Outcome:
+        ours = sum(group.series.outcome is outcome for group in report.groups)
+        assert one(found["vfioguard_series_groups"], outcome=outcome) == ours
+
+
+def test_a_refused_function_joins_with_node_exporters_labels() -> None:
+    found = metrics(report_of(x86_host({12: ["0000:41:1f.7"]}, remapping=False)))
+    assert found["vfioguard_group_needs_override"] == {
+        (
+            ("backend", "type1"),
+            ("bus", "41"),
+            ("device", "1f"),
+            ("function", "7"),
+            ("group", "12"),
+            ("outcome", "refused"),
+            ("segment", "0000"),
+        ): 1
+    }
+
+
+def test_an_allowed_group_has_no_series_of_its_own() -> None:
+    found = metrics(report_of(x86_host(3, remapping=True)))
+    assert "vfioguard_group_needs_override" not in found
+    assert found["vfioguard_override_needed"] == {(): 0}
+
+
+def test_members_without_an_address_share_one_series() -> None:
+    host = arm_host({4: [Function(f"{n}.dma", None, bus="platform") for n in (1, 2)]}, msis=False)
+    report = report_of(host)
+    assert report.groups[0].outcome is Outcome.UNKNOWN
+    (labels,) = metrics(report)["vfioguard_group_needs_override"]
+    assert {"group": "4", "segment": "", "outcome": "unknown"}.items() <= dict(labels).items()
+
+
+def test_beyond_the_limit_the_least_bad_series_are_cut_and_counted() -> None:
+    report = report_of(x86_host(5, remapping=False))
+    found = {family.name: list(family.samples) for family in families(report, limit=2)}
+    assert len(found["vfioguard_group_needs_override"]) == 2
+    assert found["vfioguard_dropped_series"] == [((), 3)]
+
+
+@pytest.mark.parametrize(("override", "enabled"), [(True, 1), (False, 0)])
+def test_the_override_is_told_with_whether_it_is_needed(override: bool, enabled: int) -> None:
+    found = metrics(report_of(x86_host(2, remapping=False, override=override)))
+    name = "vfio_iommu_type1.allow_unsafe_interrupts"
+    assert one(found["vfioguard_override_enabled"], parameter=name) == enabled
+    assert found["vfioguard_override_needed"] == {(): 1}
+
+
+def test_a_parameter_of_a_module_that_is_not_loaded_has_no_value() -> None:
+    found = metrics(report_of(x86_host(2, override=None)))
+    assert "vfioguard_override_enabled" not in found
+
+
+def test_whether_the_override_is_needed_is_left_out_where_nobody_knows() -> None:
+    report = report_of(arm_host({4: [Function("0000:01:00.0", None)]}, msis=False))
+    assert report.groups[0].headline.needs_override is None
+    assert "vfioguard_override_needed" not in metrics(report)
+
+
+@pytest.mark.parametrize(
+    ("driver", "remapping", "exposed"),
+    [
+        ("vfio-pci", False, 1),
+        ("mlx5_vfio_pci", False, 1),
+        ("e1000e", False, 0),
+        ("vfio-pci", True, 0),
+    ],
+)
+def test_exposed_is_what_needs_the_override_and_is_bound_to_vfio(
+    driver: str, remapping: bool, exposed: int
+) -> None:
+    chip = "IR-PCI-MSIX" if remapping else "PCI-MSIX"
+    groups = {
+        1: [Function("0000:01:00.0", chip, driver=driver)],
+        2: [Function("0000:02:00.0", chip)],
+    }
+    found = metrics(report_of(x86_host(groups, remapping=remapping)))
+    assert found["vfioguard_groups_exposed"] == {(): exposed}
+
+
+def test_groups_that_cannot_be_listed_are_not_counted_as_zero() -> None:
+    host = x86_host(2)
+    host["/sys/kernel/iommu_groups"] = Refused(errno.EACCES)
+    found = metrics(report_of(host))
+    assert one(found["vfioguard_evidence_readable"], source="/sys/kernel/iommu_groups") == 0
+    assert not {"vfioguard_groups", "vfioguard_override_needed", "vfioguard_groups_exposed"} & set(
+        found
+    )
+
+
+def test_a_host_without_an_iommu_has_zero_groups() -> None:
+    found = metrics(report_of({"/proc/sys/kernel/osrelease": b"6.12.0\n"}))
+    assert sum(found["vfioguard_groups"].values()) == 0
+    assert len(found["vfioguard_groups"]) == 8
+
+
+def test_a_device_that_is_asleep_is_not_unreadable_evidence() -> None:
+    host = x86_host({1: [Function("0000:01:00.0", None, awake=False)]}, remapping=False)
+    found = metrics(report_of(host))
+    assert set(found["vfioguard_evidence_readable"].values()) == {1.0}
+
+
+def test_the_policy_that_was_asked_for_decides_alone() -> None:
+    found = metrics(report_of(x86_host(2, remapping=False), "iommu_capable"))
+    (labels,) = found["vfioguard_host_info"]
+    assert dict(labels)["policy"] == "iommu_capable"
+    assert {dict(key)["backend"] for key in found["vfioguard_group_needs_override"]} == {""}
+
+
+def test_there_are_at_most_five_series_for_a_device() -> None:
+    few, many = (
+        sum(map(len, metrics(report_of(x86_host(n, remapping=False, iommufd=False))).values()))
+        for n in (10, 60)
+    )
+    assert (many - few) / 50 <= 5
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_label_survives_the_way_to_prometheus(value: str) -> None:
+    family = Family("x", "gauge", "Text.", [((("label", value), ("last", "1")), 1)])
+    shown = value.encode("utf-8", "backslashreplace").decode()
+    text = render([family], openmetrics=False)
+    other = render([family], openmetrics=True) + "# EOF\n"
+    assert _label(text_string_to_metric_families(text)) == shown
+    assert _label(openmetrics_parser.text_string_to_metric_families(other)) == shown
+
+
+def _label(parsed: Any) -> str:
+    (family,) = parsed
+    (sample,) = family.samples
+    assert sample.labels["last"] == "1"
+    return sample.labels["label"]
+
+
+def test_counters_infos_and_units_are_named_as_each_format_wants_it() -> None:
+    asked = [
+        Family("a_seconds", "counter", "A.", [((), 1.5)], "seconds"),
+        Family("b", "info", "B.", [((("v", "1"),), 1)]),
+    ]
+    assert render(asked, openmetrics=False) == (
+        "# HELP a_seconds_total A.\n# TYPE a_seconds_total counter\na_seconds_total 1.5\n"
+        '# HELP b_info B.\n# TYPE b_info gauge\nb_info{v="1"} 1\n'
+    )
+    assert render(asked, openmetrics=True) == (
+        "# HELP a_seconds A.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\n"
+        'a_seconds_total 1.5\n# HELP b B.\n# TYPE b info\nb_info{v="1"} 1\n'
+    )
