@@ -31,7 +31,10 @@ def main() -> None:
     report = evaluate(snapshot, "")
     judged = time.process_time()
     groups = len(snapshot.groups.value) if isinstance(snapshot.groups, Fact) else 0
-    allowed = sum(group.outcome == "allowed" for group in report.groups)
+    allowed = sum(
+        group.outcome == group.series.outcome == "allowed" and not report.gaps
+        for group in report.groups
+    )
     print(
         f'{{"take": {taken - begin:.6f}, "evaluate": {judged - taken:.6f}, "peak": {_peak()}, '
         f'"groups": {groups}, "allowed": {allowed}}}'
