@@ -132,11 +132,11 @@ AUDIT = """
 import os, sys
 from vfioguard.root.tree import Tree
 from vfioguard.snapshot import take
-host = sys.argv[1]
+host, package = sys.argv[1:]  # the package lists its own leaves
 def hook(event, args):
     if event in {"open", "os.listdir", "os.scandir"} and watching and args[0] != ".":
         real = os.path.join(os.path.realpath(os.path.dirname(args[0])), os.path.basename(args[0]))
-        if not real.startswith(host + "/"):
+        if not real.startswith((host + "/", package + "/")):
             opened.append(real)
 opened, watching = [], []
 take(Tree(host))  # imports what it needs
@@ -153,9 +153,9 @@ def test_nothing_outside_is_opened(host: Path) -> None:
     for path in replaced:
         if os.path.lexists(host / path):
             replace(host / path, link_to(ESCAPES[path]))
-    package = Path(__file__).parents[1]
+    package = Path(__file__).resolve().parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", AUDIT, os.path.realpath(host)],
+        [sys.executable, "-c", AUDIT, os.path.realpath(host), str(package)],
         env={"PYTHONPATH": str(package)},
         capture_output=True,
         text=True,
