@@ -1,0 +1,88 @@
+"""What the tests of the daemon share: a host that is served without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import httpx
+
+from vfioguard.evaluate import evaluate, policy_names
+from vfioguard.root.memory import Entry, Memory
+from vfioguard.serve.http import build
+from vfioguard.serve.latest import Latest, Scan
+from vfioguard.snapshot import take
+
+WHEN = "2026-11-22T18:00:00Z"
+
+
+def scan_of(entries: Mapping[str, Entry], pinned: str | None = None, when: str = WHEN) -> Scan:
+    snapshot = take(Memory(entries))
+    report = evaluate(snapshot, when, pinned)
+    return Scan(report, partial(evaluate, snapshot, when), 1795370400.0, 0.25)
+
+
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def latest_of(
+    *scans: Scan, clock: Callable[[], float] | None = None, nonce: str | None = "n"
+) -> Latest:
+    """What is served after these readings; the interval is 10 seconds."""
+    latest = Latest(policy_names(), 10.0, clock or Clock(), nonce)
+    for scan in scans:
+        latest.publish(scan, latest.render(scan.report))
+    return latest
+
+
+def served(entries: Mapping[str, Entry], pinned: str | None = None) -> Client:
+    return Client(latest_of(scan_of(entries, pinned)))
+
+
+class Client:
+    """Requests to the application itself. An exception in a handler fails the test."""
+
+    def __init__(self, latest: Latest, base: str = "http://127.0.0.1:18346") -> None:
+        self._transport = httpx.ASGITransport(app=build(latest))
+        self._base = base
+
+    def request(self, method: str, path: str, **headers: str) -> httpx.Response:
+        async def go() -> httpx.Response:
+            client = httpx.AsyncClient(transport=self._transport, base_url=self._base)
+            async with client:
+                client.headers.clear()
+                named = [
+                    (name.replace("_", "-").encode(), value.encode("latin-1"))
+                    for name, value in headers.items()
+                ]
+                return await client.request(method, path, headers=named)
+
+        return asyncio.run(go())
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.request("GET", path, **headers)
+
+    def json(self, path: str, **headers: str) -> Any:
+        response = self.get(path, **headers)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+def problem(response: httpx.Response) -> dict[str, Any]:
+    """The body of an error, checked to be one by RFC 9457."""
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert body["type"] == "about:blank"
+    assert isinstance(body["title"], str)
+    assert "\n" not in body["detail"]
+    return body

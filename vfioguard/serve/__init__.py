@@ -1,0 +1,1 @@
+"""The daemon: the latest Report over HTTP. The only room that knows asyncio."""
