@@ -1,0 +1,110 @@
+"""/metrics as Prometheus scrapes it."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.serve.serving import Client, latest_of, scan_of, served
+from tests.support.hosts import x86_host
+from vfioguard.serve.body import Body
+
+HOST = x86_host(3, remapping=False)
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+#: What Prometheus 2.42 and 3.5 send.
+OLD_SCRAPER = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+NEW_SCRAPER = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+def values(families: Any) -> dict[str, list[tuple[dict[str, str], float]]]:
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in families:
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+@pytest.mark.parametrize("accept", [OLD_SCRAPER, NEW_SCRAPER])
+def test_a_scraper_gets_openmetrics(accept: str) -> None:
+    response = served(HOST).get("/metrics", accept=accept)
+    assert response.headers["content-type"] == OPENMETRICS
+    found = values(openmetrics_parser.text_string_to_metric_families(response.text))
+    assert found["vfioguard_build_info"][0][1] == 1
+    assert len(found["vfioguard_group_needs_override"]) == 3
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/plain", "text/html, */*;q=0.8", "odd;;q=x,"])
+def test_everybody_else_gets_the_text_format(accept: str) -> None:
+    response = served(HOST).get("/metrics", accept=accept)
+    assert response.headers["content-type"] == TEXT
+    found = values(text_string_to_metric_families(response.text))
+    assert len(found["vfioguard_group_needs_override"]) == 3
+    assert found["vfioguard_dropped_series"] == [({}, 0)]
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+def test_a_compressed_scrape_is_one_gzip_member_and_not_of_yesterday(accept: str) -> None:
+    client = served(HOST)
+    for number in range(1, 4):
+        client.get("/v1/report")
+        response = client.get("/metrics", accept=accept, accept_encoding="gzip")
+        assert response.headers["content-encoding"] == "gzip"
+        assert f'handler="/v1/report",code="200"}} {number}\n' in response.text
+        assert response.text.endswith("# EOF\n") is (accept != "text/plain")
+
+
+def test_the_daemon_tells_when_it_read_the_host() -> None:
+    latest = latest_of(scan_of(HOST))
+    latest.fail("gone")
+    found = values(text_string_to_metric_families(Client(latest).get("/metrics").text))
+    assert found["vfioguard_snapshot_timestamp_seconds"] == [({}, 1795370400.0)]
+    assert found["vfioguard_snapshot_duration_seconds"] == [({}, 0.25)]
+    assert found["vfioguard_snapshot_failures_total"] == [({}, 1)]
+    assert found["vfioguard_ready"] == [({}, 0)]
+    assert "process_cpu_seconds_total" in found
+
+
+def test_before_the_first_reading_there_is_no_count_of_groups() -> None:
+    found = values(text_string_to_metric_families(Client(latest_of()).get("/metrics").text))
+    assert found["vfioguard_ready"] == [({}, 0)]
+    assert not {"vfioguard_groups", "vfioguard_snapshot_timestamp_seconds"} & set(found)
+
+
+def test_requests_are_counted_by_route_and_never_by_path() -> None:
+    client = served(HOST)
+    for name in range(20):
+        client.get(f"/v1/check/group:{name}")
+        client.get(f"/{name}")
+    client.get("/v1/report", host="evil.example")
+    found = values(text_string_to_metric_families(client.get("/metrics").text))
+    counted = {
+        (labels["handler"], labels["code"]): value
+        for labels, value in found["vfioguard_http_requests_total"]
+    }
+    assert counted == {
+        ("/v1/check/{target}", "409"): 3,
+        ("/v1/check/{target}", "404"): 17,
+        ("other", "404"): 20,
+        ("other", "400"): 1,
+    }
+
+
+def test_the_compressed_form_ends_where_it_says() -> None:
+    body = Body(b"always the same " * 1000)
+    for tail in (b"", b"one", b"another tail"):
+        inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        assert inflate.decompress(body.gzip(tail)) == body.plain + tail
+        assert inflate.eof
+        assert inflate.unused_data == b""

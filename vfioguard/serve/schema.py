@@ -1,0 +1,151 @@
+"""The JSON of the HTTP face, for /openapi.json alone: no answer is built from these models.
+
+They mirror vfioguard/output/json.py; a test holds the served bytes against them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from vfioguard.fact import Why
+from vfioguard.verdict import Outcome
+
+
+class FactLeaf(BaseModel):
+    """What a file held."""
+
+    path: str
+    raw: str
+
+
+class GapLeaf(BaseModel):
+    """Why a file told nothing."""
+
+    path: str
+    why: Why
+    errno: str | None
+    detail: str
+
+
+class Claim(BaseModel):
+    """A claim, whether it holds, and what decided it. null: the evidence does not decide."""
+
+    claim: str
+    truth: bool | None
+    because: list[Claim | FactLeaf | GapLeaf]
+    omitted: int = Field(default=0, description="parts of the proof beyond those in `because`")
+
+
+class Verdict(BaseModel):
+    """What one policy says of a group."""
+
+    policy: str
+    outcome: Outcome
+    needs_override: bool | None
+    because: Claim
+    override: Claim
+
+
+class Device(BaseModel):
+    """A member of a group, or a PCI function without one."""
+
+    name: str
+    bus: str
+    driver: str | None
+    pci_class: str | None = Field(alias="class", pattern="^0x[0-9a-f]{6}$")
+    isolated: bool | None
+
+
+class Ungrouped(BaseModel):
+    """A PCI function in no IOMMU group."""
+
+    name: str
+    driver: str | None
+    pci_class: str | None = Field(alias="class", pattern="^0x[0-9a-f]{6}$")
+
+
+class Group(BaseModel):
+    """An IOMMU group. A backend that this kernel does not have is null."""
+
+    id: int
+    type: str | None
+    devices: list[Device]
+    outcome: Outcome
+    needs_override: bool | None
+    policy: str
+    backends: dict[str, Verdict | None]
+    series: Verdict
+    agrees: bool | None
+
+
+class Document(BaseModel):
+    """What every answer begins with."""
+
+    schema_version: Literal[1]
+    generated_at: str = Field(description="RFC 3339, UTC", examples=["2026-11-22T18:00:00Z"])
+
+
+class Host(BaseModel):
+    """The host, and by what its groups are judged."""
+
+    kernel: str | None
+    arch: str | None
+    iommu: list[str]
+    policies_in_force: list[str]
+    pinned_policy: str | None
+
+
+class Report(Document):
+    """The whole host."""
+
+    host: Host
+    overrides: dict[str, bool | None]
+    pending_overrides: dict[str, bool | None]
+    groups_read: GapLeaf | None
+    groups: list[Group]
+    ungrouped_devices: list[Ungrouped]
+    gaps: list[GapLeaf]
+
+
+class GroupList(Document):
+    """Groups, all or by outcome."""
+
+    groups: list[Group]
+
+
+class OneGroup(Document, Group):
+    """One group with its proof."""
+
+
+class OneDevice(Document):
+    """A device, the verdict on it, and its group, null where it has none."""
+
+    device: Device
+    outcome: Outcome
+    needs_override: bool | None
+    group: Group | None
+
+
+class Check(Document):
+    """The answer of the gate. `policy`, `series` and `agrees` are null without a group."""
+
+    target: str
+    group: int | None
+    outcome: Outcome
+    level: Literal["Info", "Warning", "Error"]
+    needs_override: bool | None
+    policy: str | None
+    reason: str
+    series: Outcome | None
+    agrees: bool | None
+
+
+class Problem(BaseModel):
+    """RFC 9457. The gate's 409 and 503 carry the members of `Check` too."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
