@@ -1,0 +1,254 @@
+"""The daemon as a process, asked with curl as a provisioning script asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serve.serving import latest_of, scan_of
+from tests.support.hosts import x86_host
+from tests.support.trees import write
+from vfioguard.serve.daemon import rescan
+from vfioguard.serve.latest import Scan
+from vfioguard.serve.scan import scanner
+
+REPOSITORY = Path(__file__).parent.parent.parent
+HOSTS = REPOSITORY / "tests" / "fixtures" / "sysfs"
+REFUSED = HOSTS / "6.12-amd64--vtd-noir" / "as-booted.tar.xz"
+BY_OVERRIDE = HOSTS / "6.1-amd64--vtd-noir-unsafe" / "as-booted.tar.xz"
+ALLOWED = HOSTS / "6.12-amd64--vtd-ir" / "as-booted.tar.xz"
+
+
+class Daemon:
+    """A running `vfioguard serve`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.log: list[str] = []
+        self.url = ""
+
+    def wait_for(self, pattern: str) -> str:
+        """Read the log up to a line that matches."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            if found := re.search(pattern, line):
+                return found.group(found.re.groups and 1)
+        raise AssertionError(f"no {pattern!r} in {self.log}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Its exit status."""
+        self.process.send_signal(number)
+        assert self.process.stderr is not None
+        self.log += self.process.stderr.readlines()
+        return self.process.wait(20)
+
+
+@contextlib.contextmanager
+def daemon(root: Path, *options: str, listen: str = "127.0.0.1:0") -> Iterator[Daemon]:
+    command = [sys.executable, "-m", "vfioguard", "serve", "--root", str(root)]
+    command += ["--web.listen-address", listen, *options]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    ) as process:
+        running = Daemon(process)
+        try:
+            running.url = running.wait_for(r"listening on (\S+)")
+            yield running
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def curl(*arguments: str) -> tuple[int, str]:
+    """Exit status and what it printed."""
+    program = shutil.which("curl")
+    assert program is not None, "curl is missing: apt-get install curl"
+    command = [program, "-sS", "-f", "--max-time", "20", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout
+
+
+def wait_until_ready(running: Daemon) -> None:
+    """It listens before its first reading has ended, and says 503 until then."""
+    status, _ = curl("--retry", "20", "--retry-delay", "1", f"{running.url}/-/ready")
+    assert status == 0, running.log
+
+
+def test_the_gate_is_the_exit_status_of_curl() -> None:
+    with daemon(REFUSED) as running:
+        wait_until_ready(running)
+        gate = f"{running.url}/v1/check"
+        assert curl(f"{gate}/0000:01:00.0")[0] == 22
+        assert curl(f"{gate}/group:0")[0] == 22
+        assert curl(f"{gate}/0000:77:00.0")[0] == 22
+        assert curl("-I", f"{gate}/group:0")[0] == 22
+        status, metrics = curl("--compressed", f"{running.url}/metrics")
+        assert status == 0
+        assert 'vfioguard_groups{backend="type1",outcome="refused"} 24\n' in metrics
+        assert running.stop() == 0
+    assert all(line.startswith("vfioguard: ") for line in running.log)
+
+
+def test_the_gate_opens_for_what_is_allowed() -> None:
+    with daemon(ALLOWED) as running:
+        wait_until_ready(running)
+        assert curl(f"{running.url}/v1/check/group:1")[0] == 0
+        assert curl("-I", f"{running.url}/v1/check/group:1")[0] == 0
+
+
+def test_a_pass_by_the_override_is_a_warning_unless_asked_strictly() -> None:
+    with daemon(BY_OVERRIDE) as running:
+        wait_until_ready(running)
+        status, body = curl(f"{running.url}/v1/check/group:1")
+        assert status == 0
+        assert '"level":"Warning"' in body
+        assert curl(f"{running.url}/v1/check/group:1?strict=1")[0] == 22
+
+
+def test_a_unix_socket_serves_any_host_name_and_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with daemon(ALLOWED, listen=f"unix:{path}") as running:
+        assert running.url == f"unix:{path}"
+        running.wait_for("24 allowed of 24 IOMMU groups")
+        status, body = curl("--unix-socket", str(path), "http://any.example/v1/groups/1")
+        assert status == 0
+        assert '"outcome":"allowed"' in body
+        assert running.stop(signal.SIGINT) == 0
+    assert not path.exists()
+
+
+def test_several_addresses_serve_the_same_tag(tmp_path: Path) -> None:
+    other = f"unix:{tmp_path}/socket"
+    with daemon(ALLOWED, "--web.listen-address", other) as running:
+        wait_until_ready(running)
+        _, one = curl("-I", f"{running.url}/v1/report")
+        _, two = curl("-I", "--unix-socket", f"{tmp_path}/socket", "http://localhost/v1/report")
+        assert re.findall("etag: .*", one) == re.findall("etag: .*", two) != []
+
+
+def test_stopping_does_not_wait_for_idle_clients() -> None:
+    with daemon(ALLOWED) as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as idle:
+            idle.sendall(b"GET /-/healthy HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert idle.recv(12) == b"HTTP/1.1 200"
+            began = time.monotonic()
+            assert running.stop() == 0
+            assert time.monotonic() - began < 10
+
+
+def test_a_changed_host_is_seen(tmp_path: Path) -> None:
+    root = Path(write(tmp_path / "host", x86_host(2, remapping=False)))
+    with daemon(root, "--interval", "0.1") as running:
+        running.wait_for("2 refused of 2 IOMMU groups")
+        wait_until_ready(running)
+        _, before = curl("-I", f"{running.url}/v1/report")
+        parameter = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+        (root / parameter).write_text("Y\n")
+        running.wait_for("2 allowed-by-override of 2 IOMMU groups")
+        assert curl(f"{running.url}/v1/check/group:0")[0] == 0
+        _, after = curl("-I", f"{running.url}/v1/report")
+        assert re.findall("etag: .*", before) != re.findall("etag: .*", after)
+
+
+def test_a_host_that_goes_away_closes_the_gate_and_ends_nothing(tmp_path: Path) -> None:
+    root = Path(write(tmp_path / "host", x86_host(2)))
+    with daemon(root, "--interval", "0.1") as running:
+        running.wait_for("2 allowed of 2 IOMMU groups")
+        root.rename(tmp_path / "gone")
+        running.wait_for("could not be read: .*gone|could not be read: .*No such file|CannotOpen")
+        assert curl(f"{running.url}/v1/check/group:0")[0] == 22
+        assert curl(f"{running.url}/-/ready")[0] == 22
+        assert curl(f"{running.url}/-/healthy")[0] == 0
+        (tmp_path / "gone").rename(root)
+        running.wait_for("2 allowed of 2 IOMMU groups")
+        wait_until_ready(running)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--web.listen-address", "0.0.0.0:0"], "0.0.0.0:0: others could reach it"),
+        (["--web.listen-address", "nonsense"], "nonsense: not HOST:PORT"),
+        (["--root", "/nonexistent"], "/nonexistent: No such file or directory"),
+        (["--interval", "0"], "is not between"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line_and_exit_3(options: list[str], line: str) -> None:
+    command = [sys.executable, "-m", "vfioguard", "serve", *options]
+    result = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 3
+    assert line in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_in_use_is_one_line_and_exit_3() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = [sys.executable, "-m", "vfioguard", "serve", "--web.listen-address", address]
+        result = subprocess.run(
+            command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
+        )
+    assert result.returncode == 3
+    assert result.stderr == f"vfioguard: {address}: Address already in use\n"
+
+
+def test_a_reading_that_raises_is_one_line_and_the_next_one_counts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    good = scan_of(x86_host(2))
+    results: list[Scan | Exception] = [good, ValueError("two\nlines"), good]
+
+    async def go() -> None:
+        loop, done, latest = asyncio.get_running_loop(), asyncio.Event(), latest_of()
+
+        def scan() -> Scan:
+            if not results:  # so the last of them is published
+                loop.call_soon_threadsafe(done.set)
+                return good
+            match results.pop(0):
+                case Exception() as error:
+                    raise error
+                case found:
+                    return found
+
+        task = asyncio.create_task(rescan(latest, scan, 0.001))
+        await done.wait()
+        assert latest.failures == 1
+        assert latest.unready() is None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    with caplog.at_level(logging.INFO, "vfioguard"):
+        asyncio.run(asyncio.wait_for(go(), 20))
+    failures = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(failures) == 1
+    assert failures[0].startswith("the host could not be read: ValueError: two lines (")
+
+
+def test_a_directory_is_opened_anew_for_every_reading(tmp_path: Path) -> None:
+    host = x86_host(1)
+    root = write(tmp_path / "host", host)
+    scan = scanner(root, None)
+    assert len(scan().report.groups) == 1
+    shutil.rmtree(root)
+    os.mkdir(root)
+    write(root, x86_host(3))
+    assert len(scan().report.groups) == 3

@@ -1,0 +1,135 @@
+"""The process: sockets, the rescan on a timer, signals, and a log of one line per event."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+
+import uvicorn
+
+from vfioguard.report import Report
+from vfioguard.serve.address import Listeners, describe
+from vfioguard.serve.http import build
+from vfioguard.serve.latest import Latest, Scan
+from vfioguard.verdict import severity
+
+#: Seconds that an answer under way may still take when the daemon is told to stop.
+_GRACE = 3
+
+_log = logging.getLogger("vfioguard")
+
+
+class _OneLine(logging.Formatter):
+    """Every record is one line: an exception is its message and where it was raised."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage().strip()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f": {describe_error(record.exc_info[1])}"
+        return "vfioguard: " + " | ".join(text.splitlines())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling, which would end the process by the signal again."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for one in sockets or ():
+            _log.info("listening on %s", describe(one))
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Finish what is under way, or, when asked again, not even that."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def serve(addresses: Sequence[str], latest: Latest, scan: Callable[[], Scan], every: float) -> None:
+    """Serve until SIGTERM or SIGINT; reads the host with `scan` every `every` seconds.
+
+    Raises `CannotListen` before the host is read.
+    """
+    _log_to_stderr()
+    with Listeners(addresses) as listeners:
+        asyncio.run(_serve(listeners.sockets, latest, scan, every))
+
+
+async def _serve(
+    sockets: list[socket.socket], latest: Latest, scan: Callable[[], Scan], every: float
+) -> None:
+    server = _Server(
+        uvicorn.Config(
+            build(latest),
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    scans = asyncio.create_task(rescan(latest, scan, every))
+    try:
+        await server.serve(sockets)
+    finally:
+        scans.cancel()
+        with suppress(asyncio.CancelledError):
+            await scans
+
+
+async def rescan(latest: Latest, scan: Callable[[], Scan], every: float) -> None:
+    """Read the host for ever, in a thread; a reading that fails ends nothing but itself."""
+    told = ""
+    while True:
+        try:
+            found = await asyncio.to_thread(scan)
+            view = await asyncio.to_thread(latest.render, found.report)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
+            reason = describe_error(error)
+            latest.fail(reason)
+            _log.error("the host could not be read: %s", reason)
+            told = ""
+        else:
+            latest.publish(found, view)
+            if (now := _summary(found.report)) != told:
+                _log.info("%s", now)
+                told = now
+        await asyncio.sleep(every)
+
+
+def describe_error(error: BaseException) -> str:
+    """What went wrong and where, in one line."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+    return " ".join(f"{type(error).__name__}: {error}{where}".split())
+
+
+def _summary(report: Report) -> str:
+    counts = Counter(group.outcome for group in report.groups)
+    worst_first = sorted(counts.items(), key=lambda item: -severity(item[0]))
+    parts = ", ".join(f"{number} {outcome}" for outcome, number in worst_first)
+    return f"{parts} of {len(report.groups)} IOMMU groups" if parts else "no IOMMU group"
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    _log.setLevel(logging.INFO)
