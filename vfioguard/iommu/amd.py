@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from vfioguard.fact import Malformed
 from vfioguard.iommu import IommuDriver, hexadecimal
 
 
@@ -18,6 +19,8 @@ def features(raw: bytes) -> int:
     left, colon, right = raw.partition(b":")
     if not colon:
         return hexadecimal(left)
+    if left.endswith(b"\n"):
+        raise Malformed(f"not a feature register: {raw[:32]!r}")
     return hexadecimal(left) << 64 | hexadecimal(right)
 
 

@@ -13,7 +13,7 @@ from vfioguard.root import Root, reading, text
 
 PATH = "/proc/sys/kernel/osrelease"
 
-_VERSION = re.compile(r"(\d+)\.(\d+)")
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?!\d)")
 # Kernels that carry years of backports under an old number: RHEL and its rebuilds, SLES.
 _BACKPORTS = re.compile(r"\.el\d|-default$|\.lp\d")
 

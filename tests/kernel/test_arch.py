@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.kernel import arch
+from vfioguard.root.memory import Memory
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"x86_64\n", "x86_64"),
+        (b"aarch64\n", "aarch64"),
+        (b"i586\n", "i686"),
+        (b"armv7l\n", "arm"),
+        (b"s390x\n", "s390x"),
+        (b"ppc64le\n", "ppc64le"),
+        (b"riscv64\n", "riscv64"),
+    ],
+)
+def test_the_sysctl_names_the_machine(raw: bytes, name: str) -> None:
+    assert arch.parse(raw) == name
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        (b"processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\n", "x86_64"),
+        (b"processor\t: 0\nBogoMIPS\t: 125.00\nCPU implementer\t: 0x41\n", "aarch64"),
+        (b"vendor_id       : IBM/S390\n# processors    : 2\ncpu family\t: 1\n", "s390x"),
+        (b"processor\t: 0\ncpu\t\t: POWER9 (architected), altivec supported\n", "ppc64le"),
+        (b"processor\t: 0\nhart\t\t: 0\nisa\t\t: rv64imafdc\n", "riscv64"),
+    ],
+)
+def test_before_6_1_the_fields_of_cpuinfo_tell(cpuinfo: bytes, name: str) -> None:
+    reading = arch.read(Memory({"/proc/cpuinfo": cpuinfo}))
+    assert isinstance(reading, Fact)
+    assert reading.value == name
+
+
+@pytest.mark.parametrize("sysctl", [b"", b"garbage\n", b"\xff\n"])
+def test_a_sysctl_that_names_no_machine_is_not_believed(sysctl: bytes) -> None:
+    host = {"/proc/sys/kernel/arch": sysctl, "/proc/cpuinfo": b"CPU implementer\t: 0x41\n"}
+    reading = arch.read(Memory(host))
+    assert isinstance(reading, Fact)
+    assert reading.value == "aarch64"
+
+
+def test_without_either_there_is_a_gap() -> None:
+    assert isinstance(arch.read(Memory({})), Gap)
+
+
+def test_a_serial_number_is_not_kept() -> None:
+    cpuinfo = b"CPU implementer\t: 0x41\nSerial\t\t: 0123456789abcdef\n"
+    assert b"0123" not in arch.select(cpuinfo)

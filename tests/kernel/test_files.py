@@ -1,0 +1,211 @@
+"""The smaller formats: release, configuration, symbols, uevent, PCI configuration space."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+
+import pytest
+
+from tests.support.functions import CONFIG_WITH_MSI, CONFIG_WITHOUT_MSI
+from vfioguard.fact import Fact, Gap, Malformed, Why
+from vfioguard.kernel import config, osrelease, pci_config, symbols, uevent
+from vfioguard.kernel.symbols import Predicate
+from vfioguard.root.memory import Entry, Memory, Refused
+
+
+@pytest.mark.parametrize(
+    ("raw", "version", "backports"),
+    [
+        (b"6.12.107+deb13-amd64\n", (6, 12), False),
+        (b"5.10.0-33-amd64\n", (5, 10), False),
+        (b"7.3.4\n", (7, 3), False),
+        (b"6.1.0-rc3", (6, 1), False),
+        (b"5.14.0-503.el9.x86_64\n", (5, 14), True),
+        (b"4.18.0-553.el8_10.x86_64\n", (4, 18), True),
+        (b"6.4.0-150600.23-default\n", (6, 4), True),
+        (b"5.14.21-150500.55.lp15.1\n", (5, 14), True),
+    ],
+)
+def test_a_release_has_a_version_that_may_lie(
+    raw: bytes, version: tuple[int, int], *, backports: bool
+) -> None:
+    release = osrelease.parse(raw)
+    assert (release.version, release.backports) == (version, backports)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"linux\n", b"6\n", b"6.1/../../etc\n", b"6.1\0\n", b"6.1\n6.2\n", b"\xff6.1\n"]
+)
+def test_a_release_that_could_lead_elsewhere_is_malformed(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        osrelease.parse(raw)
+
+
+PLAIN = (
+    b"CONFIG_XFS=y\n# CONFIG_IRQ_REMAP is not set\nCONFIG_VFIO=m\n"
+    b"CONFIG_VFIO_CONTAINER=y\nCONFIG_PROC_FS=y\n"
+)
+
+
+def test_options_are_y_m_or_n() -> None:
+    found = config.parse(PLAIN)
+    assert found["VFIO"] == "m"
+    assert found["VFIO_CONTAINER"] == "y"
+    assert found["IRQ_REMAP"] == "n"
+    assert found["IOMMUFD"] == "n"
+    assert "XFS" not in found
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"garbage\n", PLAIN.partition(b"CONFIG_PROC_FS")[0], b"CONFIG_XFS=y\n"]
+)
+def test_a_configuration_that_was_cut_is_malformed(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        config.parse(raw)
+
+
+PATHS = ("/boot/config-6.1", "/lib/modules/6.1/config", "/proc/config.gz")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_configuration_is_found_in_any_of_its_places(path: str) -> None:
+    content = gzip.compress(PLAIN, mtime=0) if path.endswith(".gz") else PLAIN
+    reading = config.read(Memory({path: content}), "6.1")
+    assert isinstance(reading, Fact)
+    assert reading.source == path
+    assert reading.value["VFIO"] == "m"
+
+
+def test_without_a_release_only_the_kernels_own_copy_is_asked() -> None:
+    assert isinstance(config.read(Memory({"/boot/config-6.1": PLAIN}), None), Gap)
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ({}, Why.ABSENT),
+        ({"/boot/config-6.1": Refused(errno.EACCES)}, Why.DENIED),
+        ({"/proc/config.gz": b"not gzip"}, Why.MALFORMED),
+        ({"/proc/config.gz": gzip.compress(b"\0" * (64 << 20), mtime=0)}, Why.MALFORMED),
+        ({"/proc/config.gz": gzip.compress(PLAIN, mtime=0)[:40]}, Why.MALFORMED),
+        ({"/boot/config-6.1": b"x" * ((1 << 20) + 1)}, Why.FAILED),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_a_gap(entries: dict[str, Entry], why: Why) -> None:
+    reading = config.read(Memory(entries), "6.1")
+    assert isinstance(reading, Gap)
+    assert reading.why is why
+
+
+def kallsyms(*names: bytes) -> bytes:
+    return b"".join(b"0000000000000000 T %s\n" % name for name in names)
+
+
+GET = b"iommu_group_get"
+
+
+@pytest.mark.parametrize(
+    ("entries", "predicate"),
+    [
+        ({symbols.KALLSYMS: kallsyms(GET, b"iommu_group_has_isolated_msi")},
+         Predicate.ISOLATED_MSI),
+        ({symbols.KALLSYMS: kallsyms(GET, b"irq_domain_check_msi_remap")},
+         Predicate.CHECK_MSI_REMAP),
+        ({symbols.KALLSYMS: kallsyms(GET)}, Predicate.IOMMU_CAPABLE),
+        ({symbols.KALLSYMS: kallsyms(b"iommu_group_get_x")}, None),
+        ({symbols.KALLSYMS: kallsyms(b"x_iommu_group_has_isolated_msi")}, None),
+        ({symbols.KALLSYMS: b""}, None),
+        ({symbols.BTF: b"\x9f\xeb\0iommu_group_has_isolated_msi\0x"}, Predicate.ISOLATED_MSI),
+        ({symbols.BTF: b"\x9f\xeb\0irq_domain_check_msi_remap\0x"}, Predicate.CHECK_MSI_REMAP),
+        # BTF may leave functions out, so that it names none says nothing
+        ({symbols.BTF: b"\x9f\xeb\0iommu_group_get\0"}, None),
+        ({symbols.BTF: b"\x9f\xeb\0xiommu_group_has_isolated_msi\0"}, None),
+        ({symbols.BTF: b"\x9f\xeb\0", symbols.KALLSYMS: kallsyms(GET)}, Predicate.IOMMU_CAPABLE),
+        ({symbols.BTF: Refused(errno.EIO),
+          symbols.KALLSYMS: kallsyms(GET, b"irq_domain_check_msi_remap")},
+         Predicate.CHECK_MSI_REMAP),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_the_predicate_follows_from_the_kernels_symbols(
+    entries: dict[str, Entry], predicate: Predicate | None
+) -> None:
+    reading = symbols.read(Memory(entries))
+    assert (reading.value if isinstance(reading, Fact) else None) is predicate
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"DRIVER=e1000e\nPCI_CLASS=20000\nPCI_ID=8086:10D3\nPCI_SUBSYS_ID=8086:0000\n",
+         ("e1000e", 0x020000, "8086:10D3")),
+        (b"PCI_CLASS=60400\nPCI_ID=1B36:000C\n", (None, 0x060400, "1B36:000C")),
+        (b"DRIVER=arm-pmu\nOF_NAME=pmu\nMODALIAS=of:x\n", ("arm-pmu", None, None)),
+        (b"MODALIAS=acpi:X_DRIVER=no:\n", (None, None, None)),
+        (b"", (None, None, None)),
+        (b"DRIVER=vfio-pci", ("vfio-pci", None, None)),
+    ],
+)  # fmt: skip
+def test_a_uevent_names_driver_class_and_id(raw: bytes, expected: tuple[object, ...]) -> None:
+    assert tuple(uevent.parse(raw)) == expected
+
+
+@pytest.mark.parametrize("raw", [b"garbage\n", b"\0\xff", b"PCI_CLASS=x\n", b"DRIVER=\xff\n"])
+def test_what_is_no_uevent_is_malformed(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        uevent.parse(raw)
+
+
+def config_space(*capabilities: tuple[int, int]) -> bytes:
+    """(id, next) from 0x40 on, four bytes each."""
+    raw = bytearray(CONFIG_WITH_MSI[:64]) + bytes(192)
+    raw[0x34] = 0x40
+    for number, (identity, follower) in enumerate(capabilities):
+        raw[0x40 + 4 * number : 0x42 + 4 * number] = bytes((identity, follower))
+    return bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "has"),
+    [
+        (CONFIG_WITH_MSI, True),
+        (CONFIG_WITHOUT_MSI, False),
+        (config_space((0x05, 0)), True),
+        (config_space((0x11, 0)), True),
+        (config_space((0x01, 0x44), (0x10, 0x48), (0x05, 0)), True),
+        (config_space((0x01, 0x44), (0x10, 0)), False),
+        (b"\xff\xff\xff\xff" + CONFIG_WITH_MSI[4:], True),  # a VF has no vendor of its own
+        (CONFIG_WITH_MSI + bytes(3840), True),
+    ],
+)
+def test_the_capability_list_tells_of_msis(raw: bytes, *, has: bool) -> None:
+    assert pci_config.parse(raw) is has
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff" * 256, CONFIG_WITH_MSI[:128], config_space((0x01, 0x44), (0x10, 0x40))]
+)
+def test_a_space_that_does_not_answer_or_end_is_malformed(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        pci_config.parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("state", "content", "why"),
+    [
+        (b"suspended\n", CONFIG_WITH_MSI, Why.DENIED),
+        (b"garbage\xff\n", CONFIG_WITH_MSI, Why.DENIED),
+        (Refused(errno.EIO), CONFIG_WITH_MSI, Why.FAILED),
+        (b"active\n", CONFIG_WITH_MSI[:64], Why.DENIED),
+        (b"active\n", Refused(errno.ENODEV), Why.FAILED),
+    ],
+)
+def test_a_space_that_may_not_or_cannot_be_read_is_a_gap(
+    state: Entry, content: Entry, why: Why
+) -> None:
+    device = "/sys/bus/pci/devices/0000:01:00.0"
+    root = Memory({f"{device}/power/runtime_status": state, f"{device}/config": content})
+    reading = pci_config.msi_capability(root.under("/sys/bus/pci/devices"), "0000:01:00.0")
+    assert isinstance(reading, Gap)
+    assert reading.why is why

@@ -1,0 +1,36 @@
+"""One new file is one new leaf; what is no leaf is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vfioguard import known
+from vfioguard.iommu import IommuDriver
+from vfioguard.irqchip import Irqchip
+
+
+@pytest.mark.parametrize("package", ["vfioguard.irqchip", "vfioguard.iommu", "vfioguard.policy"])
+def test_every_file_of_a_package_is_a_leaf(package: str) -> None:
+    directory = Path(__file__).parents[1] / package.replace(".", "/")
+    files = {path.stem for path in directory.glob("*.py") if not path.stem.startswith("_")}
+    assert known.names(package) == tuple(sorted(files))
+
+
+def test_leaves_come_in_the_order_of_their_names() -> None:
+    names = known.names("vfioguard.iommu")
+    leaves = known.leaves("vfioguard.iommu", "DRIVER", IommuDriver)
+    assert leaves == tuple(
+        known.load("vfioguard.iommu", name, "DRIVER", IommuDriver) for name in names
+    )
+
+
+def test_a_leaf_of_another_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="is not a Irqchip"):
+        known.load("vfioguard.iommu", "intel", "DRIVER", Irqchip)
+
+
+def test_a_leaf_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        known.load("vfioguard.iommu", "nothing", "DRIVER", IommuDriver)
