@@ -195,6 +195,7 @@ def _name(reader: Reader, at: int, limit: int) -> str:
 def body(reader: Reader, kind: int, at: int, end: int, limit: int) -> Body:
     """The body of the node at `at`, whose mappings begin at `limit`."""
     start = at + _HEAD_SIZE
+    reader.left -= 2  # a node is a head and a body
     try:
         return _known(reader, kind, start, end, limit)
     except BadTable as bad:

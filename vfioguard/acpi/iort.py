@@ -98,9 +98,7 @@ def _mappings(reader: Reader, head: Head, end: int) -> tuple[Mapping, ...]:
     stop = start + count * _MAPPING.size
     if stop > end:
         reader.note(start, f"the mappings end {stop - end} bytes behind their node")
-    return tuple(
-        _MAPPING.read(reader.data, at, reader.end) for at in range(start, stop, _MAPPING.size)
-    )
+    return _MAPPING.many(reader.data, start, count)
 
 
 def _node(reader: Reader, kind: int, at: int, end: int) -> IortNode:

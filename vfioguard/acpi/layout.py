@@ -13,6 +13,7 @@ of a table's `MOST`, and the first thing that was wrong is noted beside what cou
 # Not `from __future__ import annotations`: the widths are read at run time.
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from struct import Struct
 from typing import Annotated, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
@@ -37,7 +38,8 @@ Text6: TypeAlias = Annotated[str, "6s"]
 Text8: TypeAlias = Annotated[str, "8s"]
 
 #: Structures of one table, scopes and mappings included, before the rest is given up: twice the
-#: processors that Linux can have at most (NR_CPUS 8192), a processor and its NMI each.
+#: processors that Linux can have at most (NR_CPUS 8192), a processor and its NMI each. What has
+#: many fields counts as several.
 MOST = 16384
 
 #: Type, offset and end of a structure.
@@ -73,15 +75,28 @@ class Unknown(NamedTuple):
     raw: bytes
 
 
+_SHOWN = bytes(c if 32 <= c < 127 else 32 for c in range(256))
+
+
 def text(raw: bytes) -> str:
     """The characters before the first NUL; what cannot be printed is a space, as iasl has it."""
-    return "".join(chr(c) if 32 <= c < 127 else " " for c in raw.partition(b"\0")[0])
+    return raw.partition(b"\0")[0].translate(_SHOWN).decode("ascii")
 
 
 class Layout(Generic[T_co]):
     """How the bytes of one structure become a value."""
 
-    __slots__ = ("_cuts", "_located", "_make", "_texts", "_whole", "least", "name", "size")
+    __slots__ = (
+        "_cuts",
+        "_located",
+        "_make",
+        "_texts",
+        "_whole",
+        "least",
+        "name",
+        "size",
+        "weight",
+    )
 
     def __init__(self, value: type[T_co]) -> None:
         fields = cast("dict[str, object]", value.__annotations__)
@@ -104,24 +119,40 @@ class Layout(Generic[T_co]):
         self._whole = forms[-1]
         self._cuts = [(form, len(codes) - n) for form, n in zip(forms, later, strict=False)][::-1]
         self._texts = tuple(texts)
-        self._make = cast("Callable[[Iterable[object]], T_co]", getattr(value, "_make"))  # noqa: B009
+        # What the class itself does, without counting: half the price of its _make().
+        new: Callable[..., T_co] = getattr(tuple, "__new__")  # noqa: B009 - it is untyped
+        self._make: Callable[[Iterable[object]], T_co] = partial(new, value)
         self.size, self.least = forms[-1].size, forms[0].size
+        self.weight = 1 + len(fields) // 8
 
     def read(self, data: bytes, offset: int, stop: int, *rest: object) -> T_co:
         """The structure at `offset`, of which the bytes before `stop` may be used, or BadTable."""
         room = min(stop, len(data)) - offset
         if offset < 0 or room < self.least:
             raise BadTable(offset, f"{self.name} needs {self.least} bytes and has {max(room, 0)}")
-        where = (offset,) if self._located else ()
         if room >= self.size and not self._texts:
-            return self._make((*where, *self._whole.unpack_from(data, offset), *rest))
+            fields = self._whole.unpack_from(data, offset)
+        else:
+            fields = self._some(data, offset, room)
+        return self._make((offset, *fields, *rest) if self._located else (*fields, *rest))
+
+    def _some(self, data: bytes, offset: int, room: int) -> tuple[object, ...]:
+        """The fields where some of them are text or missing."""
         form, missing = self._whole, 0
         if room < self.size:
             form, missing = next(cut for cut in self._cuts if cut[0].size <= room)
         fields: list[object] = [*form.unpack_from(data, offset), *[None] * missing]
         for index in self._texts:
             fields[index] = text(cast("bytes", fields[index]))
-        return self._make((*where, *fields, *rest))
+        return tuple(fields)
+
+    def many(self, data: bytes, offset: int, count: int) -> tuple[T_co, ...]:
+        """So many located structures without later fields or text, one after another."""
+        stop = offset + count * self.size
+        places = range(offset, stop, self.size)
+        pieces = self._whole.iter_unpack(data[offset:stop])
+        make = self._make
+        return tuple([make((at, *piece)) for at, piece in zip(places, pieces, strict=True)])
 
 
 class Reader:
@@ -143,7 +174,7 @@ class Reader:
         """How many of the next `count` structures may still be made."""
         if count > self.left:
             self.note(offset, f"more than {MOST} structures")
-            count = self.left
+            count = max(self.left, 0)
         self.left -= count
         return count
 
@@ -203,6 +234,7 @@ class Reader:
         self, layout: Layout[T], kind: int, start: int, stop: int, *rest: object
     ) -> T | Unknown:
         """The structure, or `Unknown` and a note where it is too short to be one."""
+        self.left -= layout.weight - 1
         try:
             return layout.read(self.data, start, stop, *rest)
         except BadTable as bad:

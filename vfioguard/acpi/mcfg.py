@@ -41,9 +41,7 @@ def _body(reader: Reader, head: Header, fixed: Fixed) -> Mcfg:
     if rest:
         reader.note(reader.end - rest, f"{rest} bytes are no allocation")
     count = reader.count(start, reader.end, wanted, size)
-    places = range(start, start + count * size, size)
-    found = (_ALLOCATION.read(reader.data, at, reader.end) for at in places)
-    return Mcfg(head, *fixed, tuple(found))
+    return Mcfg(head, *fixed, _ALLOCATION.many(reader.data, start, count))
 
 
 def parse(data: bytes) -> Parsed[Mcfg]:

@@ -1,0 +1,86 @@
+"""Tables out of one file, whatever it holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acpi.own import OWN
+from vfioguard.acpi import BadTable
+from vfioguard.acpi.dump import split
+
+MADT, ARM, DMAR = OWN["madt-x86"], OWN["madt-arm"], OWN["dmar-all"]
+
+
+def text(*tables: bytes) -> bytes:
+    """As acpidump prints them."""
+    lines = []
+    for raw in tables:
+        lines.append(f"{raw[:4].decode()} @ 0x00000000BFEE0000")
+        for at in range(0, len(raw), 16):
+            row = raw[at : at + 16]
+            shown = "".join(chr(c) if 32 <= c < 127 else "." for c in row)
+            lines.append(f"    {at:04X}: {row.hex(' ').upper():<47}  {shown}")
+        lines.append("")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def test_one_table_is_a_file() -> None:
+    dump = split(DMAR)
+    assert dump.broken is None
+    assert [(t.signature, t.offset, t.raw) for t in dump.tables] == [("DMAR", 0, DMAR)]
+
+
+def test_tables_may_follow_each_other() -> None:
+    dump = split(MADT + DMAR + bytes(5))
+    assert dump.broken is None
+    assert [(t.signature, t.offset) for t in dump.tables] == [("APIC", 0), ("DMAR", len(MADT))]
+
+
+@pytest.mark.parametrize("form", [lambda *t: b"".join(t), text], ids=["raw", "text"])
+def test_a_dump_may_hold_two_madts(form) -> None:
+    dump = split(form(MADT, DMAR, ARM))
+    assert dump.broken is None
+    assert [t.raw for t in dump.named("APIC")] == [MADT, ARM]
+    assert dump.named("IVRS") == ()
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["unix", "windows"])
+def test_the_text_of_acpidump_is_its_bytes(end: bytes) -> None:
+    dump = split(text(DMAR, MADT).replace(b"\n", end))
+    assert dump.broken is None
+    assert [t.raw for t in dump.tables] == [DMAR, MADT]
+
+
+def test_the_characters_beside_the_bytes_may_look_like_bytes() -> None:
+    raw = DMAR[:36] + b" 41 42: 43 44 45 DMAR @ 0x12" * 3
+    (found,) = split(text(raw)).tables
+    assert found.raw == raw
+
+
+def test_a_line_that_is_missing_is_a_break() -> None:
+    lines = text(DMAR).splitlines(keepends=True)
+    dump = split(b"".join(lines[:3] + lines[4:]))
+    assert dump.broken.why == "offset 0x20 of the table is missing"
+
+
+def test_other_lines_are_a_break_and_the_tables_are_kept() -> None:
+    dump = split(b"# a note\n" + text(DMAR) + b"the end\n")
+    assert dump.broken == BadTable(0, "not a line of acpidump")
+    assert dump.tables[0].raw == DMAR
+
+
+def test_a_last_table_that_is_cut_is_kept() -> None:
+    dump = split(MADT + DMAR[:100])
+    assert [t.raw for t in dump.tables] == [MADT, DMAR[:100]]
+    assert dump.broken == BadTable(len(MADT), f"{len(DMAR)} bytes are said, 100 are there")
+
+
+@pytest.mark.parametrize("raw", [b"x", b"DMAR" + bytes(40), b"\xff" * 64], ids=["x", "0", "ff"])
+def test_a_file_that_is_no_table_is_one_bad_table(raw: bytes) -> None:
+    dump = split(raw)
+    assert dump.broken is not None
+    assert [t.raw for t in dump.tables] == [raw]
+
+
+def test_an_empty_file_holds_nothing() -> None:
+    assert split(b"") == ((), None)
