@@ -1,7 +1,5 @@
 """`python -m vfioguard`."""
 
-import sys
+from vfioguard.cli import entry
 
-from vfioguard.cli import main
-
-sys.exit(main())
+entry()

@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 # pci_name() in drivers/pci/probe.c: "%04x:%02x:%02x.%d"; VMD's domains begin at 0x10000.
-_FULL = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
-_SHORT = re.compile(r"([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
+_FULL = r"(?i)([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])"
+_SHORT = r"(?i)([0-9a-f]{2}):([01][0-9a-f])\.([0-7])"
 
 
 class Bdf(NamedTuple):
@@ -24,10 +24,10 @@ class Bdf(NamedTuple):
 
 def parse_bdf(text: str) -> Bdf | None:
     """Read `0000:41:00.0`, or `41:00.0` as people type it (domain 0); None if it is neither."""
-    if full := _FULL.fullmatch(text):
+    if full := re.fullmatch(_FULL, text):
         domain, bus, device, function = full.groups()
         return Bdf(int(domain, 16), int(bus, 16), int(device, 16), int(function))
-    if short := _SHORT.fullmatch(text):
+    if short := re.fullmatch(_SHORT, text):
         bus, device, function = short.groups()
         return Bdf(0, int(bus, 16), int(device, 16), int(function))
     return None

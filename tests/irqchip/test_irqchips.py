@@ -80,12 +80,12 @@ def test_a_chip_of_another_device_is_the_same_family() -> None:
 @pytest.mark.parametrize("chip", [*ISOLATES, *DOES_NOT, *UNKNOWN])
 def test_no_chip_has_two_families(chip: str) -> None:
     bare = chip.removesuffix(f"-{BDF}")
-    assert sum(family.chips.fullmatch(bare) is not None for family in FAMILIES) <= 1
+    assert sum(bare in family.chips is not None for family in FAMILIES) <= 1
 
 
-@given(st.one_of(*(st.from_regex(family.chips, fullmatch=True) for family in FAMILIES)))
-def test_no_name_at_all_has_two_families(chip: str) -> None:
-    assert sum(family.chips.fullmatch(chip) is not None for family in FAMILIES) == 1
+def test_no_name_at_all_has_two_families() -> None:
+    names = [chip for family in FAMILIES for chip in family.chips]
+    assert len(names) == len(set(names))
 
 
 @given(st.text())

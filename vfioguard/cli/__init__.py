@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 
 from vfioguard import __version__
+
+
+def entry() -> None:
+    """Run the console script and end the process.
+
+    A command lives for milliseconds: it makes no cycles worth finding, and taking its values apart
+    at exit would cost a tenth of its time. The daemon ends as Python does.
+    """
+    daemon = "serve" in sys.argv[1:]
+    if not daemon:
+        gc.disable()
+    status = main()
+    if daemon:
+        sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def main(argv: list[str] | None = None) -> int:

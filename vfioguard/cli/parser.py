@@ -11,6 +11,7 @@ from vfioguard import __version__, evaluate, known
 
 #: 2 already means that something is refused.
 USAGE_ERROR = 3
+_WIDTH = 80
 DEFAULT_ADDRESS = "127.0.0.1:18346"
 
 _EXITS = "exit status: 0 all allowed, 1 some need the override, 2 some refused, 3 unknown or error"
@@ -21,6 +22,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own signature
         super().__init__(allow_abbrev=False, **options)
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        """With a width, as argparse asks for one with each argument: without, it loads shutil."""
+        return argparse.HelpFormatter(prog=self.prog, width=_WIDTH)
 
     def error(self, message: str) -> NoReturn:
         """One usage line, one line of what is wrong."""
@@ -62,7 +67,7 @@ def build() -> Parser:
         description="Says which IOMMU groups VFIO would refuse on this host, and why.",
     )
     parser.add_argument("--version", action="version", version=f"vfioguard {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(prog=parser.prog, dest="verb", metavar="VERB", required=True)
 
     report = _verb(verbs, "report", "judge the whole host", policy=True)
     report.add_argument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from importlib import import_module
@@ -23,9 +22,6 @@ def run(arguments: list[str]) -> int:
         options = parser.parse(arguments)
     except SystemExit as stop:  # argparse: 0 after --help, 3 after a usage error
         return stop.code if isinstance(stop.code, int) else OWN_FAILURE
-    if options.verb != "serve":
-        # A command lives for milliseconds and makes no cycles worth finding.
-        gc.disable()
     verb = import_module(f"vfioguard.cli.{options.verb}")
     try:
         status: int = verb.run(options)

@@ -9,7 +9,7 @@ from vfioguard.fact import Fact
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device
 
-_DEVICE = re.compile(r"-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$")
+_DEVICE = r"-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$"
 #: The family of Intel and AMD remapping, and that of x86 without it.
 REMAPPING = "x86 interrupt remapping"
 GENERIC = "generic PCI-MSI"
@@ -19,7 +19,8 @@ class Chips:
     """Knows every irqchip family; remembers names, as a host has few."""
 
     def __init__(self) -> None:
-        self._families = known.leaves("vfioguard.irqchip", "IRQCHIP", Irqchip)
+        families = known.leaves("vfioguard.irqchip", "IRQCHIP", Irqchip)
+        self._families = {chip: family for family in families for chip in family.chips}
         self._seen: dict[str, Irqchip | None] = {}
 
     def family(self, device: Device) -> Irqchip | None:
@@ -29,8 +30,7 @@ class Chips:
         name = device.chip.value
         kind = name.removesuffix(f"-{device.name}")
         if kind not in self._seen:
-            bare = _DEVICE.sub("", kind)
-            self._seen[kind] = next((f for f in self._families if f.chips.fullmatch(bare)), None)
+            self._seen[kind] = self._families.get(re.sub(_DEVICE, "", kind))
         return self._seen[kind]
 
     def is_family(self, device: Device, name: str) -> bool:

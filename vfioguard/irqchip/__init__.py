@@ -7,19 +7,18 @@ msi_create_device_irq_domain()), which is taken off before a family is asked.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 
 class Irqchip(NamedTuple):
-    """`chips` matches the whole chip name without its device.
+    """`chips` are the chip names, without their device.
 
     `isolates`: whether the kernel sets IRQ_DOMAIN_FLAG_ISOLATED_MSI on the family's domain, or the
     v6.2 and older equivalent. `its`: an Arm ITS, which a Synquacer pre-ITS in front of it defeats.
     """
 
     family: str
-    chips: re.Pattern[str]
+    chips: frozenset[str]
     isolates: bool
     source: str
     its: bool = False

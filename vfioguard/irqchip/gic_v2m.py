@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="GICv2m",
-    chips=re.compile(r"GICv2m-(?:pMSI|PCI-MSIX?)"),
+    chips=frozenset({"GICv2m-pMSI", "GICv2m-PCI-MSI", "GICv2m-PCI-MSIX"}),
     isolates=False,
     source="drivers/irqchip/irq-gic-v2m.c",
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="GICv3 ITS",
-    chips=re.compile(r"ITS-(?:MSI|pMSI|fMSI|PCI-MSIX?)"),
+    chips=frozenset({"ITS-MSI", "ITS-pMSI", "ITS-fMSI", "ITS-PCI-MSI", "ITS-PCI-MSIX"}),
     isolates=True,
     source="drivers/irqchip/irq-gic-v3-its-msi-parent.c, irq-gic-v3-its-pci-msi.c",
     its=True,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="GICv3 MBI",
-    chips=re.compile(r"MBI-(?:pMSI|PCI-MSIX?)"),
+    chips=frozenset({"MBI-pMSI", "MBI-PCI-MSI", "MBI-PCI-MSIX"}),
     isolates=False,
     source="drivers/irqchip/irq-gic-v3-mbi.c",
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="GICv5 ITS",
-    chips=re.compile(r"ITS-v5-(?:pMSI|PCI-MSIX?)"),
+    chips=frozenset({"ITS-v5-pMSI", "ITS-v5-PCI-MSI", "ITS-v5-PCI-MSIX"}),
     isolates=True,
     source="drivers/irqchip/irq-gic-v5-its.c",
     its=True,

@@ -5,18 +5,17 @@ The names are those of drivers/pci/controller and drivers/irqchip, v6.12 to v7.3
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 _PREFIXES = (
-    "DW|BRCM|MTK3?|RCAR|advk|nwl|xilinx|Altera|Mobiveil|iProc|PLDA"
-    "|MIP-MSI|PCH|SG2042|PNV|pSeries|HV"
-)
+    "DW", "BRCM", "MTK", "MTK3", "RCAR", "advk", "nwl", "xilinx", "Altera", "Mobiveil", "iProc",
+    "PLDA", "MIP-MSI", "PCH", "SG2042", "PNV", "pSeries", "HV",
+)  # fmt: skip
+_NAMES = {f"{prefix}-{kind}" for prefix in _PREFIXES for kind in ("MSI", "PCI-MSI", "PCI-MSIX")}
 
 IRQCHIP = Irqchip(
     family="host bridge MSI",
-    chips=re.compile(rf"(?:{_PREFIXES})-(?:PCI-)?MSIX?|X-Gene1 MSI|BRCM STB PCIe MSI"),
+    chips=frozenset(_NAMES | {"X-Gene1 MSI", "BRCM STB PCIe MSI"}),
     isolates=False,
     source="drivers/pci/controller, drivers/irqchip",
 )

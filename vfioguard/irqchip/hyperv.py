@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="Hyper-V vPCI",
-    chips=re.compile(r"Hyper-V PCIe MSI"),
+    chips=frozenset({"Hyper-V PCIe MSI"}),
     isolates=False,
     source="drivers/pci/controller/pci-hyperv.c",
 )

@@ -5,13 +5,11 @@ Up to v6.10: GICv2m, MBI, X-Gene, iProc, ls-scfg and others; ls-scfg's later for
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="MSI controller without isolation",
-    chips=re.compile(r"p?MSI|MSI-PCI-MSIX?"),
+    chips=frozenset({"MSI", "pMSI", "MSI-PCI-MSI", "MSI-PCI-MSIX"}),
     isolates=False,
     source="drivers/irqchip/irq-gic-v2m.c, irq-ls-scfg-msi.c, drivers/pci/controller",
 )

@@ -6,15 +6,13 @@ so its children are not isolated from v6.3 on, even with interrupt remapping.
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 FAMILY = "VMD"
 
 IRQCHIP = Irqchip(
     family=FAMILY,
-    chips=re.compile(r"VMD-(?:PCI-)?MSIX?"),
+    chips=frozenset({"VMD-MSI", "VMD-PCI-MSI", "VMD-PCI-MSIX"}),
     isolates=False,
     source="drivers/pci/controller/vmd.c",
 )

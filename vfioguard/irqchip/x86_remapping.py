@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="x86 interrupt remapping",
-    chips=re.compile(r"IR-PCI-MSIX?"),
+    chips=frozenset({"IR-PCI-MSI", "IR-PCI-MSIX"}),
     isolates=True,
     source="drivers/iommu/intel/irq_remapping.c, drivers/iommu/amd/iommu.c",
 )

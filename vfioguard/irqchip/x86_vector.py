@@ -6,13 +6,11 @@ v6.14 print the same name; none of them sets the flag.
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="generic PCI-MSI",
-    chips=re.compile(r"PCI-MSIX?"),
+    chips=frozenset({"PCI-MSI", "PCI-MSIX"}),
     isolates=False,
     source="arch/x86/kernel/apic/msi.c, drivers/irqchip/irq-riscv-imsic-platform.c",
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="Xen",
-    chips=re.compile(r"xen-.*"),
+    chips=frozenset({"xen-pirq", "xen-pirq-msi", "xen-pirq-msi-x", "xen-dyn", "xen-percpu"}),
     isolates=False,
     source="drivers/xen/events/events_base.c, arch/x86/pci/xen.c",
 )

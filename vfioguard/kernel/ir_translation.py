@@ -14,21 +14,20 @@ from vfioguard.root import Root
 
 PATH = "/sys/kernel/debug/iommu/intel/ir_translation_struct"
 _SIZE = 8 << 20
-_UNIT = re.compile(
-    rb"^Remapped Interrupt supported on IOMMU: .*\n"
-    rb"(?: IR table address|Interrupt Remapping is not)",
-    re.MULTILINE,
+_UNIT = (
+    rb"(?m)^Remapped Interrupt supported on IOMMU: .*\n"
+    rb"(?: IR table address|Interrupt Remapping is not)"
 )
 
 
 def select(raw: bytes) -> bytes:
     """Keep a unit's heading and its state, not the table."""
-    return b"".join(match[0] + b"\n" for match in _UNIT.finditer(raw))
+    return b"".join(match[0] + b"\n" for match in re.finditer(_UNIT, raw))
 
 
 def parse(raw: bytes) -> bool:
     """Whether every unit that can remap does."""
-    states = [b"IR table address" in match[0] for match in _UNIT.finditer(raw)]
+    states = [b"IR table address" in match[0] for match in re.finditer(_UNIT, raw)]
     if not states:
         raise Malformed("no unit that supports remapped interrupts")
     return all(states)

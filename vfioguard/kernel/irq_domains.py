@@ -20,9 +20,9 @@ FLAG_MSI = 1 << 4
 FLAG_ISOLATED_MSI = 1 << 5
 
 _LIMIT = 64 << 10
-_PER_DEVICE = re.compile(r"MSIX?-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_FIELD = re.compile(rb"^ *(name|flags): +(\S.*?) *$", re.MULTILINE)
-_REMAPPING = re.compile(r"(?:INTEL|AMD)-IR-\d+(?:-\d+)?")
+_PER_DEVICE = r"MSIX?-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]"
+_FIELD = rb"(?m)^ *(name|flags): +(\S.*?) *$"
+_REMAPPING = r"(?:INTEL|AMD)-IR-\d+(?:-\d+)?"
 
 
 class IrqDomain(NamedTuple):
@@ -44,12 +44,12 @@ class IrqDomain(NamedTuple):
     @property
     def remapping(self) -> bool:
         """Whether it is a remapping unit's domain; the suffix is a bus token that changes."""
-        return _REMAPPING.fullmatch(self.name) is not None
+        return re.fullmatch(_REMAPPING, self.name) is not None
 
 
 def parse(raw: bytes) -> IrqDomain:
     """The hexadecimal flags, never their names, which came late and changed."""
-    fields = _FIELD.findall(raw)
+    fields = re.findall(_FIELD, raw)
     try:
         name = next(value for key, value in fields if key == b"name")
         flags = tuple(int(value, 16) for key, value in fields if key == b"flags")
@@ -65,6 +65,8 @@ def read(root: Root) -> Reading[tuple[Reading[IrqDomain], ...]]:
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names
-    shared = [name for name in names.value if not _PER_DEVICE.search(name) and name != "default"]
+    shared = [
+        name for name in names.value if not re.search(_PER_DEVICE, name) and name != "default"
+    ]
     domains = tuple(reading(root, f"{PATH}/{name}", parse, _LIMIT) for name in shared)
     return Fact(domains, names.raw, names.source)

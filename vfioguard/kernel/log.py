@@ -22,8 +22,8 @@ Log: TypeAlias = tuple[str, ...]
 
 # "6,339,5140900,-;text" (kmsg) or "[    5.140900] text" (dmesg), with the caller's id or without.
 # Only the kernel's own lines: their priority is below 8, as LOG_KERN is 0 (syslog(3)).
-_STAMP = re.compile(rb"(?:[0-7],\d+,\d+,[^;\n]*;|(?:<[0-7]>)?\[ *\d+\.\d+\](?: ?\[ *[TC]\d+\])? )")
-_KEPT = re.compile(
+_STAMP = rb"(?:[0-7],\d+,\d+,[^;\n]*;|(?:<[0-7]>)?\[ *\d+\.\d+\](?: ?\[ *[TC]\d+\])? )"
+_KEPT = (
     rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@ ]|GIC(?:v2m|v3|v5)?: |x2apic: |"
     rb"Not enabling interrupt remapping|"
     rb"vfio_iommu_type1_attach_group: |VFIO - |IOMMUFD is providing )"
@@ -33,7 +33,8 @@ _KEPT = re.compile(
 def select(raw: bytes) -> bytes:
     """Keep whole lines that begin, behind their time stamp, as one of the known drivers' do."""
     lines = raw.split(b"\n")
-    return b"".join(line + b"\n" for line in lines if _KEPT.match(line, _stamp(line)))
+    kept = re.compile(_KEPT)
+    return b"".join(line + b"\n" for line in lines if kept.match(line, _stamp(line)))
 
 
 def parse(raw: bytes) -> Log:
@@ -43,7 +44,7 @@ def parse(raw: bytes) -> Log:
 
 
 def _stamp(line: bytes) -> int:
-    match = _STAMP.match(line)
+    match = re.match(_STAMP, line)
     return match.end() if match else 0
 
 

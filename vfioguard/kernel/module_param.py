@@ -23,7 +23,7 @@ MODPROBE_D = (
 )
 _LIMIT = 64 << 10
 
-_OPTIONS = re.compile(rb"^[ \t]*options[ \t]+(vfio[\w-]*|iommufd)[ \t]+(\S.*)$", re.MULTILINE)
+_OPTIONS = rb"(?m)^[ \t]*options[ \t]+(vfio[\w-]*|iommufd)[ \t]+(\S.*)$"
 _CONTINUED = b"\\\n"  # joined without a blank: kmod's getline_wrapped()
 
 
@@ -101,7 +101,7 @@ def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None
             if options.why is Why.ABSENT:
                 continue
             return options
-        for match in _OPTIONS.finditer(options.raw):
+        for match in re.finditer(_OPTIONS, options.raw):
             if match[1].decode().replace("-", "_") != module:
                 continue
             for word in match[2].decode("ascii", "replace").split():
@@ -129,5 +129,5 @@ def _files(root: Root) -> list[tuple[str, str | Gap]]:
 def select(raw: bytes) -> bytes:
     """Keep the option lines of the VFIO modules, with their continuations joined."""
     joined = raw.replace(_CONTINUED, b"")
-    kept = (match[0].strip(b" \t\r\\") for match in _OPTIONS.finditer(joined))
+    kept = (match[0].strip(b" \t\r\\") for match in re.finditer(_OPTIONS, joined))
     return b"".join(line + b"\n" for line in kept)

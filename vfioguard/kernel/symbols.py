@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from vfioguard.fact import Fact, Malformed, Reading, gap_from
+from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root, first
 
@@ -45,8 +45,10 @@ def read(root: Root) -> Reading[Predicate]:
     btf = _search(root, BTF, tuple(b"\0%s\0" % p.encode() for p in _DECISIVE))
     if isinstance(btf, Fact):
         return btf
-    names = tuple(b" %s\n" % p.encode() for p in _DECISIVE)
-    return first((_search(root, KALLSYMS, (*names, _ALWAYS)), btf))
+    names = _search(root, KALLSYMS, tuple(b" %s\n" % p.encode() for p in _DECISIVE))
+    if isinstance(names, Gap) and names.why is Why.MALFORMED:
+        names = _search(root, KALLSYMS, (_ALWAYS,))
+    return first((names, btf))
 
 
 def _search(root: Root, path: str, needles: tuple[bytes, ...]) -> Reading[Predicate]:

@@ -34,9 +34,10 @@ class Root(Protocol):
 
     `read` returns at most `limit` bytes and fails with EFBIG where the file holds more; `select`
     keeps the part of a large or private file that the reader wants, and is idempotent, so that a
-    recording holds no more than that. `head` cuts instead of failing. `search` returns the needles
-    that occur, in their order. `records` reads a log that may be a device (/dev/kmsg). `under`
-    never fails: where there is no such directory, each read below it says so.
+    recording holds no more than that. `head` cuts instead of failing. `search` takes needles of
+    which a host's file holds at most one, and returns that one, or nothing. `records` reads a log
+    that may be a device (/dev/kmsg). `under` never fails: where there is no such directory, each
+    read below it says so.
     """
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes: ...

@@ -74,7 +74,7 @@ class Memory:
 
     def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
         content = self.read(path, 1 << 40)
-        return b"".join(needle for needle in needles if needle in content)
+        return next((needle for needle in needles if needle in content), b"")
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self.read(path, limit, select)

@@ -15,7 +15,7 @@ from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Select
 # O_NONBLOCK: a FIFO or a device node in a foreign tree must not hold us up.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-_CHUNK = 1 << 20
+_CHUNK = 64 << 10  # a larger buffer is mapped and faulted in anew with each read
 _MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
 #: What is read at most of a file that is searched or of a log: /proc/kallsyms has 20 MiB.
 _MAX_STREAM = 256 << 20
@@ -40,19 +40,20 @@ def _read_all(fd: int, room: int) -> bytes:
 
 
 def _find(fd: int, needles: tuple[bytes, ...]) -> bytes:
-    """Stream the file past the needles; memory stays at one chunk."""
-    found: set[bytes] = set()
+    """Stream the file past the needles until one occurs; memory stays at one chunk."""
     room = _MAX_STREAM
     overlap = max(map(len, needles)) - 1
     tail = b""
-    while len(found) < len(needles) and (chunk := os.read(fd, _CHUNK)):
+    while chunk := os.read(fd, _CHUNK):
         window = tail + chunk
-        found.update(needle for needle in needles if needle in window)
+        for needle in needles:
+            if needle in window:
+                return needle
         tail = window[-overlap:]
         room -= len(chunk)
         if room < 0:
             raise _error(errno.EFBIG)
-    return b"".join(needle for needle in needles if needle in found)
+    return b""
 
 
 def _records(fd: int, limit: int, select: Select) -> bytes:
