@@ -51,8 +51,10 @@ def served(entries: Mapping[str, Entry], pinned: str | None = None) -> Client:
 class Client:
     """Requests to the application itself. An exception in a handler fails the test."""
 
-    def __init__(self, latest: Latest, base: str = "http://127.0.0.1:18346") -> None:
-        self._transport = httpx.ASGITransport(app=build(latest))
+    def __init__(
+        self, latest: Latest, base: str = "http://127.0.0.1:18346", *, raising: bool = True
+    ) -> None:
+        self._transport = httpx.ASGITransport(build(latest), raise_app_exceptions=raising)
         self._base = base
 
     def request(self, method: str, path: str, **headers: str) -> httpx.Response:

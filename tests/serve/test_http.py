@@ -229,6 +229,24 @@ def test_another_policy_judges_the_same_reading_once() -> None:
     assert checked["policy"] == "iommu_capable"
 
 
+def test_a_report_that_goes_out_in_pieces_arrives_whole() -> None:
+    scan = scan_of(x86_host(300, remapping=False))
+    response = Client(latest_of(scan)).get("/v1/report")
+    assert len(response.content) > 2 * 256 * 1024
+    assert response.text == JSON.render(scan.report, Style())
+    assert int(response.headers["content-length"]) == len(response.content)
+
+
+def test_a_bug_is_a_problem_too_and_tells_nothing_of_the_inside() -> None:
+    def under(policy: str) -> object:
+        raise ZeroDivisionError("secret")
+
+    latest = latest_of(scan_of(ALLOWED)._replace(under=under))
+    response = Client(latest, raising=False).get("/v1/report?policy=iommu_capable")
+    assert problem(response)["status"] == 500
+    assert "secret" not in response.text
+
+
 def test_before_the_first_reading_only_the_process_answers() -> None:
     client = Client(latest_of())
     for path in ROUTES:
