@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,6 +143,21 @@ def test_nodes_that_share_their_mappings_are_given_up_before_they_cost() -> None
     parsed = TABLES["IORT"].parse(sealed((head + node * 65536)[: 1 << 20]))
     check(parsed, 1 << 20)
     assert sum(1 for _ in pieces(parsed.table)) <= 2 * MOST
+
+
+CORPUS = sorted((Path(__file__).parents[2] / "fuzz/corpus/acpi").iterdir())
+
+
+@pytest.mark.parametrize("signature", sorted(TABLES))
+def test_what_the_fuzzer_kept_is_read_or_refused(signature: str) -> None:
+    assert len(CORPUS) > 50
+    for path in CORPUS:
+        raw = path.read_bytes()
+        split(raw)
+        check(TABLES[signature].parse(signature.encode() + raw[4:]), len(raw))
+        check(
+            TABLES[signature].parse(sealed(signature.encode() + raw[4:].ljust(32))), 36 + len(raw)
+        )
 
 
 @settings(deadline=None)
