@@ -1,14 +1,14 @@
+#!/usr/bin/env python3
 """Coverage-guided fuzzing of the firmware table parsers, with atheris (Python 3.11 or 3.12).
 
     pip install atheris
-    PYTHONPATH=. python fuzz/acpi.py -max_total_time=600 -timeout=5 -rss_limit_mb=512 \
+    PYTHONPATH=. fuzz/acpi.py -max_total_time=600 -timeout=5 -rss_limit_mb=512 \
         fuzz/corpus/acpi
 
 The directory keeps what was found to reach new code; it began with tests/fixtures/acpi, and
 -merge=1 makes it small again. Whatever comes, a parser answers with a value and a break; an
 exception, or more pieces than bytes, is a finding.
 """
-# ruff: noqa: INP001 - a script, not a package
 
 from __future__ import annotations
 

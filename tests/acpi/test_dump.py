@@ -7,6 +7,7 @@ import pytest
 from tests.acpi.own import OWN
 from vfioguard.acpi import BadTable
 from vfioguard.acpi.dump import split
+from vfioguard.acpi.layout import MOST
 
 MADT, ARM, DMAR = OWN["madt-x86"], OWN["madt-arm"], OWN["dmar-all"]
 
@@ -57,9 +58,10 @@ def test_the_characters_beside_the_bytes_may_look_like_bytes() -> None:
     assert found.raw == raw
 
 
-def test_a_line_that_is_missing_is_a_break() -> None:
+def test_behind_a_line_that_is_missing_nothing_is_kept_of_that_table() -> None:
     lines = text(DMAR).splitlines(keepends=True)
-    dump = split(b"".join(lines[:3] + lines[4:]))
+    dump = split(b"".join(lines[:3] + lines[4:]) + text(MADT))
+    assert [t.raw for t in dump.tables] == [DMAR[:0x20], MADT]
     assert dump.broken.why == "offset 0x20 of the table is missing"
 
 
@@ -80,6 +82,13 @@ def test_a_file_that_is_no_table_is_one_bad_table(raw: bytes) -> None:
     dump = split(raw)
     assert dump.broken is not None
     assert [t.raw for t in dump.tables] == [raw]
+
+
+@pytest.mark.parametrize("raw", [b"DMAR @ 0x0\n", OWN["dmar-opt-out"]], ids=["text", "raw"])
+def test_more_tables_than_any_machine_has_are_a_break(raw: bytes) -> None:
+    dump = split(raw * (MOST + 1))
+    assert len(dump.tables) == MOST
+    assert dump.broken == BadTable(MOST * len(raw), f"more than {MOST} tables")
 
 
 def test_an_empty_file_holds_nothing() -> None:

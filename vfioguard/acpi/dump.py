@@ -49,7 +49,9 @@ def _from_bytes(data: bytes) -> Dump:
     while at < len(data):
         left = len(data) - at
         length = int.from_bytes(data[at + 4 : at + 8], "little")
-        if left < SIZE or length < SIZE or len(tables) == MOST:
+        if len(tables) == MOST:
+            return Dump(tuple(tables), BadTable(at, f"more than {MOST} tables"))
+        if left < SIZE or length < SIZE:
             if tables and not any(data[at:]):
                 break
             why = f"{left} bytes are no table" if left < SIZE else f"a table of {length} bytes"
@@ -72,14 +74,22 @@ def _from_text(data: bytes) -> Dump:
     broken: BadTable | None = None
     at = 0
     for line in data.splitlines(keepends=True):
+        if line.isspace():
+            at += len(line)
+            continue
         if title := _TITLE.fullmatch(line):
+            if len(titles) == MOST:
+                broken = broken or BadTable(at, f"more than {MOST} tables")
+                break
             titles.append((text(title[1]), at, bytearray()))
         elif titles and (found := _LINE.fullmatch(line)):
             raw = titles[-1][2]
-            if int(found[1], 16) != len(raw):
+            # Behind a gap nothing stands where it stood: later lines do not fit either.
+            if int(found[1], 16) == len(raw):
+                raw += bytes.fromhex(found[2].decode())
+            else:
                 broken = broken or BadTable(at, f"offset {len(raw):#x} of the table is missing")
-            raw += bytes.fromhex(found[2].decode())
-        elif line.strip():
+        else:
             broken = broken or BadTable(at, "not a line of acpidump")
         at += len(line)
     return Dump(tuple(Dumped(name, where, bytes(raw)) for name, where, raw in titles), broken)
