@@ -129,7 +129,7 @@ def _kernel(root: Root) -> Kernel:
     )
 
 
-def _pci(root: Root, irqs: Directory | Gap) -> tuple[Directory | None, Reading[tuple[Device, ...]]]:
+def _pci(root: Root, irqs: Directory) -> tuple[Directory | None, Reading[tuple[Device, ...]]]:
     names = listing(root, devices.PCI)
     if isinstance(names, Gap):
         return None, names
@@ -138,7 +138,7 @@ def _pci(root: Root, irqs: Directory | Gap) -> tuple[Directory | None, Reading[t
     return bus, Fact(found, names.raw, names.source)
 
 
-def _interrupts(root: Root, irqs: Directory | Gap, x86: bool) -> Interrupts:
+def _interrupts(root: Root, irqs: Directory, x86: bool) -> Interrupts:
     wired = irq.wired(irqs) if x86 else ()
     on_io_apic = any(_chip(entry.chip).endswith("IO-APIC") for entry in wired)
     return Interrupts(
@@ -176,7 +176,7 @@ def _with_capabilities(bus: Directory | None, functions: tuple[Device, ...]) -> 
 
 def _groups(
     root: Root,
-    irqs: Directory | Gap,
+    irqs: Directory,
     iommus: Reading[tuple[iommu_class.Iommu, ...]],
     functions: Reading[tuple[Device, ...]],
 ) -> Reading[tuple[Members, ...]]:
@@ -259,7 +259,7 @@ def _with_other_members(
 
 def _list(
     root: Root,
-    irqs: Directory | Gap,
+    irqs: Directory,
     reader: iommu_groups.Reader,
     number: int,
     found: list[Device],

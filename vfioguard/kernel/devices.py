@@ -46,13 +46,13 @@ def is_pci(name: str) -> bool:
     return _PCI_NAME.fullmatch(name) is not None
 
 
-def read_pci(bus: Directory, irqs: Directory | Gap, name: str) -> Device:
+def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
     """One PCI function below `PCI`; whatever vanishes meanwhile is a gap."""
     own = _uevent(bus, name)
     return Device(printable(name), "pci", group(bus, name), own, *_msi(bus, irqs, name))
 
 
-def read_other(members: Directory, irqs: Directory | Gap, entry: str, name: str) -> Device:
+def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> Device:
     """A device of any bus, by its entry in a directory of links to devices."""
     try:
         bus = printable(members.readlink(f"{entry}/subsystem").rpartition("/")[2])
@@ -86,7 +86,7 @@ def _uevent(bus: Directory, name: str) -> Reading[uevent.Uevent]:
 
 
 def _msi(
-    bus: Directory, irqs: Directory | Gap, name: str
+    bus: Directory, irqs: Directory, name: str
 ) -> tuple[Reading[tuple[int, ...]], Reading[str] | None]:
     path = f"{name}/msi_irqs"
     source = bus.prefix + path

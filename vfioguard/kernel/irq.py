@@ -23,18 +23,13 @@ class WiredIrq(NamedTuple):
     chip: Reading[str]
 
 
-def directory(root: Root) -> Directory | Gap:
+def directory(root: Root) -> Directory:
     """The directory, opened once for all interrupts of a snapshot."""
-    try:
-        return root.under(PATH)
-    except OSError as error:
-        return gap_from(error, PATH)
+    return root.under(PATH)
 
 
-def chip_name(irqs: Directory | Gap, irq: int) -> Reading[str]:
+def chip_name(irqs: Directory, irq: int) -> Reading[str]:
     """The chip of one interrupt; empty for a chip without a name."""
-    if isinstance(irqs, Gap):
-        return irqs
     path = f"{irq}/chip_name"
     try:
         raw = irqs.read(path)
@@ -43,11 +38,9 @@ def chip_name(irqs: Directory | Gap, irq: int) -> Reading[str]:
     return parse(raw, irqs.prefix + path, text)
 
 
-def wired(irqs: Directory | Gap) -> tuple[WiredIrq, ...]:
+def wired(irqs: Directory) -> tuple[WiredIrq, ...]:
     """x86's wired interrupts up to the first that is on an IO-APIC: one speaks for the machine."""
     found: list[WiredIrq] = []
-    if isinstance(irqs, Gap):
-        return ()
     for irq in _WIRED:
         chip = chip_name(irqs, irq)
         if isinstance(chip, Gap) and chip.why == "absent":

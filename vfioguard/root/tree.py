@@ -81,7 +81,11 @@ def _records(fd: int, limit: int, select: Select) -> bytes:
 
 
 class Tree:
-    """The running host (`Tree("/")`) or a directory that looks like one."""
+    """The running host (`Tree("/")`) or a directory that looks like one.
+
+    For one scan: it remembers where the directories below a foreign root are, so the next scan
+    takes a new one. Threads may share it.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
