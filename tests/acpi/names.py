@@ -168,6 +168,20 @@ IASL: dict[str, str] = {
     "Virtual GIC Base Address": "gicv_base",
     "Virtual GIC Interrupt": "vgic_maintenance_gsiv",
     "Virtualization Info": "info iv_info",
+    "Number of RIMT Nodes": "node_count",
+    "Offset to RIMT Node Array": "node_offset",
+    "ID": "identifier",
+    "Hardware ID": "hardware_id",
+    "PCIe Segment number": "segment",
+    "PCIe B/D/F": "bdf",
+    "Number of interrupt wires": "wire_count",
+    "Interrupt wire array offset": "wire_offset",
+    "ID mapping array offset": "mapping_offset",
+    "Number of ID mappings": "mapping_count",
+    "Source ID Base": "source_base",
+    "Number of IDs": "id_count",
+    "Destination Device ID Base": "destination_base",
+    "Destination IOMMU Offset": "destination",
 }
 
 #: The key in an oracle.json, where it is not our name.

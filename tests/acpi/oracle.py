@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from vfioguard.acpi import Parsed, _iort_bodies, dmar, iort, ivrs, madt, mcfg, sdt, viot
+from vfioguard.acpi import Parsed, _iort_bodies, dmar, iort, ivrs, madt, mcfg, rimt, sdt, viot
 from vfioguard.acpi._ivrs_entries import AcpiHid
 
 TABLES = {
@@ -21,6 +21,7 @@ TABLES = {
     "IORT": iort.TABLE,
     "IVRS": ivrs.TABLE,
     "MCFG": mcfg.TABLE,
+    "RIMT": rimt.TABLE,
     "VIOT": viot.TABLE,
 }
 FIXED = {
@@ -29,6 +30,7 @@ FIXED = {
     "IORT": iort.Fixed,
     "IVRS": ivrs.Fixed,
     "MCFG": mcfg.Fixed,
+    "RIMT": rimt.Fixed,
     "VIOT": viot.Fixed,
 }
 SIZES = {"B": 1, "H": 2, "I": 4, "Q": 8}

@@ -14,7 +14,7 @@ OWN: dict[str, bytes] = {path.stem: path.read_bytes() for path in sorted(FIXTURE
 #: Names of lists inside our values.
 LISTS = (
     "units", "scopes", "path", "entries", "blocks", "nodes", "mappings", "allocations", "its_ids",
-    "global_interrupts", "context_interrupts", "pmu_interrupts", "ranges",
+    "global_interrupts", "context_interrupts", "pmu_interrupts", "ranges", "wires",
 )  # fmt: skip
 
 

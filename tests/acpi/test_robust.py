@@ -30,6 +30,10 @@ def check(parsed: Parsed, size: int) -> None:
         return
     found = list(pieces(parsed.table))
     assert len(found) <= size
+    for piece in found:
+        assert (
+            len(piece) == len(getattr(piece, "_fields", piece)) if isinstance(piece, tuple) else 1
+        )
     assert len(found) <= 2 * MOST  # a node has a body
 
 

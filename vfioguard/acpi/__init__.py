@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from vfioguard.acpi.layout import BadTable, Layout, Reader, Unknown
-from vfioguard.acpi.sdt import Header, begin, header
+from vfioguard.acpi.sdt import SIZE, Header, begin, header
 
 __all__ = ["BadTable", "Header", "Parsed", "Table", "Unknown", "leaves", "parsed", "table"]
 
@@ -45,8 +45,8 @@ def parsed(data: bytes, signature: str, fixed: Layout[F], body: Body[F, T]) -> P
     """Read the header and the fixed part that follows it, then what `body` makes of the rest."""
     try:
         head = header(data)
-        reader = begin(data, head, signature)
-        fields = fixed.read(data, 36, reader.end)
+        reader = begin(data, head, signature, SIZE + fixed.least)
+        fields = fixed.read(data, SIZE, reader.end)
     except BadTable as bad:
         return Parsed(None, bad)
     return Parsed(body(reader, head, fields), reader.broken)

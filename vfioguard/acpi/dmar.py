@@ -41,7 +41,7 @@ class Drhd(NamedTuple):
     size: U8  # 2^N pages of registers
     segment: U16
     base: U64
-    scopes: tuple[Scope | Unknown, ...] = ()
+    scopes: tuple[Scope | Unknown, ...]
 
     @property
     def include_all(self) -> bool:
@@ -59,7 +59,7 @@ class Rmrr(NamedTuple):
     segment: U16
     base: U64
     limit: U64  # the last byte
-    scopes: tuple[Scope | Unknown, ...] = ()
+    scopes: tuple[Scope | Unknown, ...]
 
 
 class Atsr(NamedTuple):
@@ -71,7 +71,7 @@ class Atsr(NamedTuple):
     flags: U8
     reserved: U8
     segment: U16
-    scopes: tuple[Scope | Unknown, ...] = ()
+    scopes: tuple[Scope | Unknown, ...]
 
     @property
     def all_ports(self) -> bool:
@@ -110,7 +110,7 @@ class Satc(NamedTuple):
     flags: U8
     reserved: U8
     segment: U16
-    scopes: tuple[Scope | Unknown, ...] = ()
+    scopes: tuple[Scope | Unknown, ...]
 
     @property
     def atc_required(self) -> bool:
@@ -126,7 +126,7 @@ class Sidp(NamedTuple):
     length: U16
     reserved: U16
     segment: U16
-    scopes: tuple[Scope | Unknown, ...] = ()
+    scopes: tuple[Scope | Unknown, ...]
 
 
 Unit: TypeAlias = Drhd | Rmrr | Atsr | Rhsa | Andd | Satc | Sidp | Unknown

@@ -21,9 +21,9 @@ class Ivhd(NamedTuple):
     segment: U16
     info: U16
     attributes: U32  # of type 10h: the feature reporting field
-    efr: int | None = None  # the extended feature register; type 10h has none
-    efr2: int | None = None
-    entries: tuple[DeviceEntry, ...] = ()
+    efr: int | None  # the extended feature register; type 10h has none
+    efr2: int | None
+    entries: tuple[DeviceEntry, ...]
 
 
 class Ivmd(NamedTuple):

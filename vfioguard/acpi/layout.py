@@ -119,7 +119,8 @@ class Layout(Generic[T_co]):
         self._whole = forms[-1]
         self._cuts = [(form, len(codes) - n) for form, n in zip(forms, later, strict=False)][::-1]
         self._texts = tuple(texts)
-        # What the class itself does, without counting: half the price of its _make().
+        # What the class itself does, half the price of its _make(): it does not count, so that
+        # whoever reads must hand over everything that has no width.
         new: Callable[..., T_co] = getattr(tuple, "__new__")  # noqa: B009 - it is untyped
         self._make: Callable[[Iterable[object]], T_co] = partial(new, value)
         self.size, self.least = forms[-1].size, forms[0].size

@@ -44,16 +44,21 @@ SIZE = FIELDS.size
 
 def header(data: bytes) -> Header:
     """The header of a table, or BadTable where there are not even 36 bytes."""
+    if len(data) < SIZE:
+        raise BadTable(0, f"a header has {SIZE} bytes, and {len(data)} are there")
     fields = FIELDS.read(data, 0, len(data))
     body = data[: fields.length] if fields.length < len(data) else data
     return Header(*fields, sum(body) & 0xFF == 0, max(len(data) - fields.length, 0))
 
 
-def begin(data: bytes, head: Header, signature: str) -> Reader:
-    """The reader of the table's own part; BadTable where it is another table."""
+def begin(data: bytes, head: Header, signature: str, least: int) -> Reader:
+    """The reader of the table's own part; BadTable where it is another table or too short."""
     if head.signature != signature:
         raise BadTable(0, f"the signature is {head.signature!r}, not {signature!r}")
-    reader = Reader(data, min(head.length, len(data)))
+    end = min(head.length, len(data))
+    if end < least:
+        raise BadTable(end, f"{signature} has {least} bytes at least")
+    reader = Reader(data, end)
     if head.length > len(data):
-        reader.note(len(data), f"the header says {head.length} bytes, {len(data)} are there")
+        reader.note(end, f"the header says {head.length} bytes, {end} are there")
     return reader
