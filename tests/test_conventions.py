@@ -39,7 +39,7 @@ def tool(name: str) -> str:
         (tool("ruff"), "check", "."),
         (tool("ruff"), "format", "--check", "."),
         (tool("mypy"),),
-        (tool("pyright"),),
+        (tool("pyright"), "--pythonpath", sys.executable),
         (tool("lint-imports"), "--no-cache"),
     ],
     ids=["ruff", "format", "mypy", "pyright", "floors"],

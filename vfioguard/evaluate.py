@@ -164,10 +164,11 @@ def _backend(
 
 def _exempt(members: Members) -> Answer | None:
     """Groups that the kernel does not put to the test (POLICY 1.4)."""
-    group = members.group
-    if group.noiommu and group.name is not None:
+    name = members.group.name
+    hidden = isinstance(name, Gap) and name.why is not Why.ABSENT
+    if name is not None and (members.group.noiommu or hidden):
         claim = "the group is translated by an IOMMU (a no-IOMMU group has no interrupt verdict)"
-        return ask(claim, group.name, lambda _: None)
+        return ask(claim, name, lambda _: None)
     if members.devices and all(device.bus == "mdev" for device in members.devices):
         claim = "mediated devices are attached without an interrupt test"
         parts = (ask(claim, members.complete, lambda _: True),)

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.kernel import (
+    acpi_tables,
     arch,
     cmdline,
     config,
     devices,
-    devicetree,
     hypervisor,
     iommu_class,
     iommu_groups,
@@ -23,6 +23,7 @@ from vfioguard.kernel import (
     pci_config,
     proc_interrupts,
     symbols,
+    wiring,
 )
 from vfioguard.kernel.config import Config
 from vfioguard.kernel.devices import Device
@@ -53,7 +54,6 @@ class Interrupts(NamedTuple):
     domains: Reading[tuple[Reading[irq_domains.IrqDomain], ...]]
     ir_translation: Reading[bool]
     log: Reading[log.Log] | None
-    pre_its: Reading[bool] | None
 
 
 class Members(NamedTuple):
@@ -65,7 +65,7 @@ class Members(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The host. `devices` are those without a group, which no group holds."""
+    """The host. `devices` are those without a group; `wiring` is None on x86."""
 
     kernel: Kernel
     parameters: tuple[module_param.Parameter, ...]
@@ -73,6 +73,8 @@ class Snapshot(NamedTuple):
     interrupts: Interrupts
     groups: Reading[tuple[Members, ...]]
     devices: tuple[Device, ...]
+    acpi: acpi_tables.AcpiTables
+    wiring: wiring.Wiring | None
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -100,7 +102,23 @@ def take(root: Root) -> Snapshot:
         interrupts,
         groups,
         _ungrouped(functions, groups),
+        acpi_tables.read(root),
+        None if x86 else _wiring(root, functions, groups),
     )
+
+
+def _wiring(
+    root: Root, functions: Reading[tuple[Device, ...]], groups: Reading[tuple[Members, ...]]
+) -> wiring.Wiring:
+    """Off x86 the kernel finds MSI domains through firmware; members of other buses count too."""
+    others = {
+        device.name: device.uevent.source.rpartition("/")[0]
+        for members in (groups.value if isinstance(groups, Fact) else ())
+        for device in members.devices
+        if device.bus != "pci"
+    }
+    names = [device.name for device in functions.value] if isinstance(functions, Fact) else []
+    return wiring.read(root, names, others)
 
 
 def _ungrouped(
@@ -148,7 +166,6 @@ def _interrupts(root: Root, irqs: Directory, x86: bool) -> Interrupts:
         ir_translation.read(root),
         # Thousands of system calls on a live host, so only where the interrupts say nothing.
         None if on_io_apic else log.read(root),
-        None if x86 else devicetree.has_pre_its(root),
     )
 
 

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from vfioguard.fact import Fact, Gap, Malformed, Why
-from vfioguard.kernel import devices, devicetree, hypervisor, iommu_class, iommu_groups
+from vfioguard.kernel import devices, hypervisor, iommu_class, iommu_groups
 from vfioguard.kernel.iommu_groups import Member, Reader, Region
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 
@@ -184,28 +184,3 @@ def test_hypervisors_with_msi_domains_of_their_own(
 ) -> None:
     reading = hypervisor.read(Memory(host))
     assert (reading.value if isinstance(reading, Fact) else None) == kind
-
-
-TREE = "/sys/firmware/devicetree/base"
-ITS = f"{TREE}/interrupt-controller@30000000/gic-its@30020000"
-
-
-@pytest.mark.parametrize(
-    ("host", "found"),
-    [
-        ({}, False),
-        ({f"{ITS}/compatible": b"arm,gic-v3-its\0"}, False),
-        ({f"{ITS}/{devicetree.PRE_ITS}": b""}, True),
-        ({f"{TREE}/soc/vendor,bus@0/its/{devicetree.PRE_ITS}": b""}, True),
-        ({f"{TREE}/a/x": b"", f"{TREE}/a": Refused(errno.EACCES)}, None),
-        ({TREE: Refused(errno.EACCES)}, None),
-    ],
-)
-def test_a_pre_its_is_found_wherever_it_is(host: dict[str, Entry], found: bool | None) -> None:
-    reading = devicetree.has_pre_its(Memory(host))
-    assert (reading.value if isinstance(reading, Fact) else None) is found
-
-
-def test_a_tree_that_links_to_itself_ends() -> None:
-    loop: dict[str, Entry] = {f"{TREE}/soc/again": Link("..")}
-    assert isinstance(devicetree.has_pre_its(Memory(loop)), (Fact, Gap))

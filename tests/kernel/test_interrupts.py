@@ -125,7 +125,7 @@ name:   INTEL-IR-0-13
     [
         (OLD, "IR-PCI-MSI-1-1", (0x51, 0x41, 0x41), True, False, False),
         (NEW, "INTEL-IR-0-13", (0x123, 0x103), False, True, True),
-        (b"name:   AMD-IR-0\n flags:  0x00000020\n", "AMD-IR-0", (0x20,), False, True, True),
+        (b"name:   AMD-IR-0\n flags:  0x00000020\n", "AMD-IR-0", (0x20,), False, True, False),
         (b"name:   VECTOR\n flags:  0x00000103\n", "VECTOR", (0x103,), False, False, False),
         (b"name:   X\n flags:  0x00000010\n    name:   ITS\n     flags:  0x00000020\n",
          "X", (0x10, 0x20), True, True, False),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.evaluate import evaluate
 from vfioguard.report import GroupReport, Report
-from vfioguard.root.memory import Entry, Link, Memory
+from vfioguard.root.memory import Entry, Link, Memory, Refused
 from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
@@ -216,3 +218,18 @@ def test_a_unit_added_later_without_remapping_does_not_speak_for_the_machine() -
     host["/sys/kernel/iommu_groups/1/type"] = b"DMA\n"
     outcomes = [group.outcome for group in report(host).groups]
     assert outcomes == [Outcome.ALLOWED, Outcome.REFUSED]
+
+
+def test_a_domain_that_amd_flags_before_it_decides_proves_nothing() -> None:
+    host = x86_host(1, remapping=False, vendor="amd", msis=False)
+    host = {path: e for path, e in host.items() if not path.startswith("/sys/kernel/irq")}
+    del host["/proc/interrupts"]
+    host["/sys/kernel/debug/irq/domains/AMD-IR-0-14"] = b"name: AMD-IR-0-14\n flags: 0x00000123\n"
+    assert said(host, ISOLATED) == "unknown"
+
+
+def test_a_group_whose_name_is_hidden_may_be_a_no_iommu_group() -> None:
+    host = x86_host(1)
+    host["/sys/kernel/iommu_groups/0/type"] = b"unknown\n"
+    host["/sys/kernel/iommu_groups/0/name"] = Refused(errno.EIO)
+    assert said(host, ISOLATED) == "unknown"

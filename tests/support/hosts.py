@@ -100,7 +100,7 @@ def arm_host(
     entries |= {
         "/sys/kernel/irq/1/chip_name": b"GICv3\n",
         "/proc/interrupts": _proc_interrupts(b"GICv3"),
-        "/sys/firmware/devicetree/base/compatible": b"linux,dummy-virt\0",
+        "/sys/firmware/acpi/tables": None,  # hidden, as in a container
     }
     _add_groups(entries, _groups(groups, chip), home, _ARM_REGIONS, dated=dated)
     return entries

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.chips import Chips
 from vfioguard.inference.irq_remapping import every_device
-from vfioguard.inference.msi_domain import ARM, X86
+from vfioguard.inference.msi_domain import X86
 from vfioguard.kernel.log import Log
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
@@ -21,12 +21,12 @@ from vfioguard.snapshot import Snapshot
 CLAIM = "every MSI domain of this machine isolates MSIs"
 
 
-def isolated(snapshot: Snapshot, chips: Chips) -> Answer:
-    """The machine-wide test."""
+def isolated(snapshot: Snapshot, chips: Chips, firmware: Answer) -> Answer:
+    """The machine-wide test; `firmware`: whether it names no controller without isolation."""
     arch = snapshot.kernel.arch
     if isinstance(arch, Fact) and arch.value in X86:
         return every(CLAIM, (_x86(snapshot),))
-    return agree(CLAIM, _witnesses(snapshot, chips))
+    return agree(CLAIM, _witnesses(snapshot, chips, firmware))
 
 
 def _x86(snapshot: Snapshot) -> Answer:
@@ -39,7 +39,7 @@ def _x86(snapshot: Snapshot) -> Answer:
     return ask(claim, snapshot.kernel.arch, lambda _: False)
 
 
-def _witnesses(snapshot: Snapshot, chips: Chips) -> Iterator[Answer]:
+def _witnesses(snapshot: Snapshot, chips: Chips, firmware: Answer) -> Iterator[Answer]:
     domains = snapshot.interrupts.domains
     if isinstance(domains, Fact):
         shared = [domain for domain in domains.value if isinstance(domain, Gap) or domain.value.msi]
@@ -53,17 +53,9 @@ def _witnesses(snapshot: Snapshot, chips: Chips) -> Iterator[Answer]:
         if family is not None and not family.isolates and device.chip is not None:
             yield ask(f"{device.name} uses a domain that isolates", device.chip, lambda _: False)
             break
-    if snapshot.interrupts.pre_its is not None:
-        claim = "no Socionext pre-ITS takes the flag off its ITS"
-        yield ask(claim, snapshot.interrupts.pre_its, lambda found: False if found else None)
     if snapshot.interrupts.log is not None:
         yield ask("the kernel's log names no other controller", snapshot.interrupts.log, _logged)
-    arch = snapshot.kernel.arch
-    claim = "firmware names no MSI controller without isolation (not read yet)"
-    if isinstance(arch, Gap) or arch.value in ARM:
-        yield ask(claim, arch, lambda _: None)
-    else:
-        yield ask("nothing shows which MSI domains there are", arch, lambda _: None)
+    yield firmware
 
 
 def _logged(log: Log) -> bool | None:

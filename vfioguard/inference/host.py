@@ -7,12 +7,14 @@ from functools import cached_property
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import all_msi_domains, backends, capability, era, irq_remapping
 from vfioguard.inference.chips import Chips
-from vfioguard.inference.msi_domain import X86, MsiDomains
+from vfioguard.inference.firmware_domains import FirmwareDomains
+from vfioguard.inference.firmware_msi import Domain
+from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
 from vfioguard.inference.x86_route import Routes
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.symbols import Predicate
-from vfioguard.logic import Answer, ask, every
+from vfioguard.logic import Answer, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Members, Snapshot
 
 
@@ -34,14 +36,21 @@ class Host:
     @cached_property
     def all_msi_domains(self) -> Answer:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
-        return all_msi_domains.isolated(self.snapshot, self._chips)
+        return all_msi_domains.isolated(self.snapshot, self._chips, self._firmware.all_isolated())
 
     @cached_property
     def _domains(self) -> MsiDomains:
         if not self.is_x86:
-            return MsiDomains(self.snapshot, self._chips.family, _no_route)
+            return MsiDomains(self.snapshot, self._chips.family, _no_route, self._by_firmware)
         routes = Routes(self.snapshot, self._chips, self._units, self.remapping)
-        return MsiDomains(self.snapshot, self._chips.family, routes)
+        return MsiDomains(self.snapshot, self._chips.family, routes, self._by_firmware)
+
+    @cached_property
+    def _firmware(self) -> FirmwareDomains:
+        return FirmwareDomains(self.snapshot, self._chips)
+
+    def _by_firmware(self, device: Device) -> Domain:
+        return self._firmware.domain(device)
 
     @property
     def is_x86(self) -> bool:
@@ -73,12 +82,19 @@ class Host:
             answer = self._isolated[device.name] = self._domains.isolated(device)
         return answer
 
-    def shows_isolation(self, device: Device) -> Answer:
-        """The flag of the controller that the device's own MSIs show; unknown where it has none."""
-        if device.chip is None:
-            claim = f"{device.name} shows an MSI controller"
-            return ask(claim, device.msi_irqs, lambda _: None)
-        return self.isolated(device)
+    def unlinked_or_isolated(self, device: Device) -> Answer:
+        """Off x86: whether the device is linked to no MSI controller, or to one that isolates."""
+        if device.chip is not None or not self.is_arm:
+            return self.isolated(device)
+        domain = self._by_firmware(device)
+        claim = f"{device.name} is linked to no MSI controller without isolation"
+        return some(claim, (~domain.exists, domain.isolated))
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether this is known to be an Arm."""
+        arch = self.snapshot.kernel.arch
+        return isinstance(arch, Fact) and arch.value in ARM
 
     def every_member(self, members: Members) -> Answer:
         """`&=` over the group, as iommu_group_has_isolated_msi() does: bridges and all."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference.firmware_msi import Domain
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device, is_pci
+from vfioguard.kernel.devicetree import Nodes
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 
@@ -28,9 +30,11 @@ class MsiDomains:
         snapshot: Snapshot,
         family: Callable[[Device], Irqchip | None],
         route: Callable[[Device], Answer],
+        firmware: Callable[[Device], Domain],
     ) -> None:
         self._arch = snapshot.kernel.arch
-        self._pre_its = snapshot.interrupts.pre_its
+        self._nodes = snapshot.wiring.nodes if snapshot.wiring else None
+        self._firmware = firmware
         self._family = family
         self._route = route
         arch = self._arch.value if isinstance(self._arch, Fact) else ""
@@ -55,16 +59,11 @@ class MsiDomains:
         if family is None:
             return ask(f"{device.name} has isolated MSIs (unknown irqchip)", chip, lambda _: None)
         claim = f"{device.name} has isolated MSIs ({family.family})"
-        if family.its and self._pre_its is not None:
-            return every(claim, (ask(claim, chip, lambda _: True), self._no_pre_its()))
+        if family.its and self._nodes is not None:
+            return every(claim, (ask(claim, chip, lambda _: True), no_pre_its(self._nodes)))
         if not family.isolates and isinstance(self._arch, Gap):
             return ask(claim, self._arch, lambda _: None)  # it could be an s390
         return ask(claim, chip, lambda _: family.isolates)
-
-    def _no_pre_its(self) -> Answer:
-        assert self._pre_its is not None, "asked only where it was read"
-        claim = "no Socionext pre-ITS lets devices choose their requester id"
-        return ask(claim, self._pre_its, lambda found: not found)
 
     def _unreadable(self, device: Device) -> Answer:
         """Its interrupts are there and cannot be read: they could contradict the topology."""
@@ -85,8 +84,7 @@ class MsiDomains:
             # of_msi_configure() is called from drivers/of/platform.c, never for AMBA.
             claim = f"{device.name} has an MSI domain (AMBA devices never get one)"
             return ask(claim, _identity(device), lambda _: False)
-        claim = f"{device.name} has isolated MSIs (it has none now; only firmware tells)"
-        return ask(claim, device.msi_irqs, lambda _: None)
+        return self._firmware(device).isolated
 
     def _riscv(self, device: Device) -> Answer:
         claim = f"{device.name}: some RISC-V MSI domain isolates MSIs"
@@ -106,3 +104,15 @@ def _identity(device: Device) -> Fact[str]:
     """The device's own directory as the proof of which bus it is on."""
     source = device.uevent.source.rpartition("/")[0]
     return Fact(device.bus, f"{device.bus} device {device.name}".encode(), source)
+
+
+def no_pre_its(nodes: Reading[Nodes]) -> Answer:
+    """Whether no ITS stands behind a Socionext pre-ITS, where the writer chooses its id.
+
+    The kernel clears the flag of such an ITS (drivers/irqchip/irq-gic-v3-its.c
+    its_enable_quirk_socionext_synquacer()). Only a device tree can name one.
+    """
+    claim = "no Socionext pre-ITS lets devices choose their requester id"
+    if isinstance(nodes, Gap) and nodes.why is Why.ABSENT:
+        return Answer(claim, True, (nodes,))
+    return ask(claim, nodes, lambda found: not any(node.pre_its for node in found.values()))

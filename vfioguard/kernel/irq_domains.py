@@ -22,7 +22,7 @@ FLAG_ISOLATED_MSI = 1 << 5
 _LIMIT = 64 << 10
 _PER_DEVICE = r"MSIX?-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]"
 _FIELD = rb"(?m)^ *(name|flags): +(\S.*?) *$"
-_REMAPPING = r"(?:INTEL|AMD)-IR-\d+(?:-\d+)?"
+_REMAPPING = r"INTEL-IR-\d+(?:-\d+)?"
 
 
 class IrqDomain(NamedTuple):
@@ -43,7 +43,10 @@ class IrqDomain(NamedTuple):
 
     @property
     def remapping(self) -> bool:
-        """Whether it is a remapping unit's domain; the suffix is a bus token that changes."""
+        """Whether it is a domain of Intel's that is there only while interrupts are remapped.
+
+        AMD makes and flags its own before it decides. The suffix is a bus token that changes.
+        """
         return re.fullmatch(_REMAPPING, self.name) is not None
 
 

@@ -37,7 +37,7 @@ def _every_safe(host: Host, members: Members) -> Answer:
 
 def _safe(host: Host, device: Device) -> Answer:
     if not host.is_x86:
-        return host.shows_isolation(device)
+        return host.unlinked_or_isolated(device)
     return ~_linked(device)  # no x86 controller advertised MSI_FLAG_IRQ_REMAPPING
 
 

@@ -1,0 +1,91 @@
+"""The device tree's words on MSI controllers."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vfioguard.fact import Fact, Gap, Malformed, Why
+from vfioguard.kernel import devicetree
+from vfioguard.kernel.devicetree import MapEntry
+from vfioguard.root.memory import Entry, Link, Memory, Refused
+
+TREE = "/sys/firmware/devicetree/base"
+ITS = f"{TREE}/interrupt-controller@30000000/gic-its@30020000"
+
+
+def cells(*values: int) -> bytes:
+    return struct.pack(f">{len(values)}I", *values)
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ({f"{ITS}/compatible": b"arm,gic-v3-its\0"}, False),
+        ({f"{ITS}/{devicetree.PRE_ITS}": b""}, True),
+        ({f"{TREE}/soc/vendor,bus@0/its/{devicetree.PRE_ITS}": b""}, True),
+    ],
+)
+def test_a_pre_its_is_found_wherever_it_is(host: dict[str, Entry], found: bool) -> None:
+    nodes = devicetree.read(Memory(host))
+    assert isinstance(nodes, Fact)
+    assert any(node.pre_its for node in nodes.value.values()) is found
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ({}, Why.ABSENT),
+        ({f"{TREE}/a/x": b"", f"{TREE}/a": Refused(errno.EACCES)}, Why.DENIED),
+        ({TREE: Refused(errno.EACCES)}, Why.DENIED),
+    ],
+)
+def test_a_tree_that_cannot_be_read_whole_is_a_gap(host: dict[str, Entry], why: Why) -> None:
+    nodes = devicetree.read(Memory(host))
+    assert isinstance(nodes, Gap)
+    assert nodes.why is why
+
+
+def test_a_tree_that_links_to_itself_ends() -> None:
+    loop: dict[str, Entry] = {f"{TREE}/soc/again": Link("..")}
+    assert isinstance(devicetree.read(Memory(loop)), Fact | Gap)
+
+
+def test_a_node_says_what_bears_on_msis() -> None:
+    host: dict[str, Entry] = {
+        f"{ITS}/compatible": b"arm,gic-v3-its\0",
+        f"{ITS}/msi-controller": b"",
+        f"{ITS}/#msi-cells": cells(1),
+        f"{ITS}/phandle": cells(7),
+        f"{ITS}/status": b"disabled\0",
+        f"{TREE}/pcie@10000000/msi-map": cells(0, 7, 0, 0x10000),
+        f"{TREE}/pcie@10000000/msi-map-mask": cells(0xFFFF),
+    }
+    nodes = devicetree.read(Memory(host))
+    assert isinstance(nodes, Fact)
+    its = nodes.value[ITS.removeprefix(TREE)]
+    assert (its.msi_controller, its.msi_cells, its.enabled) == (True, 1, False)
+    bridge = nodes.value["/pcie@10000000"]
+    assert isinstance(bridge.msi_map, Fact)
+    assert bridge.msi_map.value == (MapEntry(0, 7, 0, 0x10000),)
+
+
+@pytest.mark.parametrize("raw", [b"", cells(1), cells(1, 2, 3), b"\0\0\0"])
+def test_a_map_of_odd_length_is_malformed(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        devicetree.msi_map(raw)
+
+
+@given(st.binary(max_size=64))
+@pytest.mark.parametrize(
+    "parser", [devicetree.msi_map, devicetree.cell, devicetree.all_cells, devicetree.strings]
+)
+def test_a_parser_gives_a_value_or_malformed(parser: object, raw: bytes) -> None:
+    assert callable(parser)
+    with contextlib.suppress(Malformed):
+        parser(raw)

@@ -1,0 +1,59 @@
+"""Which of the two firmware resolutions a host takes: the device tree's, or ACPI's."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vfioguard.fact import Fact, Gap, Why
+from vfioguard.inference import tables
+from vfioguard.inference.chips import Chips
+from vfioguard.inference.firmware_msi import Domain, its_alive, unknown
+from vfioguard.kernel.acpi_tables import devicetree_boot
+from vfioguard.kernel.devices import Device
+from vfioguard.logic import Answer, ask
+from vfioguard.snapshot import Snapshot
+
+
+class _Resolver(Protocol):
+    def domain(self, device: Device) -> Domain: ...
+    def all_isolated(self) -> Answer: ...
+
+
+class FirmwareDomains:
+    """The MSI domains of an Arm host by its firmware; built once per snapshot."""
+
+    def __init__(self, snapshot: Snapshot, chips: Chips) -> None:
+        self._kernel = snapshot.kernel
+        self._resolver = _resolver(snapshot, chips)
+
+    def domain(self, device: Device) -> Domain:
+        """The domain that firmware gives a device."""
+        if isinstance(self._resolver, Gap):
+            claim = f"{device.name} has isolated MSIs (it has none now; only firmware tells)"
+            return unknown(claim, self._resolver)
+        return self._resolver.domain(device)
+
+    def all_isolated(self) -> Answer:
+        """Whether firmware names no MSI controller without isolation."""
+        if isinstance(self._resolver, Gap):
+            claim = "firmware names no MSI controller without isolation"
+            return ask(claim, self._resolver, lambda _: None)
+        return self._resolver.all_isolated()
+
+
+def _resolver(snapshot: Snapshot, chips: Chips) -> _Resolver | Gap:
+    """Imported here: x86, where most commands run, needs neither resolution nor a table."""
+    wiring = snapshot.wiring
+    if wiring is None:
+        return Gap(Why.ABSENT, "/sys/firmware", "not read: x86 does not ask it")
+    alive = its_alive(snapshot, chips)
+    madt = tables.madt(snapshot.acpi.madt)
+    if isinstance(madt, Fact):
+        from vfioguard.inference.iort_msi import IortDomains
+
+        return IortDomains(madt, tables.iort(snapshot.acpi.iort), wiring, alive)
+    if devicetree_boot(snapshot.acpi) and isinstance(wiring.nodes, Fact):
+        from vfioguard.inference.devicetree_msi import DeviceTreeDomains
+
+        return DeviceTreeDomains(wiring, wiring.nodes, alive)
+    return madt

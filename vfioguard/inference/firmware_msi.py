@@ -1,0 +1,77 @@
+"""The MSI domain that firmware gives a device: the kernel's resolution, three-valued.
+
+A `Domain` is a pair of answers: whether there is one, and whether it exists and isolates. What a
+lookup does not find falls back to the next, as pci_set_msi_domain() falls back to the bus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vfioguard.fact import Reading
+from vfioguard.inference.chips import Chips
+from vfioguard.inference.irq_remapping import every_device
+from vfioguard.kernel.log import Log
+from vfioguard.logic import Answer, agree, ask, every, some
+from vfioguard.snapshot import Snapshot
+
+
+class Domain(NamedTuple):
+    """`exists`: the device is linked to an MSI domain; `isolated`: and that one isolates."""
+
+    exists: Answer
+    isolated: Answer
+
+
+def no_domain(claim: str, reading: Reading[object]) -> Domain:
+    """A lookup that finds nothing, by this reading."""
+    nothing = ask(claim, reading, lambda _: False)
+    return Domain(nothing, nothing)
+
+
+def unknown(claim: str, reading: Reading[object]) -> Domain:
+    """A lookup that cannot be followed."""
+    answer = ask(claim, reading, lambda _: None)
+    return Domain(answer, answer)
+
+
+def first_of(claim: str, chain: Sequence[Domain]) -> Domain:
+    """The first lookup that finds a domain; later ones count only where earlier find none."""
+    *earlier, last = chain
+    exists, isolated = last
+    for one in reversed(earlier):
+        isolated = some(claim, (one.isolated, every(claim, (~one.exists, isolated))))
+        exists = some(claim, (one.exists, exists))
+    return Domain(exists, isolated)
+
+
+def its_alive(snapshot: Snapshot, chips: Chips) -> Answer:
+    """Whether the kernel initialised the ITSs that firmware names (POLICY 4.3, A3)."""
+    return agree("the kernel uses the ITS", _witnesses(snapshot, chips))
+
+
+def _witnesses(snapshot: Snapshot, chips: Chips) -> list[Answer]:
+    found = [ask("the command line leaves LPIs on", snapshot.kernel.cmdline, _lpis)]
+    if snapshot.interrupts.log is not None:
+        found.append(ask("the kernel's log shows an ITS", snapshot.interrupts.log, _logged))
+    for device in every_device(snapshot):
+        family = chips.family(device)
+        if family is not None and family.its and device.chip is not None:
+            found.append(ask(f"{device.name} has MSIs of an ITS", device.chip, lambda _: True))
+            break
+    return found
+
+
+def _lpis(words: tuple[str, ...]) -> bool | None:
+    """irqchip.gicv3_nolpi takes LPIs, and with them every ITS, away."""
+    for word in reversed(words):
+        name, equals, value = word.partition("=")
+        if name == "irqchip.gicv3_nolpi":
+            off = value in {"1", "y", "Y", "on", "t", "T"} if equals else True
+            return False if off else None
+    return None
+
+
+def _logged(log: Log) -> bool | None:
+    return True if any(line.startswith(("ITS [mem", "ITS@")) for line in log) else None

@@ -1,0 +1,55 @@
+"""Firmware tables, parsed when somebody asks and once for the same bytes.
+
+A command that needs no table does not even import a parser.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+from vfioguard.fact import Fact, Gap, Reading, Why
+
+if TYPE_CHECKING:
+    from vfioguard.acpi import Parsed
+    from vfioguard.acpi.dmar import Dmar
+    from vfioguard.acpi.iort import Iort
+    from vfioguard.acpi.ivrs import Ivrs
+    from vfioguard.acpi.madt import Madt
+
+
+@lru_cache(maxsize=16)
+def parse(leaf: str, raw: bytes) -> Parsed[object]:
+    """What a leaf of vfioguard.acpi makes of a table."""
+    from vfioguard import acpi
+
+    return acpi.table(leaf).parse(raw)
+
+
+def madt(reading: Reading[bytes]) -> Reading[Madt]:
+    """The MADT; a table with a break in it is a gap, as half of one proves nothing."""
+    return cast("Reading[Madt]", _whole("madt", reading))
+
+
+def dmar(reading: Reading[bytes]) -> Reading[Dmar]:
+    """The DMAR."""
+    return cast("Reading[Dmar]", _whole("dmar", reading))
+
+
+def ivrs(reading: Reading[bytes]) -> Reading[Ivrs]:
+    """The IVRS."""
+    return cast("Reading[Ivrs]", _whole("ivrs", reading))
+
+
+def iort(reading: Reading[bytes]) -> Reading[Iort]:
+    """The IORT."""
+    return cast("Reading[Iort]", _whole("iort", reading))
+
+
+def _whole(leaf: str, reading: Reading[bytes]) -> Reading[object]:
+    if isinstance(reading, Gap):
+        return reading
+    table, broken = parse(leaf, reading.value)
+    if table is None or broken is not None:
+        return Gap(Why.MALFORMED, reading.source, str(broken))
+    return Fact(table, reading.raw, reading.source)

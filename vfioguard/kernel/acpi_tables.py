@@ -1,0 +1,60 @@
+"""/sys/firmware/acpi/tables: firmware tables, one file each, readable by root alone.
+
+Documentation/ABI/testing/sysfs-firmware-acpi. A table that may not be read is a gap, never "no
+table"; so is the whole directory where a container runtime hides /sys/firmware.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
+from vfioguard.root import Root
+
+PATH = "/sys/firmware/acpi/tables"
+_LIMIT = 4 << 20
+
+
+class AcpiTables(NamedTuple):
+    """The tables that bear on interrupts, unparsed: most commands need none of them.
+
+    The MADT's file is called APIC.
+    """
+
+    dmar: Reading[bytes]
+    ivrs: Reading[bytes]
+    madt: Reading[bytes]
+    iort: Reading[bytes]
+
+
+def read(root: Root) -> AcpiTables:
+    """The tables of the running host."""
+    return AcpiTables(*(_read(root, name) for name in ("DMAR", "IVRS", "APIC", "IORT")))
+
+
+def devicetree_boot(tables: AcpiTables) -> bool:
+    """Whether the host booted without ACPI; where both forms are there, ACPI counts."""
+    found = tables.madt
+    return isinstance(found, Gap) and found.why is Why.ABSENT and found.source == PATH
+
+
+def _read(root: Root, signature: str) -> Reading[bytes]:
+    path = f"{PATH}/{signature}"
+    try:
+        raw = root.read(path, _LIMIT)
+    except OSError as error:
+        return _hidden(root, gap_from(error, path))
+    return Fact(raw, raw, path)
+
+
+def _hidden(root: Root, gap: Gap) -> Gap:
+    """An absent table is one only where other tables are there to be seen."""
+    if gap.why is not Why.ABSENT:
+        return gap
+    try:
+        visible = root.listdir(PATH)
+    except OSError as error:
+        return gap_from(error, PATH)
+    if visible:
+        return gap
+    return Gap(Why.DENIED, PATH, "empty: /sys/firmware is hidden here")

@@ -1,0 +1,100 @@
+"""Where a PCI function sits: the path that its link in /sys/bus/pci/devices resolves to.
+
+drivers/pci/search.c pci_for_each_dma_alias(), drivers/pci/msi/irqdomain.c get_msi_id_cb().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from vfioguard.bdf import Bdf, parse_bdf
+from vfioguard.fact import Gap, Malformed, Reading, Why, gap_from, parse
+from vfioguard.root import Directory
+
+
+class Place(NamedTuple):
+    """`host_bridge` is the device above the root bus, `bridges` the functions from the root down.
+
+    `express`: whether the function is PCI Express (only those show a link speed).
+    """
+
+    host_bridge: str
+    bridges: tuple[str, ...]
+    express: bool
+
+
+def read(bus: Directory, name: str) -> Reading[Place]:
+    """The place of one function below /sys/bus/pci/devices."""
+    source = bus.prefix + name
+    try:
+        target = bus.readlink(name)
+        express = _has(bus, f"{name}/max_link_speed")
+    except OSError as error:
+        return gap_from(error, source)
+    raw = target.encode(errors="surrogateescape")
+    return parse(raw, source, lambda _: _place(target, express=express))
+
+
+def _has(bus: Directory, path: str) -> bool:
+    try:
+        bus.read(path)
+    except OSError as error:
+        if gap_from(error, path).why is Why.ABSENT:
+            return False
+        if error.errno is None:
+            raise
+    return True
+
+
+def _place(target: str, *, express: bool) -> Place:
+    """ "../../../devices/platform/x.pcie/pci0000:00/0000:00:14.0/0000:05:00.0"."""
+    above, devices, below = target.partition("/devices/")
+    parts = below.split("/")
+    roots = [at for at, part in enumerate(parts) if _root_bus(part)]
+    if above.strip("./") or not devices or not roots:
+        raise Malformed(f"not below a root bus: {target!r:.96}")
+    root = roots[-1]  # a VMD has one root bus below another
+    return Place("/".join(["/sys/devices", *parts[:root]]), tuple(parts[root + 1 : -1]), express)
+
+
+def _root_bus(part: str) -> bool:
+    domain, colon, bus = part.removeprefix("pci").partition(":")
+    return part.startswith("pci") and bool(colon) and len(bus) == 2 and len(domain) >= 4
+
+
+def requester_id(name: str, places: Mapping[str, Reading[Place]]) -> int | Gap:
+    """The 16-bit id that the function's MSIs carry.
+
+    Its own, or that of the last bridge that takes over: a PCI Express bridge above conventional
+    functions sends as (its secondary bus, 00.0), a conventional bridge as itself.
+    """
+    found = places.get(name) or Gap(Why.ABSENT, name, "not a PCI function")
+    own = parse_bdf(name)
+    if isinstance(found, Gap) or own is None:
+        return found if isinstance(found, Gap) else Gap(Why.MALFORMED, name, "not a PCI address")
+    rid = _rid(own)
+    below, below_express = own, found.value.express
+    for bridge in reversed(found.value.bridges):
+        at, place = parse_bdf(bridge), places.get(bridge)
+        if at is None or place is None or isinstance(place, Gap):
+            return place if isinstance(place, Gap) else Gap(Why.ABSENT, bridge, "no such bridge")
+        alias = None
+        if not place.value.express:
+            alias = _rid(at)
+        elif not below_express:
+            alias = below.bus << 8
+        if alias is not None and (at.bus != rid >> 8 or alias >> 8 != rid >> 8):
+            rid = alias
+        below, below_express = at, place.value.express
+    return rid
+
+
+def _rid(bdf: Bdf) -> int:
+    return bdf.bus << 8 | bdf.device << 3 | bdf.function
+
+
+def segment(name: str) -> int | None:
+    """The PCI domain, which ACPI calls segment."""
+    bdf = parse_bdf(name)
+    return None if bdf is None else bdf.domain

@@ -1,0 +1,49 @@
+"""How firmware ties devices to MSI controllers off x86: the device tree, and places on the bus.
+
+There the kernel finds a device's MSI domain by its requester id or by its node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Reading, gap_from, parse
+from vfioguard.kernel import devicetree, pci_topology
+from vfioguard.kernel.devices import PCI
+from vfioguard.kernel.devicetree import Nodes
+from vfioguard.kernel.pci_topology import Place
+from vfioguard.root import Root
+
+
+class Wiring(NamedTuple):
+    """`places` of PCI functions; `of_nodes` of host bridges (by directory) and other devices."""
+
+    nodes: Reading[Nodes]
+    places: Mapping[str, Reading[Place]]
+    of_nodes: Mapping[str, Reading[str]]
+
+
+def read(root: Root, functions: Iterable[str], others: Mapping[str, str]) -> Wiring:
+    """`others` maps devices of other buses to their directory."""
+    bus = root.under(PCI)
+    places = {name: pci_topology.read(bus, name) for name in functions}
+    bridges = {p.value.host_bridge for p in places.values() if isinstance(p, Fact)}
+    named = {bridge: bridge for bridge in bridges} | dict(others)
+    of_nodes = {name: _of_node(root, directory) for name, directory in sorted(named.items())}
+    return Wiring(devicetree.read(root), places, of_nodes)
+
+
+def _of_node(root: Root, directory: str) -> Reading[str]:
+    """The path of a device's node below the tree's base."""
+    path = f"{directory}/of_node"
+    try:
+        target = root.readlink(path)
+    except OSError as error:
+        return gap_from(error, path)
+    return parse(target.encode(errors="surrogateescape"), path, _below_base)
+
+
+def _below_base(raw: bytes) -> str:
+    _, base, node = raw.decode("ascii", "replace").partition("/devicetree/base")
+    return node if base else ""
