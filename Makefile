@@ -26,7 +26,7 @@ bench: $(VENV)/ready
 
 # From captures of real kernels (CAPTURES=DIR) to the hosts that the tests replay.
 fixtures: $(VENV)/ready
-	$(VENV)/bin/python tests/fixtures/record.py $(CAPTURES)
+	$(VENV)/bin/python -m tests.fixtures.record $(CAPTURES)
 
 # pip reads dependency groups from 25.1 on.
 $(VENV)/ready: pyproject.toml
