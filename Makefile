@@ -6,7 +6,7 @@ PYTHON ?= python3
 # Judged by `make report` where this host has no IOMMU group.
 EXAMPLE = tests/fixtures/sysfs/6.12-amd64--vtd-ir-andd/bound.tar.xz
 
-.PHONY: report check bench fixtures clean
+.PHONY: report check bench fuzz fixtures clean
 
 # 2 and 1 are verdicts, not failures.
 report: $(VENV)/ready
@@ -23,6 +23,13 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/run.py
+
+# Coverage-guided, on the parsers of firmware tables: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --group fuzz
+	PYTHONPATH=. $(VENV)/bin/python fuzz/acpi.py -max_total_time=$(FUZZ_SECONDS) \
+		-timeout=5 -rss_limit_mb=512 fuzz/corpus/acpi
 
 # From captures of real kernels (CAPTURES=DIR) to the hosts that the tests replay.
 fixtures: $(VENV)/ready
