@@ -72,7 +72,12 @@ def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -
         snapshot.groups if isinstance(snapshot.groups, Gap) else None,
         tuple(_ungrouped(device) for device in snapshot.devices),
         tuple(
-            PolicyReport(*policy[:5], policy.name in in_force, carried[policy.name])
+            PolicyReport(
+                *policy[:5],
+                policy.name in in_force,
+                carried[policy.name],
+                host.backend_exists(policy.backend) if policy.backend else None,
+            )
             for policy in policies.values()
         ),
         tuple(_gaps(snapshot)),
@@ -164,15 +169,17 @@ def _backend(
 
 def _exempt(members: Members) -> Answer | None:
     """Groups that the kernel does not put to the test (POLICY 1.4)."""
+    # Before the name: from v5.16 groups of mediated devices are called as no-IOMMU groups are.
+    buses = {device.bus for device in members.devices}
+    if buses <= {"mdev", ""} and (buses or isinstance(members.complete, Gap)):
+        claim = "mediated devices are attached without an interrupt test"
+        known = buses == {"mdev"}
+        return ask(claim, members.complete, lambda _: True if known else None)
     name = members.group.name
     hidden = isinstance(name, Gap) and name.why is not Why.ABSENT
     if name is not None and (members.group.noiommu or hidden):
-        claim = "the group is translated by an IOMMU (a no-IOMMU group has no interrupt verdict)"
+        claim = "an IOMMU translates the group; a no-IOMMU group is attached without a test"
         return ask(claim, name, lambda _: None)
-    if members.devices and all(device.bus == "mdev" for device in members.devices):
-        claim = "mediated devices are attached without an interrupt test"
-        parts = (ask(claim, members.complete, lambda _: True),)
-        return every(claim, parts)
     return None
 
 

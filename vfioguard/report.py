@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vfioguard.fact import Gap
 from vfioguard.logic import Answer
-from vfioguard.verdict import Outcome, Verdict
+from vfioguard.verdict import Outcome, Verdict, severity
 
 #: Version of the JSON form; fields are added under the same number, never changed.
 SCHEMA_VERSION = 1
@@ -25,7 +25,7 @@ class GroupReport(NamedTuple):
     """`headline` is the worst of the backends in force, or the pinned policy's verdict.
 
     `backends` maps every backend that vfioguard knows to its verdict, None where this kernel does
-    not have it. `agrees`: whether the series and the headline say the same of the group with every
+    not have it. `agrees`: whether the series and the kernel say the same of the group with every
     override off; None where one of them does not know.
     """
 
@@ -42,9 +42,16 @@ class GroupReport(NamedTuple):
         return self.headline.outcome
 
     @property
+    def kernel(self) -> Verdict | None:
+        """The worst verdict of the backends, whatever policy was asked for."""
+        verdicts = [verdict for _, verdict in self.backends if verdict is not None]
+        return max(verdicts, key=lambda one: severity(one.outcome)) if verdicts else None
+
+    @property
     def agrees(self) -> bool | None:
-        """Whether the 2016 series says the same as the headline."""
-        ours, theirs = self.headline.needs_override, self.series.needs_override
+        """Whether the 2016 series says the same as the running kernel."""
+        kernel = self.kernel or self.headline
+        ours, theirs = kernel.needs_override, self.series.needs_override
         return None if ours is None or theirs is None else ours is theirs
 
 
@@ -68,7 +75,7 @@ class UngroupedDevice(NamedTuple):
 
 
 class PolicyReport(NamedTuple):
-    """A policy, and whether it is in force here."""
+    """A policy, and whether it is in force here: if the kernel carries it and its backend."""
 
     name: str
     backend: str | None
@@ -77,6 +84,7 @@ class PolicyReport(NamedTuple):
     source: str
     in_force: bool
     carried: Answer
+    offered: Answer | None
 
 
 class HostReport(NamedTuple):

@@ -60,9 +60,18 @@ def _by(group: GroupReport) -> str:
     text = f"by {group.headline.policy}"
     if group.outcome is not Outcome.ALLOWED:
         text += f"; {printable(reason(group))}"
-    if group.agrees is False:
-        text += f" [the 2016 series: {group.series.outcome}]"
+    text += aside(group)
     return text
+
+
+def aside(group: GroupReport) -> str:
+    """Where the running kernel or the 2016 series says otherwise, in brackets."""
+    kernel = group.kernel
+    if kernel is not None and kernel.outcome is not group.outcome:
+        return f" [this kernel: {kernel.outcome}]"
+    if group.agrees is False:
+        return f" [the 2016 series: {group.series.outcome}]"
+    return ""
 
 
 def ungrouped_line(report: Report, name: str) -> str:
@@ -129,7 +138,11 @@ def policies(report: Report) -> str:
     """By what the headlines were decided."""
     if report.host.pinned:
         return f"{report.host.pinned} (as asked)"
-    return ", ".join(report.host.policies_in_force) or "no predicate known to be in force"
+    if report.host.policies_in_force:
+        return ", ".join(report.host.policies_in_force)
+    if any(policy.carried.truth and policy.backend == "type1" for policy in report.policies):
+        return "nothing: this kernel has no VFIO"
+    return "a predicate that is not known"
 
 
 def no_groups(report: Report) -> str:

@@ -21,7 +21,7 @@ REFUSED = str(HOSTS / "6.12-amd64--vtd-noir" / "as-booted.tar.xz")
 MIXED = str(HOSTS / "6.12-amd64--vtd-ir-andd" / "bound.tar.xz")
 ALLOWED = str(HOSTS / "6.12-amd64--vtd-ir" / "as-booted.tar.xz")
 OVERRIDE = str(HOSTS / "6.1-amd64--vtd-noir-unsafe" / "as-booted.tar.xz")
-UNKNOWN = str(HOSTS / "6.12-arm64--noits-smmu-acpi" / "as-booted.tar.xz")
+UNKNOWN = str(HOSTS / "6.12lab-amd64--none-noiommu" / "bound.tar.xz")
 NO_GROUPS = str(HOSTS / "6.12-amd64--none" / "as-booted.tar.xz")
 
 
@@ -295,3 +295,25 @@ def test_names_from_the_host_cannot_trick_the_terminal(tmp_path: Path) -> None:
     for verb in (["report"], ["report", "--all"], ["explain", "group:0"], ["check", "group:0"]):
         result = vfioguard(*verb, "--root", root)
         assert result.stdout.isprintable() or "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize("redirect", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("verb", [["report"], ["check", "group:0"], ["policies"], ["--version"]])
+def test_an_answer_that_cannot_be_written_is_no_verdict(verb: list[str], redirect: str) -> None:
+    root = [] if verb == ["--version"] else ["--root", OVERRIDE]
+    command = " ".join([sys.executable, "-m", "vfioguard", *verb, *root, redirect])
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert result.returncode == 3
+    assert len(result.stderr.splitlines()) <= 1
+
+
+def test_a_directory_that_is_no_host_is_said_to_be_none(tmp_path: Path) -> None:
+    result = vfioguard("report", "--root", str(tmp_path))
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "holds no sys directory" in result.stderr
+
+
+def test_a_pinned_policy_shows_what_this_kernel_says() -> None:
+    result = vfioguard("check", "--root", MIXED, "--policy", "vfio_safe_irq_domain", "group:0")
+    assert result.stdout.startswith("allowed group:0 ")
+    assert "[this kernel: refused]" in result.stdout

@@ -143,3 +143,29 @@ def test_up_to_4_13_an_arm_group_without_a_software_msi_region_is_refused() -> N
 def test_an_unknown_policy_is_refused_by_name() -> None:
     with pytest.raises(UnknownPolicy, match="iommu_capable"):
         evaluate(take(Memory(x86_host(1))), "now", "no_such_policy")
+
+
+def test_a_cut_list_of_symbols_is_no_old_kernel() -> None:
+    host = arm_host(1, controller="GICv2m", release="6.6.30-arm64")
+    host[KALLSYMS] = b"0 T iommu_group_get\n"
+    assert report(host).groups[0].outcome is Outcome.UNKNOWN
+
+
+def test_a_command_that_loads_the_module_hides_what_it_sets() -> None:
+    host = x86_host(1, remapping=False, override=None)
+    host["/etc/modprobe.d/vfio.conf"] = b"install vfio_iommu_type1 /sbin/modprobe -i $0\n"
+    assert report(host).groups[0].outcome is Outcome.UNKNOWN
+
+
+def test_iommufd_too_is_judged_where_all_predicates_agree() -> None:
+    host = without(x86_host(1, release="5.14.0-503.el9.x86_64", iommufd=False), KALLSYMS)
+    assert report(host).groups[0].outcome is Outcome.ALLOWED
+
+
+def test_a_pinned_policy_does_not_hide_what_the_kernel_says() -> None:
+    host = x86_host({0: ["QEMU0002:00"]})
+    (group,) = evaluate(take(Memory(host)), "now", "vfio_safe_irq_domain").groups
+    assert group.outcome is Outcome.ALLOWED
+    assert group.kernel is not None
+    assert group.kernel.outcome is Outcome.REFUSED
+    assert group.agrees is False

@@ -233,3 +233,66 @@ def test_a_group_whose_name_is_hidden_may_be_a_no_iommu_group() -> None:
     host["/sys/kernel/iommu_groups/0/type"] = b"unknown\n"
     host["/sys/kernel/iommu_groups/0/name"] = Refused(errno.EIO)
     assert said(host, ISOLATED) == "unknown"
+
+
+def test_devices_of_two_buses_may_have_one_name() -> None:
+    name = "fe200000.dma"
+    flagged = Function(name, "ITS-pMSI", bus="platform")
+    host = arm_host({0: [Function(name, bus="amba")]})
+    other = "/sys/kernel/iommu_groups/1/devices/" + name
+    home = f"/sys/devices/other/{name}"
+    host |= {
+        other: Link(f"../../../../devices/other/{name}"),
+        "/sys/kernel/iommu_groups/1/type": b"DMA\n",
+        f"{home}/uevent": b"MODALIAS=of:\n",
+        f"{home}/subsystem": Link("../../../bus/platform"),
+        f"{home}/iommu_group": Link("../../../kernel/iommu_groups/1"),
+        f"{home}/msi_irqs/99": b"msi\n",
+        "/sys/kernel/irq/99/chip_name": f"{flagged.chip}-{name}\n".encode(),
+    }
+    outcomes = {group.id: group.outcome for group in report(host).groups}
+    assert outcomes == {0: Outcome.REFUSED, 1: Outcome.ALLOWED}
+
+
+def test_up_to_4_10_an_empty_iommu_class_says_nothing_of_smmus() -> None:
+    host = arm_host(1, controller="GICv2m", release="4.9.0-arm64")
+    host = {path: entry for path, entry in host.items() if "/iommu/smmu3" not in path}
+    host["/sys/class/iommu"] = None
+    assert only_group(host).outcome is Outcome.UNKNOWN
+
+
+def test_mediated_devices_are_told_by_their_bus_not_by_their_groups_name() -> None:
+    host = x86_host({0: [Function("c2f4d5a0", driver="vfio_mdev", bus="mdev")]}, remapping=False)
+    host["/sys/kernel/iommu_groups/0/type"] = b"unknown\n"
+    host["/sys/kernel/iommu_groups/0/name"] = b"vfio-noiommu\n"
+    assert said(host, ISOLATED) == "accept"
+
+
+@pytest.mark.parametrize("policy", [CAPABLE, CHECK, ISOLATED])
+def test_a_group_that_cannot_be_listed_may_be_of_mediated_devices(policy: str) -> None:
+    host = x86_host({0: [Function("c2f4d5a0", driver="vfio_mdev", bus="mdev")]}, remapping=False)
+    host["/sys/kernel/iommu_groups/0/devices"] = Refused(errno.EIO)
+    host = {p: e for p, e in host.items() if "iommu_groups/0/devices/" not in p}
+    host = {p: e for p, e in host.items() if "/dmar0/devices/" not in p}
+    assert said(host, policy) == "unknown"
+
+
+def test_a_gicv2m_that_failed_is_no_controller() -> None:
+    host = arm_host(1, controller=None, release="6.1.0-arm64")
+    host["/CAPTURE/dmesg"] = b"[    0.1] GICv2m: Failed to map GICv2m resource\n"
+    assert said(host, CHECK) == "unknown"
+    host["/CAPTURE/dmesg"] = b"[    0.1] GICv2m: range[mem 0x08020000-0x08020fff], SPI[80:143]\n"
+    assert said(host, CHECK) == "refuse"
+
+
+def test_one_device_does_not_speak_for_its_unit_against_the_machine() -> None:
+    host = x86_host({0: [Function(BDF, "PCI-MSIX")], 1: [Function("0000:02:00.0")]})
+    first, second = report(host, ISOLATED).groups
+    assert (answer(first), answer(second)) == ("refuse", "unknown")
+
+
+def test_a_unit_added_later_says_nothing_of_the_machine() -> None:
+    host = x86_host({0: [Function(BDF)]}, msis=False)
+    host = {p: e for p, e in host.items() if not p.startswith(("/sys/kernel/irq", "/proc/int"))}
+    host["/sys/class/iommu/dmar1/intel-iommu/ecap"] = b"f42\n"
+    assert said(host, ISOLATED) == "unknown"

@@ -18,12 +18,31 @@ def entry() -> None:
     daemon = "serve" in sys.argv[1:]
     if not daemon:
         gc.disable()
-    status = main()
+    status = _guarded()
     if daemon:
         sys.exit(status)
-    sys.stdout.flush()
-    sys.stderr.flush()
     os._exit(status)
+
+
+def _guarded() -> int:
+    """Whatever happens, never leave with 1 or 2 for it: those are verdicts."""
+    try:
+        if sys.stdout is None or sys.stderr is None:
+            return 3  # closed by whoever started us: nobody reads an answer
+        status = main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        return 3
+    except OSError as error:
+        os.write(2, f"vfioguard: cannot write the answer: {error.strerror}\n".encode())
+        return 3
+    except Exception:  # noqa: BLE001 - a bug must not look like a verdict
+        import traceback
+
+        traceback.print_exc()
+        return 3
+    return status
 
 
 def main(argv: list[str] | None = None) -> int:

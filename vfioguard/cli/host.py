@@ -30,7 +30,7 @@ def now() -> str:
 def style(*, every_group: bool = False) -> Style:
     """Colour only where a terminal shows it and nobody asked for none (no-color.org)."""
     tty = sys.stdout.isatty()
-    width = os.get_terminal_size(sys.stdout.fileno()).columns if tty else 80
+    width = (os.get_terminal_size(sys.stdout.fileno()).columns if tty else 0) or 80
     color = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(max(width, 40), color, every_group)
 

@@ -11,6 +11,7 @@ from vfioguard import __version__, evaluate, known
 
 #: 2 already means that something is refused.
 USAGE_ERROR = 3
+_JUDGING = frozenset({"report", "check", "explain"})
 _WIDTH = 80
 DEFAULT_ADDRESS = "127.0.0.1:18346"
 
@@ -71,7 +72,11 @@ def build() -> Parser:
 
     report = _verb(verbs, "report", "judge the whole host", policy=True)
     report.add_argument(
-        "--output", action=_Once, choices=known.names("vfioguard.output"), default="text"
+        "--output",
+        action=_Once,
+        choices=known.names("vfioguard.output"),
+        default="text",
+        help="the form of the report (default text)",
     )
     report.add_argument("--all", action="store_true", help="text: one line for every group")
 
@@ -107,7 +112,8 @@ def build() -> Parser:
 
 
 def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser:  # noqa: ANN401
-    verb: Parser = verbs.add_parser(name, help=text, description=text, epilog=_EXITS)
+    epilog = _EXITS if name in _JUDGING else None
+    verb: Parser = verbs.add_parser(name, help=text, description=text, epilog=epilog)
     verb.set_defaults(parser=verb)
     verb.add_argument(
         "--root", action=_Once, default="/", metavar="PATH", help="a directory or a capture file"

@@ -19,4 +19,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {policy.summary}")
         print(f"  {policy.source}")
         print("\n".join(wording.proof_lines(policy.carried, 1)))
+        if policy.offered is not None:
+            print("\n".join(wording.proof_lines(policy.offered, 1)))
     return 0

@@ -18,9 +18,9 @@ _IOMMUFD_SINCE = (6, 2)
 
 
 def present(snapshot: Snapshot, backend: str) -> bool:
-    """Whether to judge a backend at all: type1 unless it is known to be missing, else if known."""
+    """Whether to judge a backend: iommufd if it is known to be there, the others unless not."""
     answer = exists(snapshot, backend)
-    return answer.truth is not False if backend == "type1" else answer.truth is True
+    return answer.truth is True if backend == "iommufd" else answer.truth is not False
 
 
 def exists(snapshot: Snapshot, backend: str) -> Answer:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vfioguard.fact import Gap
+from vfioguard.inference import tables
 from vfioguard.inference.msi_domain import ARM, S390, X86
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from vfioguard.acpi.iort import Iort
+
 #: amd-iommu reports it in v4.9 and does not in v3.6; what is between was not read.
 _AMD_SINCE = (4, 9)
+_SMMU_UNTIL = (4, 11)
 
 
 def intr_remap(snapshot: Snapshot, remapping: Answer, version: tuple[int, int] | None) -> Answer:
@@ -41,11 +48,28 @@ def _x86_driver(snapshot: Snapshot, version: tuple[int, int] | None) -> Answer:
 
 
 def _arm(snapshot: Snapshot, claim: str, version: tuple[int, int] | None) -> Answer:
+    """Arm's SMMUs claimed it as a constant, until the irqchips took over (v4.11)."""
+    if version is None or version >= _SMMU_UNTIL:
+        return ask(f"{claim} (Arm: no driver does since v4.11)", snapshot.kernel.arch, _never)
     iommus = snapshot.iommus
     if isinstance(iommus, Gap):
         return ask(claim, iommus, lambda _: None)
-    limits = [unit.driver.capable_until for unit in iommus.value if unit.driver is not None]
-    reported = any(
-        limit is not None and version is not None and version < limit for limit in limits
-    )
-    return ask(claim, iommus, lambda _: reported)
+    if iommus.value:
+        known = [unit.driver for unit in iommus.value if unit.driver is not None]
+        smmu = any(driver.capable_until is not None for driver in known)
+        return ask(claim, iommus, lambda _: smmu if known else None)
+    # Up to v4.10 SMMUs are not in the class: Linux commit 9648cbc9625b ("iommu/arm-smmu: Make use
+    # of the iommu_register interface").
+    mappings = tables.iort(snapshot.acpi.iort)
+    if isinstance(mappings, Gap):
+        return ask(claim, mappings, lambda _: None)
+    return ask(claim, mappings, lambda table: True if _has_smmu(table) else None)
+
+
+def _has_smmu(table: Iort) -> bool:
+    bodies = (type(node.body).__name__ for node in table.by_offset().values())
+    return not {"Smmu", "SmmuV3"}.isdisjoint(bodies)
+
+
+def _never(_arch: str) -> bool:
+    return False

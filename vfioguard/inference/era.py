@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.kernel.osrelease import Release
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import Kernel
@@ -21,9 +22,9 @@ SINCE = (
 
 def predicate(kernel: Kernel) -> Reading[Predicate]:
     """The predicate, with the file that tells it."""
-    if isinstance(kernel.predicate, Fact):
-        return kernel.predicate
     release = kernel.release
+    if isinstance(kernel.predicate, Fact):
+        return _unless_absent(kernel.predicate, release)
     if isinstance(release, Gap):
         return release
     if release.value.backports:
@@ -33,6 +34,16 @@ def predicate(kernel: Kernel) -> Reading[Predicate]:
         if release.value.version >= since:
             return Fact(found, release.raw, release.source)
     return Gap(Why.MALFORMED, release.source, f"{release.value.text} is older than VFIO")
+
+
+def _unless_absent(found: Fact[Predicate], release: Reading[Release]) -> Reading[Predicate]:
+    """The oldest predicate is told by the absence of the others, which a cut list has too."""
+    if found.value is not Predicate.IOMMU_CAPABLE or isinstance(release, Gap):
+        return found
+    if release.value.backports or release.value.version < SINCE[1][0]:
+        return found
+    detail = f"names no predicate of {release.value.text}; is the list cut?"
+    return Gap(Why.MALFORMED, found.source, detail)
 
 
 def decides_by(kernel: Kernel, wanted: Predicate) -> Answer:

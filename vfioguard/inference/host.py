@@ -75,11 +75,16 @@ class Host:
         """Whether the running kernel offers this way to attach."""
         return backends.present(self.snapshot, backend)
 
+    def backend_exists(self, backend: str) -> Answer:
+        """Why the running kernel offers this way to attach, or does not."""
+        return backends.exists(self.snapshot, backend)
+
     def isolated(self, device: Device) -> Answer:
         """Whether the device's own MSI domain isolates."""
-        answer = self._isolated.get(device.name)
+        where = device.uevent.source  # not the name: two buses may have the same
+        answer = self._isolated.get(where)
         if answer is None:
-            answer = self._isolated[device.name] = self._domains.isolated(device)
+            answer = self._isolated[where] = self._domains.isolated(device)
         return answer
 
     def unlinked_or_isolated(self, device: Device) -> Answer:

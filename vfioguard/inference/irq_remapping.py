@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel import cmdline
@@ -13,7 +13,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.irq_domains import IrqDomain
 from vfioguard.kernel.log import Log
-from vfioguard.logic import Answer, agree, ask
+from vfioguard.logic import Answer, agree, ask, some
 from vfioguard.snapshot import Snapshot
 
 CLAIM = "interrupt remapping is enabled on this machine"
@@ -50,14 +50,16 @@ def _witnesses(snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]) -> Ite
         if unmapped is not None:
             yield unmapped
         yield from _incapable(snapshot)
+        yield _by_firmware(snapshot)
 
 
 def _device_witnesses(
     snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]
 ) -> tuple[Answer | None, Answer | None]:
-    """One device whose MSIs are remapped, one behind a remapping unit whose MSIs are not."""
+    """One device whose MSIs are remapped, one behind the only unit whose MSIs are not."""
     remapped: Answer | None = None
     unmapped: Answer | None = None
+    alone = len({unit.name for unit in units.values()}) == 1
     for device in every_device(snapshot):
         family = chips.family(device)
         if family is None or device.chip is None:
@@ -66,7 +68,7 @@ def _device_witnesses(
             claim = f"{device.name} has remapped MSIs"
             remapped = ask(claim, device.chip, lambda _: True)
             break
-        if unmapped is None and family.family == GENERIC and device.name in units:
+        if alone and unmapped is None and family.family == GENERIC and device.name in units:
             claim = f"{device.name}, behind {units[device.name].name}, has remapped MSIs"
             unmapped = ask(claim, device.chip, lambda _: False)
     return remapped, unmapped
@@ -133,13 +135,23 @@ def _logged(log: Log) -> bool | None:
 
 
 def _incapable(snapshot: Snapshot) -> Iterator[Answer]:
-    """Intel enables remapping on every unit or on none."""
+    """No Intel unit can: one alone proves nothing, as it may have been added later."""
+    parts: list[Answer] = []
     for unit in snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ():
         ecap = unit.attributes.get("intel-iommu/ecap")
-        if ecap is not None and not isinstance(ecap, Gap):
-            yield ask(f"{unit.name} can remap interrupts (ECAP.IR)", ecap, capable)
+        if ecap is not None:
+            parts.append(ask(f"{unit.name} can remap interrupts (ECAP.IR)", ecap, capable))
+    if parts:
+        yield some("a unit of this machine can remap interrupts", parts)
 
 
 def capable(ecap: int) -> bool | None:
     """The bit proves that a unit cannot; that it can does not mean that it does."""
     return None if ecap & ECAP_IR else False
+
+
+def _by_firmware(snapshot: Snapshot) -> Answer:
+    """The tables can prove that it is off (POLICY 4.1, X8), never that it is on."""
+    from vfioguard.inference import remapping_possible
+
+    return remapping_possible.of_host(snapshot).witness()

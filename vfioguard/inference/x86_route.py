@@ -66,7 +66,7 @@ class Routes:
     def _remaps(self, unit: Iommu) -> Answer:
         """By what other devices behind the unit show, else by the machine and the unit's ECAP."""
         shown = self._shown_by_unit().get(unit.name)
-        if shown:
+        if shown and True in shown:
             return agree(f"devices behind {unit.name} have remapped MSIs", shown.values())
         parts = [self._remapping]
         ecap = unit.attributes.get("intel-iommu/ecap")

@@ -23,7 +23,7 @@ MODPROBE_D = (
 )
 _LIMIT = 64 << 10
 
-_OPTIONS = rb"(?m)^[ \t]*options[ \t]+(vfio[\w-]*|iommufd)[ \t]+(\S.*)$"
+_OPTIONS = rb"(?m)^[ \t]*(options|install)[ \t]+(vfio[\w-]*|iommufd)[ \t]+(\S.*)$"
 _CONTINUED = b"\\\n"  # joined without a blank: kmod's getline_wrapped()
 
 
@@ -102,9 +102,11 @@ def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None
                 continue
             return options
         for match in re.finditer(_OPTIONS, options.raw):
-            if match[1].decode().replace("-", "_") != module:
+            if match[2].decode().replace("-", "_") != module:
                 continue
-            for word in match[2].decode("ascii", "replace").split():
+            if match[1] == b"install":
+                return Gap(Why.MALFORMED, path[1], f"a command of its own loads {module}")
+            for word in match[3].decode("ascii", "replace").split():
                 key, equals, value = word.replace('"', "").partition("=")
                 if key.replace("-", "_") == name:
                     answer = _truth(value if equals else "y", match[0], path[1])
@@ -127,7 +129,7 @@ def _files(root: Root) -> list[tuple[str, str | Gap]]:
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the option lines of the VFIO modules, with their continuations joined."""
+    """Keep the lines of the VFIO modules, with their continuations joined."""
     joined = raw.replace(_CONTINUED, b"")
     kept = (match[0].strip(b" \t\r\\") for match in re.finditer(_OPTIONS, joined))
     return b"".join(line + b"\n" for line in kept)

@@ -15,7 +15,7 @@ PATH = "/proc/sys/kernel/osrelease"
 
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?!\d)")
 # Kernels that carry years of backports under an old number: RHEL and its rebuilds, SLES.
-_BACKPORTS = re.compile(r"\.el\d|-default$|\.lp\d")
+_BACKPORTS = re.compile(r"\.(?:el|oe|an|al|lp)\d|-default$|-\d{6}\.\d")
 
 
 class Release(NamedTuple):

@@ -24,11 +24,11 @@ _GAPS = 3
 
 
 class _Bucket(NamedTuple):
-    """Groups that share outcome, reason and what the series says."""
+    """Groups that share outcome, reason and who says otherwise."""
 
     outcome: Outcome
     reason: str
-    series: str
+    aside: str
     groups: tuple[GroupReport, ...]
 
 
@@ -69,7 +69,8 @@ def _context(report: Report, style: Style) -> Iterator[str]:
     overrides = ", ".join(
         f"{o.name}={'Y' if o.value else 'N'}" for o in report.overrides if o.value is not None
     )
-    text = f"kernel {host.kernel or 'unknown'} {host.arch or ''}; decides by "
+    name = " ".join(part for part in (host.kernel or "unknown", host.arch) if part)
+    text = f"kernel {name}; decides by "
     text += f"{wording.policies(report)}; {overrides or 'no VFIO module loaded'}"
     yield from _fill(text, style, indent="  ")
 
@@ -77,19 +78,18 @@ def _context(report: Report, style: Style) -> Iterator[str]:
 def _buckets(report: Report) -> list[_Bucket]:
     found: dict[tuple[Outcome, str, str], list[GroupReport]] = {}
     for group in report.groups:
-        series = "" if group.agrees is not False else str(group.series.outcome)
+        aside = wording.aside(group)
         why = wording.general_reason(group)
         if group.outcome is Outcome.ALLOWED:
             why = ""  # a person under pressure asks why not, never why
-        found.setdefault((group.outcome, why, series), []).append(group)
+        found.setdefault((group.outcome, why, aside), []).append(group)
     buckets = [_Bucket(*key, tuple(groups)) for key, groups in found.items()]
     return sorted(buckets, key=lambda b: (-severity(b.outcome), -len(b.groups)))
 
 
 def _bucket(bucket: _Bucket, style: Style, *, spell_out: bool) -> Iterator[str]:
     head = f"{bucket.outcome} ({len(bucket.groups)})"
-    series = f" [the 2016 series: {bucket.series}]" if bucket.series else ""
-    text = f"{head}  {bucket.reason}{series}" if bucket.reason else f"{head}{series}"
+    text = f"{head}  {bucket.reason}{bucket.aside}" if bucket.reason else f"{head}{bucket.aside}"
     first, *rest = _fill(text, style, indent="  ")
     yield first.replace(head, _paint(head, bucket.outcome, style), 1)
     yield from rest
@@ -135,6 +135,7 @@ def _fill(text: str, style: Style, *, indent: str) -> list[str]:
         style.width,
         subsequent_indent=indent,
         break_on_hyphens=False,
+        break_long_words=False,
         drop_whitespace=True,
         initial_indent="  " if text.startswith("  ") else "",
     ) or [""]

@@ -21,8 +21,15 @@ def _isolated(host: Host) -> Isolated:
     if newer.truth is False:
         machine = some(_CLAIM, (host.capability((6, 2)), host.all_msi_domains))
         return lambda _members: machine
-    unknown = every("the running kernel's test is known", (newer,))
-    return lambda _members: unknown
+    machine = some(_CLAIM, (host.capability((6, 2)), host.all_msi_domains))
+    return lambda members: _if_both_agree(newer, host.every_member(members), machine)
+
+
+def _if_both_agree(newer: Answer, group: Answer, machine: Answer) -> Answer:
+    """What the kernel says whichever of the two tests it carries."""
+    if group.truth is machine.truth and group.truth is not None:
+        return every("both tests that this kernel may carry are passed", (group, machine))
+    return every("the running kernel's test is known", (newer,))
 
 
 def _carried(host: Host) -> Answer:

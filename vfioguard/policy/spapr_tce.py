@@ -13,7 +13,7 @@ _CLAIM = "spapr_tce attaches without an interrupt test"
 
 
 def _isolated(host: Host) -> Isolated:
-    answer = ask(_CLAIM, host.snapshot.kernel.arch, lambda arch: arch.startswith("ppc"))
+    answer = ask(_CLAIM, host.snapshot.kernel.arch, lambda _: True)
     return lambda _members: answer
 
 

@@ -16,12 +16,20 @@ def open_root(path: str) -> Root:
     """`/`, a directory, or a capture file."""
     try:
         if os.path.isdir(path):
+            if not os.path.isdir(os.path.join(path, "sys")):
+                raise CannotOpen(f"{path}: no host: it holds no sys directory")
             return Tree(path)
         from vfioguard.root import capture  # tarfile and lzma: 9 ms that most runs do not need
 
         try:
-            return capture.load(path)
+            root = capture.load(path)
         except capture.BadCapture as error:
             raise CannotOpen(f"{path}: {error}") from error
+        root.listdir("/sys")
+    except FileNotFoundError as error:
+        if os.path.exists(path):
+            raise CannotOpen(f"{path}: no host: it holds no sys directory") from error
+        raise CannotOpen(f"{path}: {error.strerror or error}") from error
     except OSError as error:
         raise CannotOpen(f"{path}: {error.strerror or error}") from error
+    return root
