@@ -2,7 +2,7 @@
 
 # No string annotations: NamedTuple compiles each of them, a millisecond in all at every start.
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.kernel import (
@@ -17,17 +17,19 @@ from vfioguard.kernel import (
     ir_translation,
     irq,
     irq_domains,
-    log,
     module_param,
     osrelease,
-    pci_config,
     proc_interrupts,
     symbols,
-    wiring,
 )
 from vfioguard.kernel.config import Config
 from vfioguard.kernel.devices import Device
 from vfioguard.root import Directory, Root, listing
+
+# What most hosts do not need is imported where it is read.
+if TYPE_CHECKING:
+    from vfioguard.kernel.log import Log
+    from vfioguard.kernel.wiring import Wiring
 
 #: (module, parameter) of both overrides and of the no-IOMMU mode.
 TYPE1 = ("vfio_iommu_type1", "allow_unsafe_interrupts")
@@ -53,7 +55,7 @@ class Interrupts(NamedTuple):
     proc: Reading[Mapping[int, str]]
     domains: Reading[tuple[Reading[irq_domains.IrqDomain], ...]]
     ir_translation: Reading[bool]
-    log: Reading[log.Log] | None
+    log: "Reading[Log] | None"
 
 
 class Members(NamedTuple):
@@ -74,7 +76,7 @@ class Snapshot(NamedTuple):
     groups: Reading[tuple[Members, ...]]
     devices: tuple[Device, ...]
     acpi: acpi_tables.AcpiTables
-    wiring: wiring.Wiring | None
+    wiring: "Wiring | None"
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -109,8 +111,10 @@ def take(root: Root) -> Snapshot:
 
 def _wiring(
     root: Root, functions: Reading[tuple[Device, ...]], groups: Reading[tuple[Members, ...]]
-) -> wiring.Wiring:
+) -> "Wiring":
     """Off x86 the kernel finds MSI domains through firmware; members of other buses count too."""
+    from vfioguard.kernel import wiring
+
     others = {
         device.name: device.uevent.source.rpartition("/")[0]
         for members in (groups.value if isinstance(groups, Fact) else ())
@@ -165,8 +169,14 @@ def _interrupts(root: Root, irqs: Directory, x86: bool) -> Interrupts:
         irq_domains.read(root),
         ir_translation.read(root),
         # Thousands of system calls on a live host, so only where the interrupts say nothing.
-        None if on_io_apic else log.read(root),
+        None if on_io_apic else _log(root),
     )
+
+
+def _log(root: Root) -> "Reading[Log]":
+    from vfioguard.kernel import log
+
+    return log.read(root)
 
 
 def _remapping_seen(interrupts: Interrupts, functions: tuple[Device, ...]) -> bool:
@@ -182,6 +192,8 @@ def _chip(chip: Reading[str] | None) -> str:
 
 def _with_capabilities(bus: Directory | None, functions: tuple[Device, ...]) -> tuple[Device, ...]:
     """The 2016 series asks whether a function without MSIs could have any (POLICY 6.3)."""
+    from vfioguard.kernel import pci_config
+
     assert bus is not None, "functions were read below it"
     return tuple(
         device

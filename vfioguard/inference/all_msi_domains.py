@@ -8,7 +8,7 @@ is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.chips import Chips
@@ -21,7 +21,7 @@ from vfioguard.snapshot import Snapshot
 CLAIM = "every MSI domain of this machine isolates MSIs"
 
 
-def isolated(snapshot: Snapshot, chips: Chips, firmware: Answer) -> Answer:
+def isolated(snapshot: Snapshot, chips: Chips, firmware: Callable[[], Answer]) -> Answer:
     """The machine-wide test; `firmware`: whether it names no controller without isolation."""
     arch = snapshot.kernel.arch
     if isinstance(arch, Fact) and arch.value in X86:
@@ -39,7 +39,9 @@ def _x86(snapshot: Snapshot) -> Answer:
     return ask(claim, snapshot.kernel.arch, lambda _: False)
 
 
-def _witnesses(snapshot: Snapshot, chips: Chips, firmware: Answer) -> Iterator[Answer]:
+def _witnesses(
+    snapshot: Snapshot, chips: Chips, firmware: Callable[[], Answer]
+) -> Iterator[Answer]:
     domains = snapshot.interrupts.domains
     if isinstance(domains, Fact) and domains.value:
         shared = [domain for domain in domains.value if isinstance(domain, Gap) or domain.value.msi]
@@ -55,7 +57,7 @@ def _witnesses(snapshot: Snapshot, chips: Chips, firmware: Answer) -> Iterator[A
             break
     if snapshot.interrupts.log is not None:
         yield ask("the kernel's log names no other controller", snapshot.interrupts.log, _logged)
-    yield firmware
+    yield firmware()
 
 
 def _logged(log: Log) -> bool | None:

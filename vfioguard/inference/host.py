@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import all_msi_domains, backends, capability, era, irq_remapping
 from vfioguard.inference.chips import Chips
-from vfioguard.inference.firmware_domains import FirmwareDomains
-from vfioguard.inference.firmware_msi import Domain
 from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
 from vfioguard.inference.x86_route import Routes
 from vfioguard.kernel.devices import Device
@@ -16,6 +15,10 @@ from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Members, Snapshot
+
+if TYPE_CHECKING:
+    from vfioguard.inference.firmware_domains import FirmwareDomains
+    from vfioguard.inference.firmware_msi import Domain
 
 
 class Host:
@@ -36,7 +39,7 @@ class Host:
     @cached_property
     def all_msi_domains(self) -> Answer:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
-        return all_msi_domains.isolated(self.snapshot, self._chips, self._firmware.all_isolated())
+        return all_msi_domains.isolated(self.snapshot, self._chips, self._all_by_firmware)
 
     @cached_property
     def _domains(self) -> MsiDomains:
@@ -47,7 +50,12 @@ class Host:
 
     @cached_property
     def _firmware(self) -> FirmwareDomains:
+        from vfioguard.inference.firmware_domains import FirmwareDomains
+
         return FirmwareDomains(self.snapshot, self._chips)
+
+    def _all_by_firmware(self) -> Answer:
+        return self._firmware.all_isolated()
 
     def _by_firmware(self, device: Device) -> Domain:
         return self._firmware.domain(device)

@@ -7,14 +7,17 @@ kernel assigns domains (POLICY 4.2, 4.3). Unknown stays unknown.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference.firmware_msi import Domain
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device, is_pci
-from vfioguard.kernel.devicetree import Nodes
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from vfioguard.inference.firmware_msi import Domain
+    from vfioguard.kernel.devicetree import Nodes
 
 X86 = frozenset({"x86_64", "i686"})
 ARM = frozenset({"aarch64", "arm"})
