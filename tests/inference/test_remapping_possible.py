@@ -1,0 +1,232 @@
+"""What firmware makes impossible: by tables packed here, and by those of real machines."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.packed_tables import dmar, drhd, io_apic_scope, ivhd, ivrs, madt, special
+from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference.remapping_possible import Evidence, Possible, possible
+from vfioguard.kernel.acpi_tables import PATH
+
+SB, NB = 0xA0, 0x01
+IR, NO_IR = 0xF020FE, 0xF020E3
+UNIT = 0xFED90000
+
+
+def there(raw: bytes) -> Fact[bytes]:
+    return Fact(raw, raw, "a table")
+
+
+def absent(name: str) -> Gap:
+    return Gap(Why.ABSENT, f"{PATH}/{name}", "No such file or directory", "ENOENT")
+
+
+def denied(name: str) -> Gap:
+    return Gap(Why.DENIED, f"{PATH}/{name}", "Permission denied", "EACCES")
+
+
+def register(value: int) -> Fact[int]:
+    return Fact(value, b"%x\n" % value, "ecap")
+
+
+def intel(table: bytes, *madts: bytes, **ecaps: int) -> Possible:
+    known = tuple((int(base[1:], 16), register(value)) for base, value in ecaps.items())
+    return possible(Evidence(there(table), absent("IVRS"), tuple(map(there, madts)), known))
+
+
+def amd(
+    table: bytes,
+    *madts: bytes,
+    words: str = "",
+    classes: dict[int, int | None] | None = None,
+    version: tuple[int, int] | None = None,
+) -> Possible:
+    options = Fact(tuple(words.split()), words.encode(), "/proc/cmdline")
+    shown = None if classes is None else tuple(classes.items())
+    tables = tuple(map(there, madts))
+    return possible(Evidence(absent("DMAR"), there(table), tables, (), options, shown, version))
+
+
+GOOD = dmar(drhd(UNIT, io_apic_scope(2), flags=1))
+
+
+def test_a_dmar_that_covers_every_io_apic_makes_remapping_possible() -> None:
+    found = intel(GOOD, madt(2), xFED90000=IR)
+    assert found.possible is True
+    assert found.sentence == (
+        "DMAR allows interrupt remapping; 1 of 1 units support it; every IO-APIC is covered"
+    )
+
+
+def test_that_it_is_possible_is_no_witness_that_it_is_on() -> None:
+    assert intel(GOOD, madt(2)).witness().truth is None
+    assert intel(dmar(flags=0), madt(2)).witness().truth is False
+
+
+def test_without_registers_the_tables_decide_alone() -> None:
+    found = intel(GOOD, madt(2))
+    assert found.possible is True
+    assert "1 unit;" in found.sentence
+
+
+def test_a_dmar_without_intr_remap_is_impossible_whatever_its_scopes_say() -> None:
+    found = intel(dmar(drhd(UNIT, io_apic_scope(2)), flags=2), madt(2))
+    assert found.possible is False
+    assert "INTR_REMAP is clear" in found.sentence
+
+
+def test_the_dmar_names_the_io_apic_that_it_leaves_out() -> None:
+    found = intel(GOOD, madt(2, 5))
+    assert (found.possible, found.missing) == (False, (5,))
+    assert found.sentence == "DMAR leaves out IO-APIC 5: interrupt remapping is impossible"
+
+
+def test_io_apics_may_be_in_the_scopes_of_several_units() -> None:
+    table = dmar(drhd(UNIT, io_apic_scope(8)), drhd(UNIT + 4096, io_apic_scope(9), flags=1))
+    assert intel(table, madt(8, 9)).possible is True
+
+
+def test_one_unit_that_cannot_spoils_it_for_all_and_is_named() -> None:
+    table = dmar(drhd(UNIT), drhd(UNIT + 4096, io_apic_scope(2), flags=1))
+    found = intel(table, madt(2), xFED90000=NO_IR, xFED91000=IR)
+    assert found.possible is False
+    assert "0xfed90000" in found.sentence
+
+
+def test_a_unit_that_is_not_in_the_dmar_was_added_later_and_says_nothing() -> None:
+    assert intel(GOOD, madt(2), xFED90000=IR, xFEDA0000=NO_IR).possible is True
+
+
+@pytest.mark.parametrize(
+    "table",
+    [dmar(), dmar(drhd(0, io_apic_scope(2))), dmar(drhd(UNIT, io_apic_scope(2)), width=0)],
+    ids=["no unit", "unit at 0", "no width"],
+)
+def test_a_dmar_that_the_kernel_rejects_is_impossible(table: bytes) -> None:
+    assert intel(table, madt(2)).possible is False
+
+
+def test_an_io_apic_without_an_address_is_skipped_as_the_kernel_does() -> None:
+    assert intel(GOOD, madt(7, address=0)).possible is True
+
+
+def test_an_io_apic_id_that_occurs_twice_is_changed_at_boot_and_proves_nothing() -> None:
+    assert intel(GOOD, madt(2, 2)).possible is None
+    assert intel(GOOD, madt(5, 5)).possible is None
+
+
+def test_of_two_madts_that_differ_nothing_is_concluded_and_the_io_apic_is_named() -> None:
+    found = intel(GOOD, madt(2), madt(2, 5))
+    assert (found.possible, found.missing) == (None, (5,))
+    assert intel(GOOD, madt(5), madt(5)).possible is False
+    assert intel(GOOD, madt(2), madt(2)).possible is True
+
+
+BOTH = ivrs(ivhd(special(33, SB), special(34, NB), special(0, SB, variety=2)))
+
+
+def test_an_ivrs_that_covers_every_io_apic_makes_remapping_possible() -> None:
+    found = amd(BOTH, madt(33, 34))
+    assert found.possible is True
+    assert found.sentence == "IVRS allows interrupt remapping; every IO-APIC is covered"
+
+
+def test_the_ivrs_names_exactly_the_io_apic_that_it_leaves_out() -> None:
+    found = amd(BOTH, madt(33, 34, 5))
+    assert (found.possible, found.missing) == (False, (5,))
+    assert found.sentence == "IVRS leaves out IO-APIC 5: interrupt remapping is impossible"
+
+
+def test_an_hpet_is_no_io_apic() -> None:
+    assert amd(BOTH, madt(0, 33)).missing == (0,)
+
+
+def test_an_io_apic_that_is_missing_before_the_southbridges_is_named_and_does_not_decide() -> None:
+    found = amd(BOTH, madt(5, 33))
+    assert (found.possible, found.missing) == (None, (5,))
+
+
+@pytest.mark.parametrize(("kind", "covered"), [(0x10, True), (0x11, False), (0x40, False)])
+def test_only_blocks_of_the_kernels_type_count(kind: int, covered: bool) -> None:
+    table = ivrs(ivhd(special(33, SB)), ivhd(special(34, NB), kind=kind))
+    assert amd(table, madt(33)).possible is covered
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["ivrs_ioapic[5]=00:00.1", "ivrs_ioapic[5]=0000:00:00.1", "ivrs_ioapic=5@00:00.1",
+     "ivrs_ioapic=5@0000:00:00.1"],
+)  # fmt: skip
+def test_the_command_line_may_add_what_the_ivrs_leaves_out(word: str) -> None:
+    assert amd(BOTH, madt(33, 5), words=word).possible is True
+
+
+@pytest.mark.parametrize("word", ["ivrs_ioapic[5]=", "ivrs_ioapic[x]=00:00.1", "ivrs_ioapic"])
+def test_an_override_that_the_kernel_refuses_adds_nothing(word: str) -> None:
+    assert amd(BOTH, madt(33, 5), words=word).possible is False
+
+
+@pytest.mark.parametrize("word", ["amd_iommu=off", "iommu=off", "iommu=pt,off"])
+def test_without_the_driver_there_is_no_remapping(word: str) -> None:
+    assert amd(BOTH, madt(33, 34), words=word).possible is False
+
+
+SMBUS, ISA, OTHER = 0x0C05, 0x0601, 0x0806
+ELSEWHERE = ivrs(ivhd(special(33, 0x98)))
+
+
+@pytest.mark.parametrize(
+    ("table", "classes", "version", "expected"),
+    [
+        (BOTH, None, (7, 3), True),  # nobody asked the hardware
+        (BOTH, {SB: SMBUS, NB: OTHER}, (7, 3), True),
+        (BOTH, {SB: ISA, NB: OTHER}, (7, 3), True),
+        (BOTH, {SB: OTHER, NB: OTHER}, (7, 3), False),
+        (BOTH, {0: 0x0600}, (7, 3), False),  # the function does not exist
+        (BOTH, {SB: None, NB: OTHER}, (7, 3), None),
+        (BOTH, {0: 0x0600}, (6, 12), True),
+        (BOTH, {0: 0x0600}, None, None),
+        (BOTH, {0: 0x0600}, (7, 0), None),  # nobody knows when it changed
+        (ELSEWHERE, None, None, False),
+        (ELSEWHERE, None, (6, 12), False),
+        (ELSEWHERE, {0x98: ISA}, (7, 3), True),
+        (ELSEWHERE, {0x98: ISA}, None, None),
+    ],
+)
+def test_the_southbridge_is_found_by_its_place_and_from_7_3_by_its_class(
+    table: bytes, classes: dict[int, int | None], version: tuple[int, int], expected: bool | None
+) -> None:
+    assert amd(table, madt(33), classes=classes, version=version).possible is expected
+
+
+@pytest.mark.parametrize(
+    ("dmar_reading", "ivrs_reading", "madt_reading", "expected"),
+    [
+        (denied("DMAR"), absent("IVRS"), there(madt(2)), None),
+        (absent("DMAR"), denied("IVRS"), there(madt(2)), None),
+        (there(GOOD), absent("IVRS"), denied("APIC"), None),
+        (there(dmar(flags=0)), absent("IVRS"), denied("APIC"), False),
+        (there(GOOD[:-1]), absent("IVRS"), there(madt(2)), None),
+        (there(GOOD), absent("IVRS"), there(madt(2)[:-1]), None),
+        (absent("DMAR"), absent("IVRS"), there(madt(2)), False),
+        (absent("DMAR"), absent("IVRS"), absent("APIC"), None),
+        (there(dmar(flags=0)), there(BOTH), there(madt(33, 34)), True),
+        (there(dmar(flags=0)), there(BOTH), there(madt(5)), False),
+        (there(dmar(flags=0)), denied("IVRS"), there(madt(5)), None),
+    ],
+)
+def test_what_cannot_be_read_or_is_broken_is_not_known(
+    dmar_reading: Reading[bytes],
+    ivrs_reading: Reading[bytes],
+    madt_reading: Reading[bytes],
+    expected: bool | None,
+) -> None:
+    found = possible(Evidence(dmar_reading, ivrs_reading, (madt_reading,)))
+    assert found.possible is expected
+    assert found.sentence
+
+
+def test_tables_from_elsewhere_are_not_all_the_tables_of_a_machine() -> None:
+    elsewhere = Gap(Why.ABSENT, "the files given", "no such table")
+    assert possible(Evidence(elsewhere, elsewhere, (there(madt(2)),))).possible is None

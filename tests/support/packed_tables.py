@@ -1,0 +1,69 @@
+"""Firmware tables packed by hand, as small as a test needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import pack
+
+#: (type, enumeration id, start bus, path)
+Scope = tuple[int, int, int, Sequence[tuple[int, int]]]
+
+
+def table(signature: bytes, body: bytes) -> bytes:
+    """A header with the length and the checksum that fit."""
+    ids = b"OURSPCOURTABLE" + pack("<I4sI", 1, b"TEST", 1)
+    raw = bytearray(signature + pack("<IBB", 36 + len(body), 1, 0) + ids + body)
+    raw[9] = -sum(raw) & 0xFF
+    return bytes(raw)
+
+
+def madt(*numbers: int, address: int = 0xFEC00000) -> bytes:
+    """A MADT with these IO-APICs and one processor."""
+    entries = b"".join(
+        pack("<BBBBII", 1, 12, number, 0, address, 24 * at) for at, number in enumerate(numbers)
+    )
+    return table(b"APIC", pack("<II", 0xFEE00000, 1) + pack("<BBBBI", 0, 8, 0, 0, 1) + entries)
+
+
+def scope(kind: int, number: int, bus: int, path: Sequence[tuple[int, int]]) -> bytes:
+    hops = b"".join(pack("<BB", *hop) for hop in path)
+    return pack("<BBBBBB", kind, 6 + len(hops), 0, 0, number, bus) + hops
+
+
+def drhd(base: int, *scopes: Scope, flags: int = 0, segment: int = 0) -> bytes:
+    body = b"".join(scope(*one) for one in scopes)
+    return pack("<HHBBHQ", 0, 16 + len(body), flags, 0, segment, base) + body
+
+
+def rmrr(base: int, limit: int, *scopes: Scope) -> bytes:
+    body = b"".join(scope(*one) for one in scopes)
+    return pack("<HHHHQQ", 1, 24 + len(body), 0, 0, base, limit) + body
+
+
+def dmar(*units: bytes, flags: int = 1, width: int = 38) -> bytes:
+    return table(b"DMAR", pack("<BB10s", width, flags, b"") + b"".join(units))
+
+
+def io_apic_scope(number: int) -> Scope:
+    return 3, number, 0xF0, ((0x1F, 7),)
+
+
+def special(number: int, place: int, variety: int = 1) -> bytes:
+    """An IO-APIC (1) or HPET (2) of an IVHD and the requester id that it has."""
+    return pack("<BHBBHB", 0x48, 0, 0, number, place, variety)
+
+
+def ivhd(*entries: bytes, kind: int = 0x10, device: int = 2) -> bytes:
+    body = b"".join(entries)
+    if kind != 0x10:
+        body = bytes(16) + body
+    head = pack("<BBHHHQHHI", kind, 0, 24 + len(body), device, 0x40, 0xFEB80000, 0, 0, 0)
+    return head + body
+
+
+def ivmd(device: int, start: int, length: int, kind: int = 0x21, flags: int = 8) -> bytes:
+    return pack("<BBHHHHHIQQ", kind, flags, 32, device, 0, 0, 0, 0, start, length)
+
+
+def ivrs(*blocks: bytes) -> bytes:
+    return table(b"IVRS", pack("<I8s", 0, b"") + b"".join(blocks))

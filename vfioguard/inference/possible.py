@@ -1,0 +1,123 @@
+"""Whether the firmware lets Linux remap interrupts: what every vendor's answer is made of.
+
+"Possible" is not "on": the kernel may still be told not to, or fail (POLICY 4.1, X8 and X9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.logic import Answer, every
+
+if TYPE_CHECKING:
+    from vfioguard.acpi.madt import Madt
+
+T = TypeVar("T")
+
+CLAIM = "the firmware allows interrupt remapping"
+IMPOSSIBLE = "interrupt remapping is impossible"
+
+
+class Part(NamedTuple):
+    """One condition, and what was found in words. Without an answer it does not decide."""
+
+    finding: str
+    answer: Answer | None
+    missing: tuple[int, ...] = ()
+
+
+class Possible(NamedTuple):
+    """The whole answer for people. `missing`: the IO-APICs that the firmware leaves out."""
+
+    answer: Answer
+    sentence: str
+    reasons: tuple[str, ...]
+    missing: tuple[int, ...] = ()
+
+    @property
+    def possible(self) -> bool | None:
+        """False: no kernel can; True: the firmware is not in the way; None: not known."""
+        return self.answer.truth
+
+    def witness(self) -> Answer:
+        """The same as evidence that remapping is on: only an impossibility says anything."""
+        return self.answer._replace(truth=False if self.answer.truth is False else None)
+
+
+def conclude(parts: Sequence[Part]) -> Possible:
+    """All conditions together; the sentence names those that decide."""
+    answer = every(CLAIM, [part.answer for part in parts if part.answer is not None])
+    missing = tuple(number for part in parts for number in part.missing)
+    if answer.truth:
+        findings = tuple(part.finding for part in parts)
+        return Possible(answer, "; ".join(findings), findings, missing)
+    decided = [p.finding for p in parts if p.answer is not None and p.answer.truth is answer.truth]
+    end = IMPOSSIBLE if answer.truth is False else "whether interrupts can be remapped is not known"
+    return Possible(answer, f"{decided[0]}: {end}", tuple(decided), missing)
+
+
+def part(
+    finding: str, claim: str, truth: bool | None, *readings: Reading[T], missing: Sequence[int] = ()
+) -> Part:
+    """A condition with the readings that it was found in."""
+    return Part(finding, Answer(claim, truth, readings), tuple(missing))
+
+
+def unreadable(name: str, gap: Gap) -> Part:
+    """A table that would decide and cannot be read."""
+    return part(f"{name} {state(gap)}", f"{name} can be read", None, gap)
+
+
+def state(gap: Gap) -> str:
+    """Why a table is not there to be read, in words."""
+    return f"is {gap.why} ({gap.errno or gap.detail})"
+
+
+def io_apics(
+    name: str, table: Reading[T], covered: Collection[int], madts: Sequence[Reading[Madt]]
+) -> Part:
+    """Whether a vendor's table covers every IO-APIC of the MADT.
+
+    Of several MADTs the kernel takes the first (arch/x86/kernel/acpi/boot.c check_multiple_madt());
+    what only another one lacks does not decide. An id that occurs twice is changed at boot
+    (io_apic_unique_id()), and then nobody knows what is covered.
+    """
+    claim = f"every IO-APIC of the MADT is in the {name}"
+    missing: list[int] = []
+    truths: list[bool | None] = []
+    for madt in madts:
+        if isinstance(madt, Gap):
+            return part(f"MADT {state(madt)}", claim, None, madt)
+        numbers = ids(madt.value)
+        lacking = [number for number in numbers if number not in covered]
+        missing += [number for number in lacking if number not in missing]
+        truths.append(None if len(set(numbers)) < len(numbers) else not lacking)
+    readings = (table, *madts)
+    truth = truths[0] if len(set(truths)) == 1 else None
+    if missing:
+        text = f"{name} leaves out {named(missing)}"
+        return part(text, f"{claim} ({named(missing)} not)", truth, *readings, missing=missing)
+    if truth is None:
+        return part("an IO-APIC id occurs twice in the MADT", claim, None, *readings)
+    return part("every IO-APIC is covered", claim, truth, *readings)
+
+
+def ids(madt: Madt) -> list[int]:
+    """The IO-APICs in the table's order. One without an address is skipped: bad_ioapic()."""
+    from vfioguard.acpi.madt import IoApic
+
+    return [e.io_apic_id for e in madt.entries if isinstance(e, IoApic) and e.address]
+
+
+def named(numbers: Sequence[int]) -> str:
+    """ "IO-APIC 5" or "IO-APICs 4 and 5"."""
+    if len(numbers) == 1:
+        return f"IO-APIC {numbers[0]}"
+    return f"IO-APICs {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+def value(reading: Reading[T]) -> T | None:
+    """The value where there is one."""
+    return reading.value if isinstance(reading, Fact) else None

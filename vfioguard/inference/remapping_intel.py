@@ -1,0 +1,92 @@
+"""Whether the DMAR lets Linux remap interrupts (POLICY 3.8; VT-d 5.0 chapters 5 and 8).
+
+drivers/iommu/intel/irq_remapping.c intel_prepare_irq_remapping(), parse_ioapics_under_ir().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.inference.possible import Part, io_apics, part, unreadable
+from vfioguard.iommu.intel import ECAP_IR
+
+if TYPE_CHECKING:
+    from vfioguard.acpi.dmar import Dmar, Drhd
+    from vfioguard.acpi.madt import Madt
+
+_IO_APIC_SCOPE = 3
+#: PAGE_SHIFT - 1: what parse_dmar_table() wants the host address width to be at least.
+_LEAST_WIDTH = 11
+
+
+def conditions(
+    dmar: Reading[Dmar], madts: Sequence[Reading[Madt]], ecaps: Mapping[int, Reading[int]]
+) -> list[Part]:
+    """Each thing that all of Intel's remapping needs; `ecaps` by the unit's register base."""
+    if isinstance(dmar, Gap):
+        return [unreadable("DMAR", dmar)]
+    drhds = units(dmar.value)
+    return [
+        _allowed(dmar),
+        *_rejected(dmar, drhds),
+        _supported(dmar, drhds, ecaps),
+        io_apics("DMAR", dmar, covered(drhds), madts),
+    ]
+
+
+def units(table: Dmar) -> list[Drhd]:
+    """The remapping units."""
+    from vfioguard.acpi.dmar import Drhd
+
+    return [unit for unit in table.units if isinstance(unit, Drhd)]
+
+
+def covered(drhds: Sequence[Drhd]) -> set[int]:
+    """The IO-APICs in the scopes of any unit."""
+    from vfioguard.acpi.dmar import Scope
+
+    scopes = (scope for unit in drhds for scope in unit.scopes if isinstance(scope, Scope))
+    return {scope.enumeration_id for scope in scopes if scope.type == _IO_APIC_SCOPE}
+
+
+def _allowed(dmar: Fact[Dmar]) -> Part:
+    """dmar_ir_support()."""
+    claim = "the DMAR allows interrupt remapping (INTR_REMAP)"
+    if dmar.value.intr_remap:
+        return part("DMAR allows interrupt remapping", claim, True, dmar)
+    return part("DMAR does not allow interrupt remapping (INTR_REMAP is clear)", claim, False, dmar)
+
+
+def _rejected(dmar: Fact[Dmar], drhds: Sequence[Drhd]) -> list[Part]:
+    """What makes the kernel do without the whole table: parse_dmar_table(), alloc_iommu()."""
+    claim = "the kernel accepts the DMAR"
+    if not drhds:
+        return [part("DMAR has no remapping unit", claim, False, dmar)]
+    if not all(unit.base for unit in drhds):
+        return [part("DMAR has a remapping unit at address 0", claim, False, dmar)]
+    if dmar.value.host_address_width < _LEAST_WIDTH:
+        return [part("DMAR has no host address width", claim, False, dmar)]
+    return []
+
+
+def _supported(dmar: Fact[Dmar], drhds: Sequence[Drhd], ecaps: Mapping[int, Reading[int]]) -> Part:
+    """One unit without ECAP.IR, even one that is for graphics alone, spoils it for all."""
+    claim = "every remapping unit can remap interrupts (ECAP.IR)"
+    known: dict[int, Fact[int]] = {}
+    for unit in drhds:
+        ecap = ecaps.get(unit.base)
+        if isinstance(ecap, Fact):
+            known[unit.base] = ecap
+    for base, ecap in known.items():
+        if not ecap.value & ECAP_IR:
+            text = f"the unit at {base:#x} cannot remap interrupts (ECAP.IR is clear)"
+            return part(text, claim, False, ecap)
+    count = len(drhds)
+    able = sum(unit.base in known for unit in drhds)
+    if able == count:
+        return part(f"{able} of {count} units support it", claim, True, dmar, *known.values())
+    # The tables say nothing about it, and a unit that translates nothing is not in sysfs.
+    text = f"of {count} units {able} are known to support it" if able else f"{count} units"
+    return Part(text if count != 1 else "1 unit", None)
