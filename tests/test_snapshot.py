@@ -18,9 +18,10 @@ from tests.support.generated import broken_hosts, hosts
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact
+from vfioguard.kernel.group_members import Members
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.tree import Tree
-from vfioguard.snapshot import Members, Snapshot, take
+from vfioguard.snapshot import Snapshot, take
 
 BDF = "0000:01:00.0"
 

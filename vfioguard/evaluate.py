@@ -9,6 +9,7 @@ from vfioguard import known
 from vfioguard.fact import Fact, Gap, Why, value_or
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.module_param import Parameter
 from vfioguard.logic import Answer, ask, every
 from vfioguard.policy import Isolated, Policy
@@ -21,7 +22,7 @@ from vfioguard.report import (
     Report,
     UngroupedDevice,
 )
-from vfioguard.snapshot import Members, Snapshot
+from vfioguard.snapshot import Snapshot
 from vfioguard.verdict import Verdict, judge, severity
 
 SERIES = "vfio_safe_irq_domain"

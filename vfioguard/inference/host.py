@@ -11,10 +11,11 @@ from vfioguard.inference.chips import Chips
 from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
 from vfioguard.inference.x86_route import Routes
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, ask, every, some
-from vfioguard.snapshot import IOMMUFD, TYPE1, Members, Snapshot
+from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.inference.firmware_domains import FirmwareDomains

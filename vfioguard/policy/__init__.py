@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.inference.host import Host
+from vfioguard.kernel.group_members import Members
 from vfioguard.logic import Answer
-from vfioguard.snapshot import Members
 
 Isolated: TypeAlias = Callable[[Members], Answer]
 

@@ -9,11 +9,11 @@ the same answer, as x86's is one switch for the machine.
 from __future__ import annotations
 
 from vfioguard.inference.host import Host
+from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.iommu_groups import Region
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
-from vfioguard.snapshot import Members
 
 _CLAIM = "every MSI domain of the machine isolates, or the IOMMU remaps interrupts"
 #: v4.11 to v4.13 were `resv_msi ? domains : capability`; v4.14 made it `domains || capability`.

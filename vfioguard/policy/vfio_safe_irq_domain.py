@@ -12,9 +12,9 @@ from __future__ import annotations
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.group_members import Members
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
-from vfioguard.snapshot import Members
 
 _NAME = "vfio_safe_irq_domain"
 _CLAIM = "interrupt remapping, or no device linked to an MSI controller without it"

@@ -1,0 +1,124 @@
+"""Who is in which IOMMU group, at one system call a device where a group's list costs five.
+
+A device's own `iommu_group` link names its group. A group is listed only where its members may not
+all have been found that way (iommu_groups.py).
+"""
+
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.kernel import devices, iommu_class, iommu_groups
+from vfioguard.kernel.devices import Device
+from vfioguard.root import Directory, Root
+
+
+class Members(NamedTuple):
+    """A group with its devices; `complete` proves that there are no others, or is a gap."""
+
+    group: iommu_groups.Group
+    devices: tuple[Device, ...]
+    complete: Reading[object]
+
+
+def read(
+    root: Root,
+    irqs: Directory,
+    iommus: Reading[tuple[iommu_class.Iommu, ...]],
+    functions: Reading[tuple[Device, ...]],
+) -> Reading[tuple[Members, ...]]:
+    """Every group with its devices; `functions` are the PCI functions, already read."""
+    numbers = iommu_groups.numbers(root)
+    if isinstance(numbers, Gap):
+        return numbers
+    found: dict[int, list[Device]] = {number: [] for number in numbers.value}
+    known = _known_members(found, iommus, functions)
+    others = _with_other_members(root, iommus) if known else set[int]()
+    lost = others is None or not others <= found.keys()
+    known = {} if lost else {n: proof for n, proof in known.items() if n not in (others or ())}
+    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    members: list[Members] = []
+    for number in sorted(found):
+        complete: Reading[object] | None = known.get(number)
+        if complete is None:
+            complete = _list(root, irqs, reader, number, found[number])
+        members.append(Members(reader.group(number), tuple(found[number]), complete))
+    return Fact(tuple(members), numbers.raw, numbers.source)
+
+
+def _known_members(
+    found: dict[int, list[Device]],
+    iommus: Reading[tuple[iommu_class.Iommu, ...]],
+    functions: Reading[tuple[Device, ...]],
+) -> dict[int, Fact[tuple[str, ...]]]:
+    """Fill in the PCI members; return the groups whose IOMMU names all devices that it manages.
+
+    iommu_device_link() links every device that the IOMMU driver probes, whatever its bus, so a
+    group all of whose PCI members are linked, and that no other linked device is in, is complete.
+    Where any link or list of them is lost, no group is known to be.
+    """
+    if isinstance(functions, Gap):
+        return {}
+    managed: dict[str, Fact[tuple[str, ...]]] = {}
+    lost = False
+    for unit in iommus.value if isinstance(iommus, Fact) else ():
+        if isinstance(unit.devices, Gap):
+            lost = True
+        else:
+            managed.update(dict.fromkeys(unit.devices.value, unit.devices))
+    known: dict[int, Fact[tuple[str, ...]]] = {}
+    unlinked: set[int] = set()
+    placed = 0
+    for device in functions.value:
+        if isinstance(device.group, Gap):
+            lost = lost or device.group.why is not Why.ABSENT
+            continue
+        lost = lost or device.group not in found
+        found.setdefault(device.group, []).append(device)
+        manager = managed.get(device.name)
+        if manager is None:
+            unlinked.add(device.group)
+        else:
+            known[device.group] = manager
+            placed += 1
+    # A managed device is in some group; is there one of which we do not know in which?
+    if lost or placed < sum(map(devices.is_pci, managed)):
+        return {}
+    return {number: proof for number, proof in known.items() if number not in unlinked}
+
+
+def _with_other_members(
+    root: Root, iommus: Reading[tuple[iommu_class.Iommu, ...]]
+) -> set[int] | None:
+    """The groups of managed devices that are not on the PCI bus; None: of one it is not known."""
+    numbers: set[int] = set()
+    for unit in iommus.value if isinstance(iommus, Fact) else ():
+        names = unit.devices.value if isinstance(unit.devices, Fact) else ()
+        others = [name for name in names if not devices.is_pci(name)]
+        if others:
+            links = root.under(f"{iommu_class.PATH}/{unit.name}/devices")
+            for name in others:
+                number = devices.group(links, name)
+                if isinstance(number, Gap):
+                    return None
+                numbers.add(number)
+    return numbers
+
+
+def _list(
+    root: Root,
+    irqs: Directory,
+    reader: iommu_groups.Reader,
+    number: int,
+    found: list[Device],
+) -> Reading[object]:
+    """Add the members that were not found through their bus."""
+    members = reader.members(number)
+    if isinstance(members, Gap):
+        return members
+    have = {device.name for device in found}
+    missing = [member for member in members.value if member.name not in have]
+    if missing:
+        links = root.under(f"{iommu_groups.PATH}/{number}/devices")
+        found += (devices.read_other(links, irqs, m.entry, m.name) for m in missing)
+        found.sort(key=lambda device: device.name)
+    return members
