@@ -58,6 +58,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = build().parse_args(arguments)
     if options.verb == "report" and options.all and options.output != "text":
         options.parser.error(f"--all is for text; --output {options.output} has every group")
+    if options.verb == "firmware" and options.table and options.root != "/":
+        options.parser.error("--table is instead of --root")
     return options
 
 
@@ -89,6 +91,16 @@ def build() -> Parser:
 
     capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")
     capture.add_argument("file", metavar="FILE.tar.xz")
+
+    firmware = _verb(verbs, "firmware", "the firmware tables that bear on interrupts, decoded")
+    firmware.epilog = "exit status: 0 a table could be decoded, 3 none could, or error"
+    firmware.add_argument("--output", action=_Once, choices=("text", "json"), default="text")
+    firmware.add_argument(
+        "--table",
+        action="append",
+        metavar="FILE",
+        help="tables from elsewhere instead: raw or acpidump's text; may be repeated",
+    )
 
     _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
 

@@ -1,0 +1,160 @@
+"""`vfioguard firmware`: the sentence that matters first, and never "no table" for a hidden one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acpi.own import OWN
+from tests.cli.test_cli import vfioguard
+from tests.support import trees
+from tests.support.hosts import arm_host, x86_host
+from tests.support.packed_tables import (
+    dmar,
+    drhd,
+    io_apic_scope,
+    ivhd,
+    ivmd,
+    ivrs,
+    madt,
+    rmrr,
+    special,
+)
+from vfioguard.root.memory import Entry
+
+TABLES = "/sys/firmware/acpi/tables"
+BASE = 0xFED90000
+INTEL = {f"{TABLES}/DMAR": dmar(drhd(BASE, io_apic_scope(2), flags=1)), f"{TABLES}/APIC": madt(2)}
+AMD = {f"{TABLES}/IVRS": ivrs(ivhd(special(33, 0xA0))), f"{TABLES}/APIC": madt(33, 5)}
+
+
+def root(tmp_path: Path, *parts: dict[str, Any]) -> str:
+    entries: dict[str, Entry] = {}
+    for part in parts:
+        entries |= part
+    trees.write(tmp_path / "root", entries)
+    return str(tmp_path / "root")
+
+
+def files(tmp_path: Path, *tables: bytes) -> list[str]:
+    arguments: list[str] = []
+    for number, raw in enumerate(tables):
+        path = tmp_path / f"table{number}"
+        path.write_bytes(raw)
+        arguments += ["--table", str(path)]
+    return arguments
+
+
+def told(*arguments: str, status: int = 0) -> dict[str, Any]:
+    result = vfioguard("firmware", "--output", "json", *arguments)
+    assert (result.returncode, result.stderr) == (status, "")
+    return json.loads(result.stdout)
+
+
+def states(body: dict[str, Any]) -> dict[str, str]:
+    return {table["signature"]: table["state"] for table in body["tables"]}
+
+
+def test_the_sentence_that_matters_comes_first(tmp_path: Path) -> None:
+    host = root(tmp_path, x86_host(), INTEL)
+    result = vfioguard("firmware", "--root", host)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert " ".join(result.stdout.split("\n\n")[0].split()) == (
+        "DMAR allows interrupt remapping; 1 of 1 units support it; every IO-APIC is covered"
+    )
+
+
+def test_the_io_apic_that_is_left_out_is_named(tmp_path: Path) -> None:
+    host = root(tmp_path, x86_host(vendor="amd"), AMD)
+    first = vfioguard("firmware", "--root", host).stdout.splitlines()[0]
+    assert first == "IVRS leaves out IO-APIC 5: interrupt remapping is impossible"
+    assert told("--root", host)["interrupt_remapping"]["missing_io_apics"] == [5]
+
+
+def test_an_arm_is_told_what_its_madt_and_iort_offer(tmp_path: Path) -> None:
+    found = {f"{TABLES}/APIC": OWN["madt-arm"], f"{TABLES}/IORT": OWN["iort-all"]}
+    host = root(tmp_path, {**arm_host(), TABLES: None}, found)
+    body = told("--root", host)
+    assert body["sentence"].startswith("MADT has 1 ITS, 1 GICv2m frame")
+    assert body["interrupt_remapping"] is None
+
+
+def test_hidden_tables_are_not_absent_ones(tmp_path: Path) -> None:
+    body = told("--root", root(tmp_path, x86_host(), {TABLES: None}), status=3)
+    assert set(states(body).values()) == {"hidden"}
+    assert body["interrupt_remapping"]["possible"] is None
+
+
+def test_a_table_that_the_host_does_not_have_is_absent(tmp_path: Path) -> None:
+    body = told("--root", root(tmp_path, x86_host(), INTEL))
+    assert states(body) == {
+        "DMAR": "present", "IVRS": "absent", "APIC": "present", "IORT": "absent",
+    }  # fmt: skip
+
+
+def test_a_broken_table_is_shown_up_to_its_break_and_not_believed(tmp_path: Path) -> None:
+    broken = {f"{TABLES}/DMAR": dmar(drhd(BASE), flags=0)[:-1]}
+    host = root(tmp_path, x86_host(), INTEL, broken)
+    body = told("--root", host)
+    assert states(body)["DMAR"] == "malformed"
+    assert body["tables"][0]["broken"]["offset"] > 0
+    assert body["tables"][0]["table"]["flags"] == 0
+    assert body["interrupt_remapping"]["possible"] is None
+    assert "makes no sense from here on" in vfioguard("firmware", "--root", host).stdout
+
+
+def test_memory_is_listed_with_its_devices(tmp_path: Path) -> None:
+    intel = dmar(drhd(BASE), rmrr(0x8C800000, 0x8CFFFFFF, (1, 0, 0, ((2, 0),))))
+    amd = ivrs(ivhd(special(2, 0xA0)), ivmd(0x88, 0x1000, 0x2000))
+    arguments = files(tmp_path, intel, amd, OWN["iort-all"])
+    text = vfioguard("firmware", *arguments).stdout
+    assert "memory 0x8c800000-0x8cffffff (RMRR): 00:02.0" in text
+    assert "memory 0x1000-0x2fff (IVMD): 00:11.0, exclusion" in text
+    assert "memory 0x80000000-0x8000ffff (RMR): id 0x200 of SMMUv3 at 0x9050000" in text
+
+
+def test_tables_from_elsewhere_may_be_the_text_of_acpidump(tmp_path: Path) -> None:
+    text = ""
+    for name, raw in (("DMAR", INTEL[f"{TABLES}/DMAR"]), ("APIC", madt(2, 7))):
+        text += f"{name} @ 0x00000000BFEE0000\n"
+        for at in range(0, len(raw), 16):
+            text += f"    {at:04X}: {raw[at : at + 16].hex(' ').upper()}\n"
+        text += "\n"
+    body = told(*files(tmp_path, text.encode()))
+    assert body["sentence"] == "DMAR leaves out IO-APIC 7: interrupt remapping is impossible"
+
+
+def test_tables_from_elsewhere_may_come_in_several_files(tmp_path: Path) -> None:
+    body = told(*files(tmp_path, *INTEL.values()))
+    assert body["interrupt_remapping"]["possible"] is True
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_every_table_that_we_know_can_be_shown(tmp_path: Path, name: str) -> None:
+    arguments = files(tmp_path, OWN[name])
+    assert states(told(*arguments)).popitem()[1] == "present"
+    result = vfioguard("firmware", *arguments)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(result.stdout.splitlines()) < 24
+
+
+@pytest.mark.parametrize("raw", [b"", b"DMAR", b"not a table at all" * 9, bytes(64)])
+def test_what_is_no_table_is_a_status_and_no_traceback(tmp_path: Path, raw: bytes) -> None:
+    result = vfioguard("firmware", *files(tmp_path, raw))
+    assert (result.returncode, result.stderr) == (3, "")
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    result = vfioguard("firmware", "--table", str(tmp_path / "none"))
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.count("\n") == 1
+    assert "No such file" in result.stderr
+
+
+def test_a_root_and_tables_from_elsewhere_contradict(tmp_path: Path) -> None:
+    result = vfioguard("firmware", "--root", str(tmp_path), "--table", "x")
+    assert result.returncode == 3
+    assert "--table is instead of --root" in result.stderr

@@ -1,0 +1,50 @@
+"""Decoded tables for a person: the sentence that matters, then a few lines for each table."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from vfioguard.cli._firmware_lines import MEMORY, lines
+from vfioguard.inference.firmware import Decoded, Firmware
+from vfioguard.output import Style
+
+#: Lines of one table: all of a usual machine's fit on a screen. Memory is never cut.
+_LINES = 12
+
+
+def firmware_text(firmware: Firmware, style: Style) -> str:
+    """The whole text."""
+    return "".join(f"{line}\n" for line in _all(firmware, style))
+
+
+def _all(firmware: Firmware, style: Style) -> Iterator[str]:
+    yield from textwrap.wrap(firmware.sentence, style.width, subsequent_indent="  ")
+    absent = [one.signature for one in firmware.tables if one.state == "absent"]
+    for one in firmware.tables:
+        if one.state != "absent":
+            yield ""
+            yield from _table(one, style)
+    if absent:
+        yield ""
+        yield f"absent: {', '.join(absent)}"
+
+
+def _table(one: Decoded, style: Style) -> Iterator[str]:
+    if one.gap is not None:
+        yield f"{one.signature}  {one.state}: {one.gap.source}: {one.gap.errno or one.gap.detail}"
+        return
+    if one.table is not None:
+        title, *rest = lines(one.table)
+        yield from textwrap.wrap(f"{one.signature}  {title}", style.width, subsequent_indent="  ")
+        memory = [line for line in rest if line.startswith(MEMORY)]
+        others = [line for line in rest if not line.startswith(MEMORY)]
+        for line in memory + others[:_LINES]:
+            yield from textwrap.wrap(
+                line, style.width, initial_indent="  ", subsequent_indent="    "
+            )
+        if len(others) > _LINES:
+            yield f"  and {len(others) - _LINES} more (--output json has all)"
+    if one.broken is not None:
+        at = f"offset {one.broken.offset}: {one.broken.why}"
+        yield f"{one.signature}  makes no sense from here on: {at}"

@@ -1,0 +1,104 @@
+"""The firmware tables that bear on interrupts, decoded for whoever asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference import firmware_arm, remapping_possible, tables
+from vfioguard.inference.possible import Possible
+from vfioguard.inference.remapping_possible import Evidence
+from vfioguard.kernel import acpi_tables
+from vfioguard.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from vfioguard.acpi import BadTable
+
+#: What a host's snapshot has, and the leaves of vfioguard.acpi for them.
+_LEAVES = {"DMAR": "dmar", "IVRS": "ivrs", "APIC": "madt", "IORT": "iort"}
+_X86 = frozenset({"x86_64", "i686"})
+
+
+class Decoded(NamedTuple):
+    """One table. `gap`: it could not be read; `broken`: it makes no sense from there on."""
+
+    signature: str
+    source: str
+    table: object | None
+    broken: BadTable | None = None
+    gap: Gap | None = None
+
+    @property
+    def state(self) -> str:
+        """present, malformed, absent, denied, hidden or failed."""
+        if self.gap is not None:
+            hidden = self.gap.why is Why.DENIED and self.gap.source == acpi_tables.PATH
+            return "hidden" if hidden else str(self.gap.why)
+        return "present" if self.broken is None else "malformed"
+
+
+class Firmware(NamedTuple):
+    """The sentence that matters, and the tables. `remapping` is None on other machines than x86."""
+
+    sentence: str
+    remapping: Possible | None
+    tables: tuple[Decoded, ...]
+
+
+class Given(NamedTuple):
+    """A table out of a file from elsewhere, or that the file stops being tables."""
+
+    signature: str
+    source: str
+    raw: bytes
+    broken: BadTable | None = None
+
+
+def of_host(snapshot: Snapshot) -> Firmware:
+    """The tables of a host that was read."""
+    found = snapshot.acpi
+    readings = {"DMAR": found.dmar, "IVRS": found.ivrs, "APIC": found.madt, "IORT": found.iort}
+    decoded = tuple(_decode(name, _LEAVES[name], one) for name, one in readings.items())
+    arch = snapshot.kernel.arch
+    x86 = arch.value in _X86 if isinstance(arch, Fact) else not firmware_arm.has_gic(decoded)
+    if not x86:
+        return Firmware(firmware_arm.sentence(decoded), None, decoded)
+    remapping = remapping_possible.of_host(snapshot)
+    return Firmware(remapping.sentence, remapping, decoded)
+
+
+def of_files(given: Sequence[Given]) -> Firmware:
+    """Tables from elsewhere; what they leave open stays open."""
+    from vfioguard import acpi
+
+    leaves = {acpi.table(leaf).signature: leaf for leaf in acpi.leaves()}
+    decoded: list[Decoded] = []
+    for one in given:
+        if one.broken is not None:
+            decoded.append(Decoded(one.signature, one.source, None, one.broken))
+        elif one.signature in leaves:
+            raw = Fact(one.raw, one.raw, one.source)
+            decoded.append(_decode(one.signature, leaves[one.signature], raw))
+    kept = tuple(decoded)
+    x86 = {"DMAR", "IVRS"} & {one.signature for one in kept} or firmware_arm.has_io_apic(kept)
+    if firmware_arm.has_gic(kept) or not x86:
+        return Firmware(firmware_arm.sentence(kept), None, kept)
+    remapping = remapping_possible.possible(_evidence(given))
+    return Firmware(remapping.sentence, remapping, kept)
+
+
+def _evidence(given: Sequence[Given]) -> Evidence:
+    def readings(signature: str) -> tuple[Reading[bytes], ...]:
+        found = [one for one in given if one.signature == signature and one.broken is None]
+        missing = Gap(Why.ABSENT, "the files given", f"no {signature} is among them")
+        return tuple(Fact(one.raw, one.raw, one.source) for one in found) or (missing,)
+
+    return Evidence(readings("DMAR")[0], readings("IVRS")[0], readings("APIC"))
+
+
+def _decode(signature: str, leaf: str, reading: Reading[bytes]) -> Decoded:
+    if isinstance(reading, Gap):
+        return Decoded(signature, reading.source, None, None, reading)
+    table, broken = tables.parse(leaf, reading.value)
+    return Decoded(signature, reading.source, table, broken)

@@ -1,0 +1,65 @@
+"""Decoded tables as JSON: every field under its own name, numbers as they are, bytes as hex."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from vfioguard.inference.firmware import Decoded, Firmware
+from vfioguard.report import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from vfioguard.inference.possible import Possible
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
+
+
+def firmware_json(firmware: Firmware) -> dict[str, Json]:
+    """The sentence first, then every table."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "sentence": firmware.sentence,
+        "interrupt_remapping": _possible(firmware.remapping),
+        "tables": [_table(one) for one in firmware.tables],
+    }
+
+
+def _possible(found: Possible | None) -> Json:
+    if found is None:
+        return None
+    return {
+        "possible": found.possible,
+        "reasons": list(found.reasons),
+        "missing_io_apics": list(found.missing),
+    }
+
+
+def _table(one: Decoded) -> Json:
+    broken: Json = None
+    if one.broken is not None:
+        broken = {"offset": one.broken.offset, "why": one.broken.why}
+    gap = one.gap
+    return {
+        "signature": one.signature,
+        "path": one.source,
+        "state": one.state,
+        "errno": None if gap is None else gap.errno,
+        "detail": None if gap is None else gap.detail,
+        "broken": broken,
+        "table": None if one.table is None else value_json(one.table),
+    }
+
+
+def value_json(value: object) -> Json:
+    """A structure with its kind, or one of its fields."""
+    if value is None or isinstance(value, int | str):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    assert isinstance(value, tuple), f"no field of a table: {value!r}"
+    parts = cast("tuple[object, ...]", value)
+    names: tuple[str, ...] | None = getattr(parts, "_fields", None)
+    if names is None:
+        return [value_json(part) for part in parts]
+    shown: dict[str, Json] = {"kind": type(parts).__name__}
+    shown.update(zip(names, map(value_json, parts), strict=True))
+    return shown
