@@ -30,6 +30,7 @@ def test_every_answer_is_what_the_schema_says(host: Path) -> None:
     scan = scanner(str(host / "bound.tar.xz"), None)()
     client = Client(latest_of(scan))
     holds(schema.Report, client.get("/v1/report").content)
+    holds(schema.Firmware, client.get("/v1/firmware").content)
     holds(schema.GroupList, client.get("/v1/groups").content)
     for group in scan.report.groups[:3]:
         holds(schema.OneGroup, client.get(f"/v1/groups/{group.id}").content)
@@ -54,6 +55,7 @@ def test_the_document_has_every_route_with_its_errors() -> None:
         "/metrics",
         "/v1/check/{target}",
         "/v1/devices/{bdf}",
+        "/v1/firmware",
         "/v1/groups",
         "/v1/groups/{id}",
         "/v1/report",

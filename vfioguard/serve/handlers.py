@@ -77,6 +77,13 @@ class Handlers:
         _find(view, bdf)
         return await _cached(asked, view.tag, _JSON, view.device_json(bdf))
 
+    async def firmware(self, asked: Asked) -> Reply:
+        """The firmware tables that bear on interrupts, decoded."""
+        scan = self._latest.scan
+        if scan is None or scan.firmware is None:
+            raise Problem(503, self._latest.unready() or "the firmware has not been read")
+        return await _cached(asked, scan.firmware.tag, _JSON, scan.firmware.body)
+
     async def check(self, asked: Asked, target: str, policy: str | None, *, strict: bool) -> Reply:
         """May it be attached? The gate for `curl -f`; `target` is a BDF or group:N."""
         if (reason := self._latest.unready()) is not None:

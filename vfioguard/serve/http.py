@@ -114,6 +114,11 @@ def _add_versioned(app: FastAPI, answers: Handlers) -> None:
         """May it be attached? The gate for `curl -f`; `target` is a BDF or group:N."""
         return _response(await answers.check(_asked(request), target, policy, strict=strict))
 
+    async def firmware(request: Request) -> Response:
+        """The firmware tables that bear on interrupts, decoded, and what follows from them."""
+        return _response(await answers.firmware(_asked(request)))
+
+    _add(app, "/v1/firmware", firmware, schema.Firmware, (503,))
     _add(app, "/v1/report", report, schema.Report, (422, 503), *forms())
     _add(app, "/v1/groups", groups, schema.GroupList, (422, 503), _PLAIN)
     _add(app, "/v1/groups/{id}", group, schema.OneGroup, (404, 422, 503))

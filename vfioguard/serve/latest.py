@@ -10,6 +10,7 @@ from itertools import count
 from typing import NamedTuple
 
 from vfioguard.report import Report
+from vfioguard.serve.body import Tagged
 from vfioguard.serve.view import View
 
 #: Intervals without a successful reading after which the answer is no answer any more.
@@ -19,13 +20,15 @@ _STALE = 3
 class Scan(NamedTuple):
     """One reading of the host. `under` judges the same reading by another policy.
 
-    `taken_at` is Unix time in seconds, `seconds` how long reading and judging took.
+    `taken_at` is Unix time in seconds, `seconds` how long reading and judging took; `firmware` the
+    decoded tables as JSON.
     """
 
     report: Report
     under: Callable[[str], Report]
     taken_at: float
     seconds: float
+    firmware: Tagged | None = None
 
 
 class _Current(NamedTuple):

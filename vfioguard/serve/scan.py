@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
 from functools import partial
 
 from vfioguard.evaluate import evaluate
+from vfioguard.inference import firmware, remapping_possible
+from vfioguard.output._firmware_json import firmware_json
+from vfioguard.output.json import dumps
 from vfioguard.root import Root
 from vfioguard.root.opening import open_root
+from vfioguard.serve.body import Body, Tagged
 from vfioguard.serve.latest import Scan
-from vfioguard.snapshot import take
+from vfioguard.snapshot import Snapshot, take
 
 
 def scanner(path: str, pinned: str | None) -> Callable[[], Scan]:
@@ -21,16 +26,34 @@ def scanner(path: str, pinned: str | None) -> Callable[[], Scan]:
     would be wrong in the next one; a capture is loaded once.
     """
     root = open_root(path)
+    tables = _Firmware()
     if os.path.isdir(path):
-        return lambda: _scan(open_root(path), pinned)
-    return lambda: _scan(root, pinned)
+        return lambda: _scan(open_root(path), pinned, tables)
+    return lambda: _scan(root, pinned, tables)
 
 
-def _scan(root: Root, pinned: str | None) -> Scan:
+class _Firmware:
+    """The decoded tables as JSON, made once for the same tables: once in a boot."""
+
+    def __init__(self) -> None:
+        self._of: object = None
+        self._kept: Tagged | None = None
+
+    def render(self, snapshot: Snapshot) -> Tagged:
+        of = snapshot.acpi, snapshot.kernel.arch, remapping_possible.evidence(snapshot)
+        if self._kept is None or of != self._of:
+            text = dumps(firmware_json(firmware.of_host(snapshot))).encode() + b"\n"
+            self._kept = Tagged(hashlib.sha256(text).hexdigest()[:16], Body(text))
+            self._of = of
+        return self._kept
+
+
+def _scan(root: Root, pinned: str | None, tables: _Firmware) -> Scan:
     began = time.monotonic()
     taken_at = time.time()
     generated_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(taken_at))
     snapshot = take(root)
     report = evaluate(snapshot, generated_at, pinned)
     under = partial(evaluate, snapshot, generated_at)
-    return Scan(report, under, taken_at, time.monotonic() - began)
+    rendered = tables.render(snapshot)
+    return Scan(report, under, taken_at, time.monotonic() - began, rendered)

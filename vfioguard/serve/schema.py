@@ -5,7 +5,7 @@ They mirror vfioguard/output/json.py; a test holds the served bytes against them
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -140,6 +140,42 @@ class Check(Document):
     reason: str
     series: Outcome | None
     agrees: bool | None
+
+
+class Remapping(BaseModel):
+    """Whether an x86's firmware allows it, which is not whether it is on."""
+
+    possible: bool | None
+    reasons: list[str]
+    missing_io_apics: list[int]
+
+
+class Break(BaseModel):
+    """Where a table stops making sense."""
+
+    offset: int
+    why: str
+
+
+class FirmwareTable(BaseModel):
+    """A table. `table` has every field by its name, bytes as hex, and `kind` in each structure."""
+
+    signature: str
+    path: str
+    state: Literal["present", "malformed", "absent", "denied", "hidden", "failed"]
+    errno: str | None
+    detail: str | None
+    broken: Break | None
+    table: dict[str, Any] | None
+
+
+class Firmware(BaseModel):
+    """The firmware tables that bear on interrupts; `interrupt_remapping` is null off x86."""
+
+    schema_version: Literal[1]
+    sentence: str
+    interrupt_remapping: Remapping | None
+    tables: list[FirmwareTable]
 
 
 class Problem(BaseModel):
