@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from vfioguard.fact import Fact, Gap, Why
-from vfioguard.inference import tables
+from vfioguard.inference import era, tables
 from vfioguard.inference.chips import Chips
-from vfioguard.inference.firmware_msi import Domain, its_alive, unknown
+from vfioguard.inference.firmware_msi import Domain, its_alive, mbi_used, unknown
 from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
 from vfioguard.logic import Answer, ask
@@ -53,7 +53,9 @@ def _resolver(snapshot: Snapshot, chips: Chips) -> _Resolver | Gap:
 
         return IortDomains(madt, tables.iort(snapshot.acpi.iort), wiring, alive)
     if devicetree_boot(snapshot.acpi) and isinstance(wiring.nodes, Fact):
+        from vfioguard.inference.devicetree_controllers import Controllers
         from vfioguard.inference.devicetree_msi import DeviceTreeDomains
 
-        return DeviceTreeDomains(wiring, wiring.nodes, alive)
+        controllers = Controllers(wiring.nodes, alive, mbi_used(snapshot))
+        return DeviceTreeDomains(wiring, controllers, era.version(snapshot.kernel))
     return madt

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vfioguard.fact import Reading
+from vfioguard.fact import Gap, Reading, Why
 from vfioguard.inference.chips import Chips
 from vfioguard.inference.irq_remapping import every_device
 from vfioguard.kernel.log import Log
@@ -64,13 +64,32 @@ def _witnesses(snapshot: Snapshot, chips: Chips) -> list[Answer]:
 
 
 def _lpis(words: tuple[str, ...]) -> bool | None:
-    """irqchip.gicv3_nolpi takes LPIs, and with them every ITS, away."""
-    for word in reversed(words):
-        name, equals, value = word.partition("=")
-        if name == "irqchip.gicv3_nolpi":
-            off = value in {"1", "y", "Y", "on", "t", "T"} if equals else True
-            return False if off else None
-    return None
+    """irqchip.gicv3_nolpi takes LPIs, and with them every ITS, away; the last valid one counts."""
+    off = None
+    for word in words:
+        name, _, value = word.partition("=")
+        if name.replace("-", "_") == "irqchip.gicv3_nolpi":
+            lower = value.lower()  # kstrtobool(): a word without a value is no bool either
+            given = _BOOL.get(lower[:2] if lower.startswith("o") else lower[:1])
+            off = given if given is not None else off
+    return False if off else None
+
+
+_BOOL = {
+    **dict.fromkeys(("y", "t", "1", "on"), True),
+    **dict.fromkeys(("n", "f", "0", "of"), False),
+}
+
+
+def mbi_used(snapshot: Snapshot) -> Answer:
+    """Whether the GICv3 raises SPIs by message; its `mbi-ranges` count only if it can."""
+    claim = "the kernel's log shows an MBI range"
+    log = snapshot.interrupts.log or Gap(Why.ABSENT, "/dev/kmsg", "not read")
+    return ask(claim, log, lambda lines: any(map(_mbi_range, lines)) or None)
+
+
+def _mbi_range(line: str) -> bool:
+    return line.startswith("GICv3: MBI range")
 
 
 def _logged(log: Log) -> bool | None:

@@ -17,8 +17,9 @@ from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every, some
 
 _SINGLE = 1
-_MAX_STEPS = 16
 _GIC_V2 = 2
+_U32 = 0xFFFFFFFF
+_MAX_STEPS = 64
 #: From node revision 5 a flag says whether an SMMUv3's mapping index is meant (IORT E.e).
 _VALID_BIT_SINCE = 5
 _DEVICE_ID_VALID = 1 << 4
@@ -44,6 +45,8 @@ class IortDomains:
         self._frames = [e for e in entries if isinstance(e, GicMsiFrame)]
         self._gic = {e.version for e in entries if isinstance(e, Gicd)}
         self._any_its = bool(self._its) or any(isinstance(e, GicV5Its) for e in entries)
+        if self._gic == {_GIC_V2}:  # its driver knows of no ITS
+            self._its, self._any_its = set[int](), False
 
     def domain(self, device: Device) -> Domain:
         """The domain of one device."""
@@ -64,35 +67,45 @@ class IortDomains:
     def _mapped(self, name: str) -> Domain:
         table = self._iort
         if isinstance(table, Gap):
-            if table.why == "absent":
-                return no_domain("there is an IORT", self._madt)
-            return unknown("the IORT can be read", table)
+            return self._no_table(f"IORT maps {name} to an ITS", table)
         rid = requester_id(name, self._wiring.places)
         if isinstance(rid, Gap):
             return unknown(f"{name}: its requester id is known", rid)
-        group = resolve(table.value, segment(name), rid)
         claim = f"IORT maps {name} (id {rid:#x}) to an ITS"
+        group = resolve(table.value, segment(name), rid)
         if group is None:
             return no_domain(claim, table)
-        known = bool(group.its_ids) and group.its_ids[0] in self._its
         exists = every(
             claim,
             (
                 ask(claim, table, lambda _: True),
-                ask("the MADT has that ITS", self._madt, lambda _: known),
+                ask("the MADT has that ITS", self._madt, lambda _: self._has(group)),
                 self._alive,
             ),
         )
         return Domain(exists, exists)
 
+    def _has(self, group: ItsGroup) -> bool:
+        return bool(group.its_ids) and group.its_ids[0] in self._its
+
+    def _no_table(self, claim: str, gap: Gap) -> Domain:
+        """An IORT that other tables are listed without is not there; any other gap hides it."""
+        if gap.why == "absent":
+            return no_domain(claim, self._madt)
+        return unknown(claim, gap)
+
     def _other(self, device: Device) -> Domain:
+        """Only a named component that reaches an ITS has one; nothing tells whose it is."""
         table = self._iort
         claim = f"IORT maps {device.name} to an ITS"
         if isinstance(table, Gap):
-            return unknown(claim, table)
-        bodies = (n.body for n in table.value.nodes if isinstance(n, iort.Node))
-        if any(isinstance(body, NamedComponent) for body in bodies):
-            return unknown(claim, table)
+            return self._no_table(claim, table)
+        nodes = table.value.by_offset()
+        for node in nodes.values():
+            if isinstance(node.body, NamedComponent):
+                groups = (_component(nodes, mapping) for mapping in node.mappings)
+                if any(group is not None and self._has(group) for group in groups):
+                    return unknown(claim, table)
         return no_domain(claim, table)
 
     def _v2m(self) -> Domain:
@@ -104,7 +117,7 @@ class IortDomains:
         return Domain(self._uses_frames(claim), no)
 
     def _uses_frames(self, claim: str) -> Answer:
-        if not self._any_its or self._gic == {_GIC_V2}:
+        if not self._any_its:
             return ask(claim, self._madt, lambda _: True)
         return every(claim, (~self._alive,))
 
@@ -124,6 +137,18 @@ def resolve(table: iort.Iort, domain: int | None, rid: int) -> ItsGroup | None:
         (n for n in nodes.values() if isinstance(n.body, RootComplex) and n.body.segment == domain),
         None,
     )
+    return _climb(nodes, node, rid)
+
+
+def _component(nodes: dict[int, iort.Node], mapping: iort.Mapping) -> ItsGroup | None:
+    """What one mapping of a named component reaches: iort_node_get_id() wants single ones."""
+    if not mapping.flags & _SINGLE:
+        return None
+    return _climb(nodes, nodes.get(mapping.output_reference), mapping.output_base)
+
+
+def _climb(nodes: dict[int, iort.Node], node: iort.Node | None, rid: int) -> ItsGroup | None:
+    """iort_node_map_id() up to an ITS group."""
     for _ in range(_MAX_STEPS):  # references may form a circle
         if node is None:
             return None
@@ -145,6 +170,8 @@ def _step(node: iort.Node, rid: int) -> tuple[int, int] | None:
     """
     own = _own_mapping(node)
     provisional: tuple[int, int] | None = None
+    if node.mappings and not node.mappings[0].output_reference:
+        return None  # the kernel calls it a bug of the firmware, and follows no other either
     for index, mapping in enumerate(node.mappings):
         if index == own:
             continue
@@ -152,12 +179,13 @@ def _step(node: iort.Node, rid: int) -> tuple[int, int] | None:
             if isinstance(node.body, RootComplex | NamedComponent):
                 return mapping.output_base, mapping.output_reference
             continue
-        last = mapping.input_base + mapping.id_count
+        last = (mapping.input_base + mapping.id_count) & _U32
         if not mapping.input_base <= rid <= last:
             continue
         if provisional is not None and mapping.input_base != rid:
             continue
-        found = mapping.output_base + rid - mapping.input_base, mapping.output_reference
+        output = (mapping.output_base + rid - mapping.input_base) & _U32
+        found = output, mapping.output_reference
         if mapping.id_count == 0 or rid != last:
             return found
         provisional = found

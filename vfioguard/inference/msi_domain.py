@@ -17,12 +17,13 @@ from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.inference.firmware_msi import Domain
-    from vfioguard.kernel.devicetree import Nodes
+    from vfioguard.kernel.devicetree import Node, Nodes
 
 X86 = frozenset({"x86_64", "i686"})
 ARM = frozenset({"aarch64", "arm"})
 #: arch_is_isolated_msi() is true only here (arch/s390/include/asm/msi.h).
 S390 = frozenset({"s390x", "s390"})
+_ITS = "arm,gic-v3-its"
 
 
 class MsiDomains:
@@ -63,10 +64,23 @@ class MsiDomains:
             return ask(f"{device.name} has isolated MSIs (unknown irqchip)", chip, lambda _: None)
         claim = f"{device.name} has isolated MSIs ({family.family})"
         if family.its and self._nodes is not None:
-            return every(claim, (ask(claim, chip, lambda _: True), no_pre_its(self._nodes)))
+            behind = no_pre_its(self._nodes)
+            if behind.truth is False:
+                behind = self._its_of(device, behind)
+            return every(claim, (ask(claim, chip, lambda _: True), behind))
         if not family.isolates and isinstance(self._arch, Gap):
             return ask(claim, self._arch, lambda _: None)  # it could be an s390
         return ask(claim, chip, lambda _: family.isolates)
+
+    def _its_of(self, device: Device, some_pre_its: Answer) -> Answer:
+        """Where only some ITSs stand behind a pre-ITS, firmware says which is the device's."""
+        found = self._nodes.value.values() if isinstance(self._nodes, Fact) else ()
+        if not any(_ITS in _kinds(node) and not node.pre_its for node in found):
+            return some_pre_its
+        domain = self._firmware(device)
+        if domain.exists.truth is True:
+            return domain.isolated
+        return Answer(f"{device.name} uses an ITS behind no pre-ITS", None, (domain.exists,))
 
     def _unreadable(self, device: Device) -> Answer:
         """Its interrupts are there and cannot be read: they could contradict the topology."""
@@ -96,6 +110,10 @@ class MsiDomains:
     def _other(self, device: Device) -> Answer:
         claim = f"{device.name} shows its MSI domain"
         return ask(claim, device.msi_irqs, lambda _: None)
+
+
+def _kinds(node: Node) -> tuple[str, ...]:
+    return node.compatible.value if isinstance(node.compatible, Fact) else ()
 
 
 def _absent_or_empty(device: Device) -> bool:

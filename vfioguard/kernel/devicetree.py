@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 PATH = "/sys/firmware/devicetree/base"
 PRE_ITS = "socionext,synquacer-pre-its"
+V2M = "arm,gic-v2m-frame"
 _MAX_NODES = 20_000
 _LIMIT = 64 << 10
 # A node that has one of these bears on MSIs.
@@ -48,7 +49,7 @@ class Node(NamedTuple):
     """A node's words on MSIs; a property that it does not have is None.
 
     `path` is below the base ("/pcie@10000000"), `msi_parent` the raw cells, as how many belong to
-    one controller is that controller's `msi_cells`.
+    one controller is that controller's `msi_cells`. `host_bridge`: a PCI bus begins here.
     """
 
     path: str
@@ -56,12 +57,13 @@ class Node(NamedTuple):
     status: Reading[str] | None
     phandle: Reading[int] | None
     msi_controller: bool
-    msi_cells: int
+    msi_cells: Reading[int] | None
     mbi_ranges: bool
     pre_its: bool
     msi_map: Reading[tuple[MapEntry, ...]] | None
     msi_map_mask: Reading[int] | None
     msi_parent: Reading[tuple[int, ...]] | None
+    host_bridge: bool
 
     @property
     def source(self) -> str:
@@ -80,19 +82,43 @@ Nodes = Mapping[str, Node]
 
 
 def read(root: Root) -> Reading[Nodes]:
-    """The nodes that bear on MSIs, and every PCI host bridge, by path."""
+    """The nodes that bear on MSIs, every PCI host bridge, and the GICs above GICv2m frames."""
     nodes: dict[str, Node] = {}
+    bridges: set[str] = set()
     try:
         for path, names in _walk(root):
-            if not _TELLING.isdisjoint(names) or _host_bridge(path):
-                nodes[path] = _node(root, path, names)
+            bridge = _pci_bus(root, path, names) and bridges.isdisjoint(_ancestors(path))
+            if bridge:
+                bridges.add(path)
+            if bridge or not _TELLING.isdisjoint(names):
+                nodes[path] = _node(root, path, names, bridge=bridge)
+        for path in [path for path, node in nodes.items() if _is_frame(node)]:
+            above = path.rpartition("/")[0]
+            if above not in nodes:
+                names = frozenset(root.listdir(PATH + above))
+                nodes[above] = _node(root, above, names, bridge=False)
     except OSError as error:
         return gap_from(error, PATH)
     return Fact(nodes, "\n".join(nodes).encode(), PATH)
 
 
-def _host_bridge(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(("pcie@", "pci@"))
+def _pci_bus(root: Root, path: str, names: frozenset[str]) -> bool:
+    """A host bridge or, below one, a port; only `device_type` tells one of an unusual name."""
+    if path.rpartition("/")[2].startswith(("pcie@", "pci@")):
+        return True
+    if not names.issuperset(("device_type", "ranges")):
+        return False
+    kind = reading(root, f"{PATH}{path}/device_type", strings, _LIMIT)
+    return "pci" in kind.value if isinstance(kind, Fact) else kind.why is not Why.ABSENT
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _is_frame(node: Node) -> bool:
+    return isinstance(node.compatible, Fact) and V2M in node.compatible.value
 
 
 def _walk(root: Root) -> Iterator[tuple[str, frozenset[str]]]:
@@ -114,28 +140,28 @@ def _walk(root: Root) -> Iterator[tuple[str, frozenset[str]]]:
 
 
 def _may_be_node(name: str) -> bool:
-    if "@" in name:
+    if "@" in name or name == "msi-controller":  # a node of that name may have no address
         return True
     return name not in _PROPERTIES and "," not in name and not name.startswith("#")
 
 
-def _node(root: Root, path: str, names: frozenset[str]) -> Node:
+def _node(root: Root, path: str, names: frozenset[str], *, bridge: bool) -> Node:
     def optional(name: str, parser: Callable[[bytes], T]) -> Reading[T] | None:
         return reading(root, f"{PATH}{path}/{name}", parser, _LIMIT) if name in names else None
 
-    cells = optional("#msi-cells", cell)
     return Node(
         path,
         optional("compatible", strings) or Gap(Why.ABSENT, f"{PATH}{path}/compatible", "none"),
         optional("status", lambda raw: strings(raw)[0]),
         optional("phandle", cell),
         "msi-controller" in names,
-        cells.value if isinstance(cells, Fact) else 0,
+        optional("#msi-cells", first_cell),
         "mbi-ranges" in names,
         PRE_ITS in names,
         optional("msi-map", msi_map),
-        optional("msi-map-mask", cell),
+        optional("msi-map-mask", first_cell),
         optional("msi-parent", all_cells),
+        bridge,
     )
 
 
@@ -163,9 +189,14 @@ def cell(raw: bytes) -> int:
     return values[0]
 
 
+def first_cell(raw: bytes) -> int:
+    """of_property_read_u32(): what follows the first cell does not count."""
+    return cell(raw[:4])
+
+
 def msi_map(raw: bytes) -> tuple[MapEntry, ...]:
-    """(rid-base, phandle, msi-base, length)*; of_map_id() calls an empty or odd one bad."""
+    """(rid-base, phandle, msi-base, length)*; of_map_id() finds nothing in an empty one."""
     values = all_cells(raw)
-    if not values or len(values) % 4:
+    if len(values) % 4:
         raise Malformed(f"bad msi-map length {len(raw)}")
     return tuple(MapEntry(*values[at : at + 4]) for at in range(0, len(values), 4))

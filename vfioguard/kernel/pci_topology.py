@@ -16,12 +16,14 @@ from vfioguard.root import Directory
 class Place(NamedTuple):
     """`host_bridge` is the device above the root bus, `bridges` the functions from the root down.
 
-    `express`: whether the function is PCI Express (only those show a link speed).
+    `root_bus` is the root bus's own device below it. `express`: whether the function is PCI Express
+    (only those show a link speed).
     """
 
     host_bridge: str
     bridges: tuple[str, ...]
     express: bool
+    root_bus: str
 
 
 def read(bus: Directory, name: str) -> Reading[Place]:
@@ -55,7 +57,9 @@ def _place(target: str, *, express: bool) -> Place:
     if above.strip("./") or not devices or not roots:
         raise Malformed(f"not below a root bus: {target!r:.96}")
     root = roots[-1]  # a VMD has one root bus below another
-    return Place("/".join(["/sys/devices", *parts[:root]]), tuple(parts[root + 1 : -1]), express)
+    host_bridge = "/".join(["/sys/devices", *parts[:root]])
+    root_bus = f"{host_bridge}/{parts[root]}"
+    return Place(host_bridge, tuple(parts[root + 1 : -1]), express, root_bus)
 
 
 def _root_bus(part: str) -> bool:

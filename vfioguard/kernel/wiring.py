@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Reading, gap_from, parse
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, parse
 from vfioguard.kernel import devicetree, pci_topology
 from vfioguard.kernel.devices import PCI
 from vfioguard.kernel.devicetree import Nodes
@@ -17,7 +17,7 @@ from vfioguard.root import Root
 
 
 class Wiring(NamedTuple):
-    """`places` of PCI functions; `of_nodes` of host bridges (by directory) and other devices."""
+    """`places` of PCI functions; `of_nodes` of root buses (by directory) and of other devices."""
 
     nodes: Reading[Nodes]
     places: Mapping[str, Reading[Place]]
@@ -28,10 +28,18 @@ def read(root: Root, functions: Iterable[str], others: Mapping[str, str]) -> Wir
     """`others` maps devices of other buses to their directory."""
     bus = root.under(PCI)
     places = {name: pci_topology.read(bus, name) for name in functions}
-    bridges = {p.value.host_bridge for p in places.values() if isinstance(p, Fact)}
-    named = {bridge: bridge for bridge in bridges} | dict(others)
-    of_nodes = {name: _of_node(root, directory) for name, directory in sorted(named.items())}
+    of_nodes = {name: _of_node(root, directory) for name, directory in sorted(others.items())}
+    found = {p.value.root_bus: p.value for p in places.values() if isinstance(p, Fact)}
+    of_nodes |= {name: _bridge_node(root, place) for name, place in sorted(found.items())}
     return Wiring(devicetree.read(root), places, of_nodes)
+
+
+def _bridge_node(root: Root, place: Place) -> Reading[str]:
+    """pcibios_get_phb_of_node(): the root bus's own node, else that of the device above it."""
+    own = _of_node(root, place.root_bus)
+    if isinstance(own, Gap) and own.why is Why.ABSENT:
+        return _of_node(root, place.host_bridge)
+    return own
 
 
 def _of_node(root: Root, directory: str) -> Reading[str]:
