@@ -7,7 +7,9 @@ from typing import NamedTuple, cast
 
 from vfioguard import known
 from vfioguard.fact import Fact, Gap, Why, value_or
+from vfioguard.finding import Finding
 from vfioguard.inference.host import Host
+from vfioguard.kernel import acpi_tables
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.module_param import Parameter
@@ -15,6 +17,7 @@ from vfioguard.logic import Answer, ask, every
 from vfioguard.policy import Isolated, Policy
 from vfioguard.report import (
     DeviceReport,
+    FindingReport,
     GroupReport,
     HostReport,
     OverrideReport,
@@ -60,6 +63,7 @@ def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -
     carried = {name: policy.carried(host) for name, policy in policies.items()}
     bench = _bench(host, policies, carried, pinned)
     groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
+    acpi = snapshot.acpi
     in_force = tuple(
         name
         for name, policy in policies.items()
@@ -81,7 +85,9 @@ def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -
             )
             for policy in policies.values()
         ),
+        tuple(_findings(host)),
         tuple(_gaps(snapshot)),
+        tuple(zip(acpi._fields, map(acpi_tables.state, acpi), strict=True)),
     )
 
 
@@ -95,6 +101,12 @@ def _host(snapshot: Snapshot, in_force: tuple[str, ...], pinned: str | None) -> 
         in_force,
         pinned,
     )
+
+
+def _findings(host: Host) -> Iterator[FindingReport]:
+    for kind in known.leaves("vfioguard.finding", "FINDING", Finding):
+        for found in kind.find(host):
+            yield FindingReport(kind.name, kind.severity, found.summary, found.because)
 
 
 def _bench(

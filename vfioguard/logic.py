@@ -7,7 +7,7 @@ section 64: the strong tables.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading
@@ -76,6 +76,17 @@ def agree(claim: str, witnesses: Iterable[Answer]) -> Answer:
     if not kept:
         raise ValueError(f"no witness for: {claim}")
     return Answer(claim, None, kept)
+
+
+def contradiction(answer: Answer) -> Iterator[Answer]:
+    """The parts of an unknown answer, itself included, whose witnesses contradict each other."""
+    parts = [part for part in answer.because if isinstance(part, Answer)]
+    if answer.truth is None:
+        truths = {part.truth for part in parts}
+        if {True, False} <= truths:
+            yield answer
+        for part in parts:
+            yield from contradiction(part)
 
 
 def _vacuous(claim: str, over: Reading[object] | None) -> tuple[Proof, ...]:

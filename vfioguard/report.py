@@ -87,6 +87,15 @@ class PolicyReport(NamedTuple):
     offered: Answer | None
 
 
+class FindingReport(NamedTuple):
+    """Something about the whole host that a person should look at."""
+
+    name: str
+    severity: str
+    summary: str
+    because: Answer
+
+
 class HostReport(NamedTuple):
     """`pinned` is the policy that the headlines were asked for, None for those in force."""
 
@@ -98,7 +107,10 @@ class HostReport(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The whole host. `groups_read` is a gap where the kernel's list could not be read."""
+    """The whole host. `groups_read` is a gap where the kernel's list could not be read.
+
+    `firmware`: table -> present, absent, denied, hidden or failed; none of them is decoded for it.
+    """
 
     generated_at: str
     host: HostReport
@@ -107,4 +119,6 @@ class Report(NamedTuple):
     groups_read: Gap | None
     ungrouped: tuple[UngroupedDevice, ...]
     policies: tuple[PolicyReport, ...]
+    findings: tuple[FindingReport, ...]
     gaps: tuple[Gap, ...]
+    firmware: tuple[tuple[str, str], ...]

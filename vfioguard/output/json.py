@@ -8,7 +8,14 @@ from typing import TypeAlias
 from vfioguard.fact import Fact, Gap
 from vfioguard.logic import Answer, Proof
 from vfioguard.output import Output, Style
-from vfioguard.report import SCHEMA_VERSION, DeviceReport, GroupReport, Report, UngroupedDevice
+from vfioguard.report import (
+    SCHEMA_VERSION,
+    DeviceReport,
+    FindingReport,
+    GroupReport,
+    Report,
+    UngroupedDevice,
+)
 from vfioguard.verdict import Verdict
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
@@ -32,13 +39,21 @@ def report_json(report: Report) -> dict[str, Json]:
     return {
         **head_json(report),
         "groups": [group_json(group) for group in report.groups],
+        **tail_json(report),
+    }
+
+
+def tail_json(report: Report) -> dict[str, Json]:
+    """What stands behind the groups."""
+    return {
         "ungrouped_devices": [ungrouped_json(device) for device in report.ungrouped],
+        "findings": [finding_json(finding) for finding in report.findings],
         "gaps": [gap_json(gap) for gap in report.gaps],
     }
 
 
 def head_json(report: Report) -> dict[str, Json]:
-    """Everything but the groups, devices and gaps."""
+    """What stands before the groups."""
     host = report.host
     return {
         "schema_version": SCHEMA_VERSION,
@@ -56,6 +71,7 @@ def head_json(report: Report) -> dict[str, Json]:
             for override in report.overrides
             if override.value is None
         },
+        "firmware": dict(report.firmware),
         "groups_read": None if report.groups_read is None else gap_json(report.groups_read),
     }
 
@@ -86,6 +102,16 @@ def device_json(device: DeviceReport) -> dict[str, Json]:
         "driver": device.driver,
         "class": class_code(device.pci_class),
         "isolated": device.isolated.truth,
+    }
+
+
+def finding_json(finding: FindingReport) -> dict[str, Json]:
+    """A finding with its proof."""
+    return {
+        "finding": finding.name,
+        "severity": finding.severity,
+        "summary": finding.summary,
+        "because": proof_json(finding.because),
     }
 
 

@@ -86,6 +86,7 @@ def families(report: Report, limit: int = MAX_SERIES) -> Iterator[Family]:
     """Every metric that the Report knows. A count that it cannot know is left out, never zero."""
     yield from _about(report)
     yield from _overrides(report)
+    yield _findings(report)
     gap = report.groups_read
     if gap is None or gap.why == "absent":
         yield from _counts(report)
@@ -116,6 +117,15 @@ def _about(report: Report) -> Iterator[Family]:
         "0 where something at or below this path exists and could not be read. "
         "What is absent, or was not needed, counts as readable.",
         [((("source", source),), int(source not in unreadable)) for source in (*_EVIDENCE, _OTHER)],
+    )
+
+
+def _findings(report: Report) -> Family:
+    kinds = sorted({(found.name, found.severity) for found in report.findings})
+    return _gauge(
+        "vfioguard_finding",
+        "1 for each kind of finding about this host; the report says what and why.",
+        [((("finding", name), ("severity", severity)), 1) for name, severity in kinds],
     )
 
 

@@ -45,6 +45,8 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
     buckets = _buckets(report)
     yield _summary(report, style)
     yield from _context(report, style)
+    for found in report.findings:
+        yield from _fill(f"{found.severity}: {found.summary}", style, indent="  ")
     shown = sum(len(b.groups) for b in buckets if b.outcome is not Outcome.ALLOWED)
     for bucket in buckets:
         yield ""

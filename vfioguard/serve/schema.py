@@ -97,15 +97,26 @@ class Host(BaseModel):
     pinned_policy: str | None
 
 
+class FindingItem(BaseModel):
+    """Something about the whole host that a person should look at."""
+
+    finding: str
+    severity: Literal["warning", "critical"]
+    summary: str
+    because: Claim
+
+
 class Report(Document):
     """The whole host."""
 
     host: Host
     overrides: dict[str, bool | None]
     pending_overrides: dict[str, bool | None]
+    firmware: dict[str, Literal["present", "absent", "denied", "hidden", "failed"]]
     groups_read: GapLeaf | None
     groups: list[Group]
     ungrouped_devices: list[Ungrouped]
+    findings: list[FindingItem]
     gaps: list[GapLeaf]
 
 

@@ -11,9 +11,9 @@ from vfioguard.output.json import (
     Json,
     device_json,
     dumps,
-    gap_json,
     group_json,
     head_json,
+    tail_json,
     ungrouped_json,
 )
 from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevice
@@ -55,11 +55,7 @@ class View:
             parts.append(text)
             self._spans[group.id] = slice(at + (1 if number else 0), at + len(text))
             at += len(text)
-        rest: dict[str, Json] = {
-            "ungrouped_devices": [ungrouped_json(device) for device in self.report.ungrouped],
-            "gaps": [gap_json(gap) for gap in self.report.gaps],
-        }
-        parts += (b"],", dumps(rest)[1:].encode(), b"\n")
+        parts += (b"],", dumps(tail_json(self.report))[1:].encode(), b"\n")
         return b"".join(parts)
 
     def _metrics(self, *, openmetrics: bool) -> bytes:

@@ -1,0 +1,27 @@
+"""One file per thing about the whole host that a person should look at, beside the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+from vfioguard.inference.host import Host
+from vfioguard.logic import Answer
+
+
+class Found(NamedTuple):
+    """`because` proves it: whoever doubts it finds the files there."""
+
+    summary: str
+    because: Answer
+
+
+Find: TypeAlias = Callable[[Host], Iterable[Found]]
+
+
+class Finding(NamedTuple):
+    """A kind of finding; `severity` is "warning" or "critical", as alerts call it."""
+
+    name: str
+    severity: str
+    find: Find

@@ -1,0 +1,36 @@
+"""Two sources say opposite things of the machine; the verdicts that rest on them are unknown.
+
+One of them lies: firmware that the kernel overrode, a log of another boot in a recorded tree, a
+hypervisor that shows what it does not do. vfioguard does not choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vfioguard.finding import Finding, Found
+from vfioguard.inference.host import Host
+from vfioguard.logic import Answer, contradiction
+
+
+def _find(host: Host) -> Iterator[Found]:
+    asked = host.remapping if host.is_x86 else host.all_msi_domains
+    for answer in contradiction(asked):
+        yes, no = (_sources(answer, truth) for truth in (True, False))
+        yield Found(f"{answer.claim}: {yes} against {no}", answer)
+
+
+def _sources(answer: Answer, truth: bool) -> str:
+    parts = [part for part in answer.because if isinstance(part, Answer) and part.truth is truth]
+    return ", ".join(sorted({source for part in parts for source in _leaves(part)}))
+
+
+def _leaves(answer: Answer) -> Iterator[str]:
+    for part in answer.because:
+        if isinstance(part, Answer):
+            yield from _leaves(part)
+        else:
+            yield part.source
+
+
+FINDING = Finding("contradiction", "critical", _find)

@@ -1,0 +1,27 @@
+"""`intremap=nosid`: the kernel calls groups isolated although any device may use any entry.
+
+Remapping stays on, but its entries are programmed without source-id verification (POLICY 3.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vfioguard.finding import Finding, Found
+from vfioguard.inference.host import Host
+from vfioguard.logic import ask
+
+
+def _find(host: Host) -> Iterator[Found]:
+    claim = "interrupt remapping checks who sends an interrupt"
+    answer = ask(claim, host.snapshot.kernel.cmdline, lambda words: not _nosid(words))
+    if host.is_x86 and answer.truth is False:
+        yield Found("intremap=nosid: isolated for the kernel, weaker in fact", answer)
+
+
+def _nosid(words: tuple[str, ...]) -> bool:
+    values = (word.partition("=")[2] for word in words if word.startswith("intremap="))
+    return any("nosid" in value.split(",") for value in values)
+
+
+FINDING = Finding("source_id_unchecked", "warning", _find)
