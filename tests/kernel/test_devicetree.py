@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.faults import Watching
 from vfioguard.fact import Fact, Gap, Malformed, Why
 from vfioguard.kernel import devicetree
 from vfioguard.kernel.devicetree import MapEntry
@@ -75,6 +76,19 @@ def test_a_node_says_what_bears_on_msis() -> None:
     bridge = nodes.value["/pcie@10000000"]
     assert isinstance(bridge.msi_map, Fact)
     assert bridge.msi_map.value == (MapEntry(0, 7, 0, 0x10000),)
+
+
+def test_nodes_that_say_nothing_of_msis_are_listed_and_not_read() -> None:
+    uarts = {f"{TREE}/soc/uart@{n:x}/compatible": b"acme,uart\0" for n in range(2000)}
+    watching = Watching(Memory({**uarts, f"{ITS}/msi-controller": b""}))
+    assert isinstance(devicetree.read(watching), Fact)
+    assert not [path for path in watching.asked("read") if "/uart@" in path]
+    assert len([path for path in watching.asked("listdir") if "/uart@" in path]) == 2000
+
+
+def test_a_tree_of_more_nodes_than_any_board_has_is_a_gap() -> None:
+    nodes: dict[str, Entry] = {f"{TREE}/soc/x@{n:x}": None for n in range(20_001)}
+    assert isinstance(devicetree.read(Memory(nodes)), Gap)
 
 
 @pytest.mark.parametrize("raw", [cells(1), cells(1, 2, 3), b"\0\0\0"])

@@ -33,6 +33,8 @@ class Controllers:
         self._alive = alive
         self._mbi = mbi
         self._any_its = any(_ITS & kinds(node) for node in nodes.value.values())
+        #: Where this is a gap, a phandle that nobody has may be that of the node behind it.
+        self.hidden = next((n.phandle for n in nodes.value.values() if _hidden(n)), None)
         self.by_phandle = {
             node.phandle.value: node
             for node in nodes.value.values()
@@ -108,6 +110,10 @@ class Controllers:
             yield ~self.domain(node).exists
         elif node.host_bridge and not kinds(node) & _PLAIN_BRIDGES:
             yield _unused(node, claim, known=False)
+
+
+def _hidden(node: Node) -> bool:
+    return isinstance(node.phandle, Gap)
 
 
 def kinds(node: Node) -> set[str]:

@@ -92,7 +92,8 @@ class DeviceTreeDomains:
             return unknown(claim, node.msi_map)
         controller = None if at is None else self._by_phandle(entries[at].controller)
         if controller is None:
-            return no_domain(claim, node.msi_map)
+            hidden = None if at is None else self._controllers.hidden
+            return unknown(claim, hidden) if hidden else no_domain(claim, node.msi_map)
         found = self._controllers.domain(controller)
         covered = ask(claim, node.msi_map, lambda _: True)
         return Domain(
@@ -156,8 +157,9 @@ class DeviceTreeDomains:
                 continue
             node = self._by_phandle(phandle)
             count = None if node is None else node.msi_cells
-            if (node is None and cells) or isinstance(count, Gap):
-                found.append(unknown(claim, count if isinstance(count, Gap) else parent))
+            hidden = self._controllers.hidden if node is None else count
+            if (node is None and cells) or isinstance(hidden, Gap):
+                found.append(unknown(claim, hidden if isinstance(hidden, Gap) else parent))
                 break
             wanted = count.value if isinstance(count, Fact) else 0
             if node is None or wanted > len(cells):
