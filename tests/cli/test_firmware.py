@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +160,21 @@ def test_a_root_and_tables_from_elsewhere_contradict(tmp_path: Path) -> None:
     result = vfioguard("firmware", "--root", str(tmp_path), "--table", "x")
     assert result.returncode == 3
     assert "--table is instead of --root" in result.stderr
+
+
+def test_the_report_says_which_tables_there_are_and_decodes_none(tmp_path: Path) -> None:
+    host = root(tmp_path, x86_host(), INTEL)
+    shown = json.loads(vfioguard("report", "--root", host, "--output", "json").stdout)
+    assert shown["firmware"] == {
+        "dmar": "present", "ivrs": "absent", "madt": "present", "iort": "absent",
+    }  # fmt: skip
+
+
+def test_a_host_whose_msis_are_remapped_needs_no_parser(tmp_path: Path) -> None:
+    host = root(tmp_path, x86_host(), INTEL)
+    code = f"import sys; from vfioguard.cli import main; main(['report', '--root', {host!r}]); "
+    code += "print(*[name for name in sys.modules if name.startswith('vfioguard.acpi')])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == ""

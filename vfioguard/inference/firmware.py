@@ -33,8 +33,7 @@ class Decoded(NamedTuple):
     def state(self) -> str:
         """present, malformed, absent, denied, hidden or failed."""
         if self.gap is not None:
-            hidden = self.gap.why is Why.DENIED and self.gap.source == acpi_tables.PATH
-            return "hidden" if hidden else str(self.gap.why)
+            return acpi_tables.state(self.gap)
         return "present" if self.broken is None else "malformed"
 
 

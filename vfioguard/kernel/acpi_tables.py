@@ -38,6 +38,14 @@ def devicetree_boot(tables: AcpiTables) -> bool:
     return isinstance(found, Gap) and found.why is Why.ABSENT and found.source == PATH
 
 
+def state(reading: Reading[bytes]) -> str:
+    """present, absent, denied, hidden (by a container runtime), failed."""
+    if isinstance(reading, Fact):
+        return "present"
+    hidden = reading.why is Why.DENIED and reading.source == PATH
+    return "hidden" if hidden else str(reading.why)
+
+
 def _read(root: Root, signature: str) -> Reading[bytes]:
     path = f"{PATH}/{signature}"
     try:
