@@ -92,6 +92,14 @@ def build() -> Parser:
     capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")
     capture.add_argument("file", metavar="FILE.tar.xz")
 
+    _firmware(verbs)
+    _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
+
+    _serve(verbs)
+    return parser
+
+
+def _firmware(verbs: Any) -> None:  # noqa: ANN401
     firmware = _verb(verbs, "firmware", "the firmware tables that bear on interrupts, decoded")
     firmware.epilog = "exit status: 0 a table could be decoded, 3 none could, or error"
     firmware.add_argument("--output", action=_Once, choices=("text", "json"), default="text")
@@ -102,8 +110,8 @@ def build() -> Parser:
         help="tables from elsewhere instead: raw or acpidump's text; may be repeated",
     )
 
-    _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
 
+def _serve(verbs: Any) -> None:  # noqa: ANN401
     serve = _verb(verbs, "serve", "the daemon: HTTP and metrics", policy=True)
     serve.add_argument(
         "--web.listen-address",
@@ -120,7 +128,6 @@ def build() -> Parser:
         metavar="SECONDS",
         help="time between two readings of the host (default 60)",
     )
-    return parser
 
 
 def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser:  # noqa: ANN401
