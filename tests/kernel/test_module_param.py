@@ -83,7 +83,7 @@ def test_a_value_is_read_as_the_kernel_reads_it(value: str, expected: bool | Non
         (b"options vfio_iommu_type1x allow_unsafe_interrupts=1\n", False),
         (b"options vfio allow_unsafe_interrupts=1\n", False),
         (b"options iommufd allow_unsafe_interrupts=1\n", False),
-        (b"install vfio_iommu_type1 allow_unsafe_interrupts=1\n", False),
+        (b"install vfio_pci allow_unsafe_interrupts=1\n", False),
         (b"options vfio_pci\n" + SET, True),
         (b"options\n" + SET, True),
         (b"options vfio_iommu_type1\nallow_unsafe_interrupts=1\n", False),

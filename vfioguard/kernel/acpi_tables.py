@@ -47,22 +47,28 @@ def state(reading: Reading[bytes]) -> str:
 
 
 def _read(root: Root, signature: str) -> Reading[bytes]:
-    path = f"{PATH}/{signature}"
-    try:
-        raw = root.read(path, _LIMIT)
-    except OSError as error:
-        return _hidden(root, gap_from(error, path))
-    return Fact(raw, raw, path)
+    """The table; of several that share a signature the first, as the kernel takes it.
 
-
-def _hidden(root: Root, gap: Gap) -> Gap:
-    """An absent table is one only where other tables are there to be seen."""
-    if gap.why is not Why.ABSENT:
-        return gap
+    The kernel numbers all of those (APIC1, APIC2): drivers/acpi/sysfs.c acpi_table_attr_init().
+    """
+    found = _file(root, signature)
+    if isinstance(found, Fact) or found.why is not Why.ABSENT:
+        return found
     try:
         visible = root.listdir(PATH)
     except OSError as error:
         return gap_from(error, PATH)
-    if visible:
-        return gap
+    if f"{signature}1" in visible:
+        return _file(root, f"{signature}1")
+    if visible:  # an absent table is one only where other tables are there to be seen
+        return found
     return Gap(Why.DENIED, PATH, "empty: /sys/firmware is hidden here")
+
+
+def _file(root: Root, name: str) -> Reading[bytes]:
+    path = f"{PATH}/{name}"
+    try:
+        raw = root.read(path, _LIMIT)
+    except OSError as error:
+        return gap_from(error, path)
+    return Fact(raw, raw, path)
