@@ -11,6 +11,8 @@ from vfioguard.verdict import Outcome
 
 #: Raw text beyond this says nothing more to anybody.
 _RAW = 120
+#: Bytes of a binary file that are shown: a line of 32-bit cells.
+_CELLS = 32
 #: Names beyond this are counted.
 _NAMES = 8
 
@@ -105,11 +107,14 @@ def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:
 
 
 def raw_text(raw: bytes) -> str:
-    """What a file held, as one quoted line that a terminal cannot be tricked by."""
-    shown = raw.rstrip(b"\n")
+    """What a file held, on a line that tricks no terminal: its text, or its 32-bit cells."""
+    shown = raw.strip(b"\n\0")
     more = " ..." if len(shown) > _RAW else ""
-    text = shown[:_RAW].decode("ascii", "backslashreplace")
-    return '"' + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + f'"{more}'
+    text = shown[:_RAW].replace(b"\0", b", ").replace(b"\n", b"; ").decode("ascii", "replace")
+    if text.isascii() and text.isprintable():
+        return f'"{text}"{more}'
+    more = " ..." if len(raw) > _CELLS else ""
+    return f"<{raw[:_CELLS].hex(' ', 4)}>{more}"
 
 
 def printable(name: str) -> str:
