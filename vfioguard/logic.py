@@ -54,6 +54,8 @@ def _decide(
     claim: str, parts: tuple[Answer, ...], over: Reading[object] | None, *, decisive: bool
 ) -> Answer:
     """One `decisive` part decides, else one unknown; else all parts decide the contrary."""
+    if len(parts) == 1:  # as most groups have one device
+        return Answer(claim, parts[0].truth, parts)
     truths = [part.truth for part in parts]
     for truth in (decisive, None):
         if truth in truths:

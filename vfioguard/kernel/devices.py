@@ -99,6 +99,6 @@ def _msi(
     joined = "".join(names)
     if not (joined.isascii() and joined.isdecimal()):
         return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!r:.64}"), None
-    names.sort(key=int)
-    numbers = tuple(map(int, names))
-    return Fact(numbers, " ".join(names).encode(), source), irq.chip_name(irqs, numbers[0])
+    numbers = tuple(sorted(map(int, names)))
+    raw = " ".join(map(str, numbers)).encode()
+    return Fact(numbers, raw, source), irq.chip_name(irqs, numbers[0])
