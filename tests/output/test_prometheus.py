@@ -173,14 +173,28 @@ def test_exposed_is_what_needs_the_override_and_is_bound_to_vfio(
     assert found["vfioguard_groups_exposed"] == {(): exposed}
 
 
+def test_what_is_bound_to_vfio_is_counted_by_what_the_attach_would_answer() -> None:
+    groups = {
+        1: [Function("0000:01:00.0", "PCI-MSIX", driver="vfio-pci")],
+        2: [Function("0000:02:00.0", "PCI-MSIX")],
+        3: [Function("0000:03:00.0", "PCI-MSIX"), Function("0000:03:00.1", driver="vfio-pci")],
+    }
+    host = x86_host(groups, remapping=False, override=True, iommufd=False)
+    bound = metrics(report_of(host))["vfioguard_bound_groups"]
+    assert {key: value for key, value in bound.items() if value} == {
+        (("backend", "type1"), ("outcome", "allowed-by-override")): 2,
+        (("backend", "iommufd"), ("outcome", "refused")): 2,
+    }
+    assert len(bound) == 8
+
+
 def test_groups_that_cannot_be_listed_are_not_counted_as_zero() -> None:
     host = x86_host(2)
     host["/sys/kernel/iommu_groups"] = Refused(errno.EACCES)
     found = metrics(report_of(host))
     assert one(found["vfioguard_evidence_readable"], source="/sys/kernel/iommu_groups") == 0
-    assert not {"vfioguard_groups", "vfioguard_override_needed", "vfioguard_groups_exposed"} & set(
-        found
-    )
+    counts = {"vfioguard_groups", "vfioguard_bound_groups", "vfioguard_groups_exposed"}
+    assert not {*counts, "vfioguard_override_needed"} & set(found)
 
 
 def test_a_host_without_an_iommu_has_zero_groups() -> None:

@@ -156,22 +156,19 @@ def _overrides(report: Report) -> Iterator[Family]:
 
 def _counts(report: Report) -> Iterator[Family]:
     series, headlines = _Tally(), _Tally()
-    backends = {"type1": _Tally(), "iommufd": _Tally()}
     for group in report.groups:
         series.add(group.series)
         headlines.add(group.headline)
-        for name, verdict in group.backends:
-            if verdict is not None:
-                backends.setdefault(name, _Tally()).add(verdict)
     yield _gauge(
         "vfioguard_groups",
         "IOMMU groups by what the kernel would answer to an attach through the backend. "
         "All zero where this kernel does not have the backend.",
-        [
-            ((("backend", name), *labels), count)
-            for name, tally in backends.items()
-            for labels, count in tally.samples()
-        ],
+        _by_backend(report.groups),
+    )
+    yield _gauge(
+        "vfioguard_bound_groups",
+        "The same of those IOMMU groups alone that have a member bound to a VFIO driver.",
+        _by_backend([group for group in report.groups if _on_vfio(group)]),
     )
     yield _gauge(
         "vfioguard_headline_groups",
@@ -188,6 +185,19 @@ def _counts(report: Report) -> Iterator[Family]:
         "IOMMU groups of which the series of 2016 says otherwise than the headline.",
         [((), sum(group.agrees is False for group in report.groups))],
     )
+
+
+def _by_backend(groups: Iterable[GroupReport]) -> list[tuple[Labels, float]]:
+    tallies = {"type1": _Tally(), "iommufd": _Tally()}
+    for group in groups:
+        for name, verdict in group.backends:
+            if verdict is not None:
+                tallies.setdefault(name, _Tally()).add(verdict)
+    return [
+        ((("backend", name), *labels), count)
+        for name, tally in tallies.items()
+        for labels, count in tally.samples()
+    ]
 
 
 class _Tally:
