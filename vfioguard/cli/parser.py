@@ -80,6 +80,12 @@ def build() -> Parser:
         default="text",
         help="the form of the report (default text)",
     )
+    report.add_argument(
+        "--output-file",
+        action=_Once,
+        metavar="FILE",
+        help="replace FILE by the report, at once and readable by all, instead of printing it",
+    )
     report.add_argument("--all", action="store_true", help="text: one line for every group")
 
     for name, text in (

@@ -7,18 +7,16 @@ from a stranger's bug report.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gzip
 import io
 import lzma
-import os
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Mapping
 from typing import BinaryIO, NamedTuple, cast
 
+from vfioguard import atomic
 from vfioguard.root import tar
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 from vfioguard.root.packed import TooLarge, Unpacked
@@ -56,21 +54,8 @@ def load(path: str, limits: Limits = LIMITS) -> Memory:
 
 def save(path: str, entries: Mapping[str, Entry]) -> None:
     """Write a capture; the file appears whole or not at all. Raises `OSError`."""
-    directory = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".vfioguard-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _write(file, path, entries)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    with atomic.replacing(path) as file:
+        _write(file, path, entries)
 
 
 def pack(entries: Mapping[str, Entry]) -> bytes:
