@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference.chips import Chips
-from vfioguard.inference.irq_remapping import every_device
 from vfioguard.inference.msi_domain import X86
+from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.log import Log
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
@@ -21,12 +20,12 @@ from vfioguard.snapshot import Snapshot
 CLAIM = "every MSI domain of this machine isolates MSIs"
 
 
-def isolated(snapshot: Snapshot, chips: Chips, firmware: Callable[[], Answer]) -> Answer:
+def isolated(snapshot: Snapshot, witnesses: Witnesses, firmware: Callable[[], Answer]) -> Answer:
     """The machine-wide test; `firmware`: whether it names no controller without isolation."""
     arch = snapshot.kernel.arch
     if isinstance(arch, Fact) and arch.value in X86:
         return every(CLAIM, (_x86(snapshot),))
-    return agree(CLAIM, _witnesses(snapshot, chips, firmware))
+    return agree(CLAIM, _witnesses(snapshot, witnesses, firmware))
 
 
 def _x86(snapshot: Snapshot) -> Answer:
@@ -40,7 +39,7 @@ def _x86(snapshot: Snapshot) -> Answer:
 
 
 def _witnesses(
-    snapshot: Snapshot, chips: Chips, firmware: Callable[[], Answer]
+    snapshot: Snapshot, witnesses: Witnesses, firmware: Callable[[], Answer]
 ) -> Iterator[Answer]:
     domains = snapshot.interrupts.domains
     if isinstance(domains, Fact) and domains.value:
@@ -50,11 +49,9 @@ def _witnesses(
             (ask("it has the flag, or a parent has", d, lambda one: one.isolated) for d in shared),
             over=domains,
         )
-    for device in every_device(snapshot):
-        family = chips.family(device)
-        if family is not None and not family.isolates and device.chip is not None:
-            yield ask(f"{device.name} uses a domain that isolates", device.chip, lambda _: False)
-            break
+    device = witnesses.unisolated
+    if device is not None and device.chip is not None:
+        yield ask(f"{device.name} uses a domain that isolates", device.chip, lambda _: False)
     if snapshot.interrupts.log is not None:
         yield ask("the kernel's log names no other controller", snapshot.interrupts.log, _logged)
     yield firmware()

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era, tables
-from vfioguard.inference.chips import Chips
 from vfioguard.inference.firmware_msi import Domain, its_alive, mbi_used, unknown
+from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
 from vfioguard.logic import Answer, ask
@@ -22,9 +22,9 @@ class _Resolver(Protocol):
 class FirmwareDomains:
     """The MSI domains of an Arm host by its firmware; built once per snapshot."""
 
-    def __init__(self, snapshot: Snapshot, chips: Chips) -> None:
+    def __init__(self, snapshot: Snapshot, witnesses: Witnesses) -> None:
         self._kernel = snapshot.kernel
-        self._resolver = _resolver(snapshot, chips)
+        self._resolver = _resolver(snapshot, witnesses)
 
     def domain(self, device: Device) -> Domain:
         """The domain that firmware gives a device."""
@@ -41,12 +41,12 @@ class FirmwareDomains:
         return self._resolver.all_isolated()
 
 
-def _resolver(snapshot: Snapshot, chips: Chips) -> _Resolver | Gap:
+def _resolver(snapshot: Snapshot, witnesses: Witnesses) -> _Resolver | Gap:
     """Imported here: x86, where most commands run, needs neither resolution nor a table."""
     wiring = snapshot.wiring
     if wiring is None:
         return Gap(Why.ABSENT, "/sys/firmware", "not read: x86 does not ask it")
-    alive = its_alive(snapshot, chips)
+    alive = its_alive(snapshot, witnesses)
     madt = tables.madt(snapshot.acpi.madt)
     if isinstance(madt, Fact):
         from vfioguard.inference.iort_msi import IortDomains

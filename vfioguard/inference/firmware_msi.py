@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vfioguard.fact import Gap, Reading, Why
-from vfioguard.inference.chips import Chips
-from vfioguard.inference.irq_remapping import every_device
+from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.log import Log
 from vfioguard.logic import Answer, agree, ask, every, some
 from vfioguard.snapshot import Snapshot
@@ -46,20 +45,18 @@ def first_of(claim: str, chain: Sequence[Domain]) -> Domain:
     return Domain(exists, isolated)
 
 
-def its_alive(snapshot: Snapshot, chips: Chips) -> Answer:
+def its_alive(snapshot: Snapshot, witnesses: Witnesses) -> Answer:
     """Whether the kernel initialised the ITSs that firmware names (POLICY 4.3, A3)."""
-    return agree("the kernel uses the ITS", _witnesses(snapshot, chips))
+    return agree("the kernel uses the ITS", _witnesses(snapshot, witnesses))
 
 
-def _witnesses(snapshot: Snapshot, chips: Chips) -> list[Answer]:
+def _witnesses(snapshot: Snapshot, witnesses: Witnesses) -> list[Answer]:
     found = [ask("the command line leaves LPIs on", snapshot.kernel.cmdline, _lpis)]
     if snapshot.interrupts.log is not None:
         found.append(ask("the kernel's log shows an ITS", snapshot.interrupts.log, _logged))
-    for device in every_device(snapshot):
-        family = chips.family(device)
-        if family is not None and family.its and device.chip is not None:
-            found.append(ask(f"{device.name} has MSIs of an ITS", device.chip, lambda _: True))
-            break
+    device = witnesses.its
+    if device is not None and device.chip is not None:
+        found.append(ask(f"{device.name} has MSIs of an ITS", device.chip, lambda _: True))
     return found
 
 

@@ -6,9 +6,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import all_msi_domains, backends, capability, era, irq_remapping
+from vfioguard.inference import (
+    all_msi_domains,
+    backends,
+    capability,
+    era,
+    irq_remapping,
+    witnesses,
+)
 from vfioguard.inference.chips import Chips
 from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
+from vfioguard.inference.witnesses import Witnesses
 from vfioguard.inference.x86_route import Routes
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
@@ -33,27 +41,31 @@ class Host:
         self._groups: dict[int, Answer] = {}
 
     @cached_property
+    def _witnesses(self) -> Witnesses:
+        return witnesses.find(self.snapshot, self._chips, self._units)
+
+    @cached_property
     def remapping(self) -> Answer:
         """Whether x86's interrupt remapping is enabled."""
-        return irq_remapping.enabled(self.snapshot, self._chips, self._units)
+        return irq_remapping.enabled(self.snapshot, self._witnesses, self._units)
 
     @cached_property
     def all_msi_domains(self) -> Answer:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
-        return all_msi_domains.isolated(self.snapshot, self._chips, self._all_by_firmware)
+        return all_msi_domains.isolated(self.snapshot, self._witnesses, self._all_by_firmware)
 
     @cached_property
     def _domains(self) -> MsiDomains:
         if not self.is_x86:
             return MsiDomains(self.snapshot, self._chips.family, _no_route, self._by_firmware)
-        routes = Routes(self.snapshot, self._chips, self._units, self.remapping)
+        routes = Routes(self.snapshot, self._chips, self._units, self._witnesses, self.remapping)
         return MsiDomains(self.snapshot, self._chips.family, routes, self._by_firmware)
 
     @cached_property
     def _firmware(self) -> FirmwareDomains:
         from vfioguard.inference.firmware_domains import FirmwareDomains
 
-        return FirmwareDomains(self.snapshot, self._chips)
+        return FirmwareDomains(self.snapshot, self._witnesses)
 
     def _all_by_firmware(self) -> Answer:
         return self._firmware.all_isolated()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vfioguard.fact import Fact, Reading
-from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
+from vfioguard.inference.chips import GENERIC, REMAPPING
+from vfioguard.inference.witnesses import Witnesses
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel import cmdline
 from vfioguard.kernel.config import Config
-from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.irq_domains import IrqDomain
 from vfioguard.kernel.log import Log
@@ -29,13 +29,15 @@ _LOG_OFF = (
 )
 
 
-def enabled(snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]) -> Answer:
+def enabled(snapshot: Snapshot, witnesses: Witnesses, units: Mapping[str, Iommu]) -> Answer:
     """All witnesses together; `units` maps a device to the remapping unit that manages it."""
-    return agree(CLAIM, _witnesses(snapshot, chips, units))
+    return agree(CLAIM, _witnesses(snapshot, witnesses, units))
 
 
-def _witnesses(snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]) -> Iterator[Answer]:
-    remapped, unmapped = _device_witnesses(snapshot, chips, units)
+def _witnesses(
+    snapshot: Snapshot, witnesses: Witnesses, units: Mapping[str, Iommu]
+) -> Iterator[Answer]:
+    remapped, unmapped = _device_witnesses(witnesses, units)
     if remapped is not None:
         yield remapped
     yield from _hardware(snapshot)
@@ -54,31 +56,19 @@ def _witnesses(snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]) -> Ite
 
 
 def _device_witnesses(
-    snapshot: Snapshot, chips: Chips, units: dict[str, Iommu]
+    witnesses: Witnesses, units: Mapping[str, Iommu]
 ) -> tuple[Answer | None, Answer | None]:
     """One device whose MSIs are remapped, one behind the only unit whose MSIs are not."""
-    remapped: Answer | None = None
-    unmapped: Answer | None = None
-    alone = len({unit.name for unit in units.values()}) == 1
-    for device in every_device(snapshot):
-        family = chips.family(device)
-        if family is None or device.chip is None:
-            continue
-        if family.family == REMAPPING:
-            claim = f"{device.name} has remapped MSIs"
-            remapped = ask(claim, device.chip, lambda _: True)
-            break
-        if alone and unmapped is None and family.family == GENERIC and device.name in units:
-            claim = f"{device.name}, behind {units[device.name].name}, has remapped MSIs"
-            unmapped = ask(claim, device.chip, lambda _: False)
+    remapped = unmapped = None
+    device = witnesses.by_family.get(REMAPPING)
+    if device is not None and device.chip is not None:
+        remapped = ask(f"{device.name} has remapped MSIs", device.chip, lambda _: True)
+    names = {unit.name for unit in units.values()}
+    device = witnesses.by_unit.get((min(names), GENERIC)) if len(names) == 1 else None
+    if device is not None and device.chip is not None:
+        claim = f"{device.name}, behind {units[device.name].name}, has remapped MSIs"
+        unmapped = ask(claim, device.chip, lambda _: False)
     return remapped, unmapped
-
-
-def every_device(snapshot: Snapshot) -> Iterator[Device]:
-    """All devices, those of the groups first."""
-    for members in snapshot.groups.value if isinstance(snapshot.groups, Fact) else ():
-        yield from members.devices
-    yield from snapshot.devices
 
 
 def _hardware(snapshot: Snapshot) -> Iterator[Answer]:

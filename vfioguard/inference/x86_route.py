@@ -6,12 +6,11 @@ amd_iommu_set_pci_msi_domain(); POLICY 4.2 rules 3 and 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
-from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
-from vfioguard.inference.irq_remapping import every_device
+from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, Witnesses, domain
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.irqchip.vmd import FAMILY as VMD
 from vfioguard.kernel.devices import Device
@@ -19,22 +18,24 @@ from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
 
-#: VMD numbers its domains above what firmware can (drivers/pci/controller/vmd.c).
-_FIRST_VMD_DOMAIN = 0x10000
-
 
 class Routes:
     """One answer per remapping unit, shared by the devices behind it."""
 
     def __init__(
-        self, snapshot: Snapshot, chips: Chips, units: dict[str, Iommu], remapping: Answer
+        self,
+        snapshot: Snapshot,
+        chips: Chips,
+        units: Mapping[str, Iommu],
+        witnesses: Witnesses,
+        remapping: Answer,
     ) -> None:
         self._snapshot = snapshot
         self._chips = chips
         self._units = units
+        self._witnesses = witnesses
         self._remapping = remapping
         self._answers: dict[str, Answer] = {}
-        self._shown: dict[str, dict[bool, Answer]] | None = None
 
     def __call__(self, device: Device) -> Answer:
         """Whether the device gets a domain that remaps its MSIs."""
@@ -44,7 +45,7 @@ class Routes:
         answer = self._answers.get(unit.name)
         if answer is None:
             answer = self._answers[unit.name] = self._unit(unit)
-        if len(device.name) > len("0000:00:00.0") and _domain(device) >= _FIRST_VMD_DOMAIN:
+        if len(device.name) > len("0000:00:00.0") and domain(device) >= FIRST_VMD_DOMAIN:
             claim = f"{device.name} gets the remapping domain of {unit.name} through its VMD"
             return every(claim, (answer, self._bypass(device)))
         return Answer(f"{device.name} gets the MSI domain of {unit.name}", answer.truth, (answer,))
@@ -65,9 +66,9 @@ class Routes:
 
     def _remaps(self, unit: Iommu) -> Answer:
         """By what other devices behind the unit show, else by the machine and the unit's ECAP."""
-        shown = self._shown_by_unit().get(unit.name)
-        if shown and True in shown:
-            return agree(f"devices behind {unit.name} have remapped MSIs", shown.values())
+        shown = list(self._shown(unit))
+        if any(answer.truth for answer in shown):
+            return agree(f"devices behind {unit.name} have remapped MSIs", shown)
         parts = [self._remapping]
         ecap = unit.attributes.get("intel-iommu/ecap")
         if ecap is not None:
@@ -75,29 +76,21 @@ class Routes:
             parts.append(ask(claim, ecap, lambda bits: bool(bits & ECAP_IR)))
         return every(f"{unit.name} takes part in interrupt remapping", parts)
 
-    def _shown_by_unit(self) -> dict[str, dict[bool, Answer]]:
-        if self._shown is None:
-            self._shown = {}
-            for device in every_device(self._snapshot):
-                unit = self._units.get(device.name)
-                family = self._chips.family(device) if unit else None
-                if unit is None or family is None or device.chip is None:
-                    continue
-                if family.family in {REMAPPING, GENERIC}:
-                    remapped = family.family == REMAPPING
-                    seen = self._shown.setdefault(unit.name, {})
-                    if remapped not in seen:
-                        claim = f"{device.name} has remapped MSIs"
-                        seen[remapped] = ask(claim, device.chip, _constant(remapped))
-        return self._shown
+    def _shown(self, unit: Iommu) -> Iterator[Answer]:
+        """A device behind the unit with remapped MSIs, and one with others."""
+        for family in (REMAPPING, GENERIC):
+            device = self._witnesses.by_unit.get((unit.name, family))
+            if device is not None and device.chip is not None:
+                claim = f"{device.name} has remapped MSIs"
+                yield ask(claim, device.chip, _constant(family == REMAPPING))
 
     def _bypass(self, device: Device) -> Answer:
         """A VMD either hands its children's MSIs through, or remaps them onto its own vectors."""
         claim = f"the VMD above {device.name} hands MSIs through"
-        domain = _domain(device)
+        own = domain(device)
         endpoints: list[Device] = []
-        for other in every_device(self._snapshot):
-            if _domain(other) == domain and isinstance(other.chip, Fact):
+        for other in self._witnesses.vmd:
+            if domain(other) == own and isinstance(other.chip, Fact):
                 if self._chips.is_family(other, VMD):
                     return ask(claim, other.chip, lambda _: False)
                 if self._chips.is_family(other, REMAPPING):
@@ -113,8 +106,3 @@ class Routes:
 
 def _constant(truth: bool) -> Callable[[str], bool]:
     return lambda _: truth
-
-
-def _domain(device: Device) -> int:
-    bdf = parse_bdf(device.name)
-    return -1 if bdf is None else bdf.domain
