@@ -183,7 +183,7 @@ def test_a_host_that_goes_away_closes_the_gate_and_ends_nothing(tmp_path: Path) 
     ("options", "line"),
     [
         (["--web.listen-address", "0.0.0.0:0"], "0.0.0.0:0: others could reach it"),
-        (["--web.listen-address", "nonsense"], "nonsense: not HOST:PORT"),
+        (["--web.listen-address", "nonsense"], '"nonsense" is not HOST:PORT'),
         (["--root", "/nonexistent"], "/nonexistent: No such file or directory"),
         (["--interval", "0"], "is not between"),
     ],

@@ -13,8 +13,8 @@ from vfioguard import __version__, evaluate, known
 USAGE_ERROR = 3
 _JUDGING = frozenset({"report", "check", "explain"})
 _WIDTH = 80
-DEFAULT_ADDRESS = "127.0.0.1:18346"
 
+_SERVE = "the daemon: HTTP and metrics"
 _EXITS = "exit status: 0 all allowed, 1 some need the override, 2 some refused, 3 unknown or error"
 
 
@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE_ERROR)
 
 
-class _Once(argparse.Action):
+class Once(argparse.Action):
     """An option that may be repeated only with the same value: two answers are no answer."""
 
     def __call__(
@@ -55,7 +55,7 @@ class _Once(argparse.Action):
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options of one command line; exits with the usage line where they contradict."""
-    options = build().parse_args(arguments)
+    options = build(serve="serve" in arguments).parse_args(arguments)
     if options.verb == "report" and options.all and options.output != "text":
         options.parser.error(f"--all is for text; --output {options.output} has every group")
     if options.verb == "firmware" and options.table and options.root != "/":
@@ -63,8 +63,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def build() -> Parser:
-    """The whole grammar."""
+def build(*, serve: bool = True) -> Parser:
+    """The whole grammar; without the options of `serve` where nobody typed it."""
     parser = Parser(
         prog="vfioguard",
         description="Says which IOMMU groups VFIO would refuse on this host, and why.",
@@ -75,14 +75,14 @@ def build() -> Parser:
     report = _verb(verbs, "report", "judge the whole host", policy=True)
     report.add_argument(
         "--output",
-        action=_Once,
+        action=Once,
         choices=known.names("vfioguard.output"),
         default="text",
         help="the form of the report (default text)",
     )
     report.add_argument(
         "--output-file",
-        action=_Once,
+        action=Once,
         metavar="FILE",
         help="replace FILE by the report, at once and readable by all, instead of printing it",
     )
@@ -101,14 +101,14 @@ def build() -> Parser:
     _firmware(verbs)
     _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
 
-    _serve(verbs)
+    _serve(verbs, chosen=serve)
     return parser
 
 
 def _firmware(verbs: Any) -> None:  # noqa: ANN401
     firmware = _verb(verbs, "firmware", "the firmware tables that bear on interrupts, decoded")
     firmware.epilog = "exit status: 0 a table could be decoded, 3 none could, or error"
-    firmware.add_argument("--output", action=_Once, choices=("text", "json"), default="text")
+    firmware.add_argument("--output", action=Once, choices=("text", "json"), default="text")
     firmware.add_argument(
         "--table",
         action="append",
@@ -117,23 +117,14 @@ def _firmware(verbs: Any) -> None:  # noqa: ANN401
     )
 
 
-def _serve(verbs: Any) -> None:  # noqa: ANN401
-    serve = _verb(verbs, "serve", "the daemon: HTTP and metrics", policy=True)
-    serve.add_argument(
-        "--web.listen-address",
-        dest="listen",
-        action="append",
-        metavar="HOST:PORT|unix:PATH",
-        help=f"may be repeated; default {DEFAULT_ADDRESS}",
-    )
-    serve.add_argument(
-        "--interval",
-        action=_Once,
-        type=_seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="time between two readings of the host (default 60)",
-    )
+def _serve(verbs: Any, *, chosen: bool) -> None:  # noqa: ANN401
+    """The daemon's settings become options where the verb may be `serve`, as they cost time."""
+    serve: Parser = verbs.add_parser("serve", help=_SERVE, description=_SERVE)
+    serve.set_defaults(parser=serve)
+    if chosen:
+        from vfioguard.cli import options
+
+        options.add(serve)
 
 
 def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser:  # noqa: ANN401
@@ -141,23 +132,13 @@ def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser: 
     verb: Parser = verbs.add_parser(name, help=text, description=text, epilog=epilog)
     verb.set_defaults(parser=verb)
     verb.add_argument(
-        "--root", action=_Once, default="/", metavar="PATH", help="a directory or a capture file"
+        "--root", action=Once, default="/", metavar="PATH", help="a directory or a capture file"
     )
     if policy:
         verb.add_argument(
             "--policy",
-            action=_Once,
+            action=Once,
             choices=evaluate.policy_names(),
             help="judge by this predicate instead of the running kernel's",
         )
     return verb
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.1 <= value <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0.1 and 86400 seconds")
-    return value

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from vfioguard import evaluate
-from vfioguard.cli.parser import DEFAULT_ADDRESS
+from vfioguard.cli import config
 from vfioguard.cli.run import Failure
+from vfioguard.cli.settings import SETTINGS, toml
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, either of which is a success."""
+    settled = config.settle(options)
+    if options.config_check:
+        print(config.render(settled))
+        return 0
+    for setting in SETTINGS:
+        value, origin = settled[setting.key]
+        setattr(options, setting.dest, value)
+        if origin not in {config.DEFAULT, setting.flag}:  # a file must not act unseen
+            print(f"vfioguard: {setting.key} is {toml(value)} ({origin})", file=sys.stderr)
     # FastAPI and uvicorn take half a second, so not before this verb was chosen.
     from vfioguard.serve.address import CannotListen
     from vfioguard.serve.daemon import serve
@@ -20,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     latest = Latest(evaluate.policy_names(), options.interval)
     scan = scanner(options.root, options.policy)
     try:
-        serve(options.listen or [DEFAULT_ADDRESS], latest, scan, options.interval)
+        serve(options.web_listen_address, latest, scan, options.interval)
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0

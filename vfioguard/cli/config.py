@@ -1,0 +1,194 @@
+"""The daemon's file of settings, and what they are once the options are known too."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import NamedTuple, cast
+
+from vfioguard.cli._toml_lines import Lines
+from vfioguard.cli.run import Failure
+from vfioguard.cli.settings import SETTINGS, Setting, Wrong, shown, toml
+
+DEFAULT_FILE = "/etc/vfioguard.toml"
+#: The origin of a value that nobody set.
+DEFAULT = "default"
+#: Bytes. The example has 3,000; /dev/zero has no end.
+_LIMIT = 64 * 1024
+_BARE = re.compile("[A-Za-z0-9_-]+")
+
+
+class Settled(NamedTuple):
+    """A value, and where it comes from: an option, `FILE:LINE`, or `DEFAULT`."""
+
+    value: object
+    origin: str
+
+
+class _Bad(NamedTuple):
+    """What is wrong with a key, or with one item of its array."""
+
+    path: tuple[str, ...]
+    why: str
+    item: int | None = None
+
+
+def settle(
+    options: argparse.Namespace,
+    settings: tuple[Setting, ...] = SETTINGS,
+    default_file: str = DEFAULT_FILE,
+) -> dict[str, Settled]:
+    """All settings by key: options win over the file, the file over the defaults.
+
+    `options` has the `dest` of those that were typed, and `config_file`. Raises `Failure`.
+    """
+    given = getattr(options, "config_file", None)
+    file = read(given or default_file, settings, may_be_absent=given is None)
+    found: dict[str, Settled] = {}
+    for setting in settings:
+        typed: object = getattr(options, setting.dest, None)
+        if typed is not None:
+            value = tuple(cast("list[object]", typed)) if isinstance(typed, list) else typed
+            found[setting.key] = Settled(value, setting.flag)
+        else:
+            found[setting.key] = file.get(setting.key, Settled(setting.default, DEFAULT))
+    return found
+
+
+def render(settled: Mapping[str, Settled]) -> str:
+    """As a file that says the same, with where each value comes from."""
+    rows = [
+        (f"{key} = {toml(value)}" if value is not None else f"# {key}: none", origin)
+        for key, (value, origin) in settled.items()
+    ]
+    width = max(len(row) for row, _ in rows)
+    return "\n".join(f"{row:{width}}  # {origin}" for row, origin in rows)
+
+
+def read(
+    path: str, settings: tuple[Setting, ...] = SETTINGS, *, may_be_absent: bool = False
+) -> dict[str, Settled]:
+    """The settings that a file holds, by key. Raises `Failure`, which names file and line."""
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(_LIMIT + 1)
+    except FileNotFoundError as error:
+        if may_be_absent:
+            return {}
+        raise Failure(f"{path}: {error.strerror}") from error
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error
+    if len(raw) > _LIMIT:
+        raise Failure(f"{path}: longer than {_LIMIT // 1024} KiB")
+    return parse(path, raw, settings)
+
+
+def parse(path: str, raw: bytes, settings: tuple[Setting, ...]) -> dict[str, Settled]:
+    """The settings that the bytes of a file hold. Raises `Failure`."""
+    try:
+        text = raw.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Failure(f"{path}:{line}: not UTF-8") from error
+    try:
+        values: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Failure(f"{path}:{_syntax(str(error), text)}") from error
+    except (ValueError, RecursionError) as error:  # what tomllib lets through
+        why = "too long a number" if isinstance(error, ValueError) else "nested too deeply"
+        raise Failure(f"{path}:{_first_line_with(type(error), text)}: {why}") from error
+    where = Lines(text)
+    found: dict[str, Settled] = {}
+    bad: list[_Bad] = []
+    for keys, setting, value in _flat(values, (), {one.path: one for one in settings}):
+        checked = _check(keys, setting, value) if setting else _unknown(keys, value, settings)
+        if isinstance(checked, _Bad):
+            bad.append(checked)
+        elif setting is not None:
+            found[setting.key] = Settled(checked.value, f"{path}:{where.key(keys)}")
+    if bad:
+        line, why = min((_line(where, one), one.why) for one in bad)
+        raise Failure(f"{path}:{line}: {why}")
+    return found
+
+
+def _line(where: Lines, bad: _Bad) -> int:
+    return where.key(bad.path) if bad.item is None else where.item(bad.path, bad.item)
+
+
+def _syntax(message: str, text: str) -> str:
+    """What tomllib says, after its line: "12: Invalid value"."""
+    at = re.search(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)$", message)
+    if at is None:
+        return f" {message}"
+    return f"{at[1] or text.rstrip().count(chr(10)) + 1}: {message[: at.start()]}"
+
+
+def _first_line_with(kind: type[Exception], text: str) -> int:
+    """The first line up to which the document cannot be parsed for this reason."""
+    lines = text.split("\n")
+    for number in range(1, len(lines)):
+        try:
+            tomllib.loads("\n".join(lines[:number]))
+        except tomllib.TOMLDecodeError:
+            continue
+        except kind:
+            return number
+    return len(lines)
+
+
+def _flat(
+    table: Mapping[str, object],
+    above: tuple[str, ...],
+    known: dict[tuple[str, ...], Setting],
+) -> Iterator[tuple[tuple[str, ...], Setting | None, object]]:
+    """Every value with its setting; a table that leads to no setting is such a value."""
+    for key, value in table.items():
+        path = (*above, key)
+        leads = any(one[: len(path)] == path for one in known)
+        if path not in known and isinstance(value, dict) and (value or leads):
+            yield from _flat(cast("dict[str, object]", value), path, known)
+        else:
+            yield path, known.get(path), value
+
+
+def _check(keys: tuple[str, ...], setting: Setting, value: object) -> Settled | _Bad:
+    if not setting.repeatable:
+        return _item(keys, setting, value)
+    if not isinstance(value, list):
+        article = f"an array, as in [{shown(value)}]" if isinstance(value, str) else "an array"
+        return _Bad(keys, f"{setting.key}: {shown(value)} is not {article}")
+    values = cast("list[object]", value)
+    if not values:
+        return _Bad(keys, f"{setting.key}: an empty array; leave the key out for the default")
+    found: list[object] = []
+    for index, item in enumerate(values):
+        one = _item(keys, setting, item)
+        if isinstance(one, _Bad):
+            return one._replace(item=index)
+        found.append(one.value)
+    return Settled(tuple(found), "")
+
+
+def _item(path: tuple[str, ...], setting: Setting, value: object) -> Settled | _Bad:
+    try:
+        return Settled(setting.kind.from_toml(value), "")
+    except Wrong as error:
+        return _Bad(path, f"{setting.key}: {error}")
+
+
+def _unknown(keys: tuple[str, ...], value: object, settings: tuple[Setting, ...]) -> _Bad:
+    """The line is that of the first part of the key which is wrong."""
+    name = ".".join(key if _BARE.fullmatch(key) else toml(key) for key in keys)
+    tables = {one.path[:length] for one in settings for length in range(1, len(one.path))}
+    if keys in tables:
+        return _Bad(keys, f"{name}: {shown(value)} is not a table, which is written [{name}]")
+    bad = next(n for n in range(1, len(keys) + 1) if n == len(keys) or keys[:n] not in tables)
+    names = [one.key for one in settings]
+    names += [".".join(one) for one in tables] if isinstance(value, dict) else []
+    near = get_close_matches(".".join(keys), names, 1, 0.5)
+    hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(sorted(names))}"
+    return _Bad(keys[:bad], f"no setting {name}; {hint}")
