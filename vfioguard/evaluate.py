@@ -71,7 +71,7 @@ def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -
     )
     return Report(
         generated_at,
-        _host(snapshot, in_force, pinned),
+        _host(host, in_force, pinned),
         tuple(_override(parameter) for parameter in snapshot.parameters),
         tuple(_group(host, bench, members) for members in groups),
         snapshot.groups if isinstance(snapshot.groups, Gap) else None,
@@ -91,7 +91,8 @@ def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -
     )
 
 
-def _host(snapshot: Snapshot, in_force: tuple[str, ...], pinned: str | None) -> HostReport:
+def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostReport:
+    snapshot = host.snapshot
     release = snapshot.kernel.release
     iommus = snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ()
     return HostReport(
@@ -100,6 +101,7 @@ def _host(snapshot: Snapshot, in_force: tuple[str, ...], pinned: str | None) -> 
         tuple(unit.name for unit in iommus),
         in_force,
         pinned,
+        host.remapping.truth if host.is_x86 else None,
     )
 
 

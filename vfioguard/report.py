@@ -97,13 +97,17 @@ class FindingReport(NamedTuple):
 
 
 class HostReport(NamedTuple):
-    """`pinned` is the policy that the headlines were asked for, None for those in force."""
+    """`pinned` is the policy that the headlines were asked for, None for those in force.
+
+    `remapping` is x86's interrupt remapping, None where that is not known or there is none.
+    """
 
     kernel: str | None
     arch: str | None
     iommu: tuple[str, ...]
     policies_in_force: tuple[str, ...]
     pinned: str | None
+    remapping: bool | None = None
 
 
 class Report(NamedTuple):

@@ -64,6 +64,7 @@ def head_json(report: Report) -> dict[str, Json]:
             "iommu": list(host.iommu),
             "policies_in_force": list(host.policies_in_force),
             "pinned_policy": host.pinned,
+            "interrupt_remapping": host.remapping,
         },
         "overrides": {override.name: override.value for override in report.overrides},
         "pending_overrides": {

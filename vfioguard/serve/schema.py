@@ -95,6 +95,7 @@ class Host(BaseModel):
     iommu: list[str]
     policies_in_force: list[str]
     pinned_policy: str | None
+    interrupt_remapping: bool | None = Field(description="x86's; null: not known, or another arch")
 
 
 class FindingItem(BaseModel):
