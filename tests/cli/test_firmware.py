@@ -178,3 +178,29 @@ def test_a_host_whose_msis_are_remapped_needs_no_parser(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize("given", ["option", "environment"])
+def test_a_table_that_was_handed_over_is_named_by_its_file(tmp_path: Path, given: str) -> None:
+    directory = str(tmp_path / "credentials")
+    trees.write(directory, {f"/{path.rpartition('/')[2]}": raw for path, raw in INTEL.items()})
+    if given == "option":
+        result = vfioguard("firmware", "--output", "json", "--acpi-tables", directory)
+    else:
+        result = vfioguard("firmware", "--output", "json", CREDENTIALS_DIRECTORY=directory)
+    found = {table["signature"]: table for table in json.loads(result.stdout)["tables"]}
+    assert (found["DMAR"]["state"], found["DMAR"]["path"]) == ("present", f"{directory}/DMAR")
+
+
+def test_the_credentials_of_this_host_are_not_those_of_another(tmp_path: Path) -> None:
+    host = root(tmp_path, x86_host(1), INTEL)
+    trees.write(tmp_path / "credentials", {"/DMAR": dmar(drhd(BASE, flags=1))})
+    credentials = str(tmp_path / "credentials")
+    result = vfioguard("firmware", "--root", host, CREDENTIALS_DIRECTORY=credentials)
+    assert result.stdout == vfioguard("firmware", "--root", host).stdout
+
+
+def test_a_directory_of_tables_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    result = vfioguard("report", "--acpi-tables", f"{tmp_path}/none")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr == f"vfioguard: {tmp_path}/none: no directory of ACPI tables\n"

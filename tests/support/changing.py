@@ -37,3 +37,6 @@ class Vanishing:
 
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
+
+    def source(self, path: str) -> str:
+        return self._before.source(path)

@@ -85,6 +85,9 @@ class Faulty:
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 
+    def source(self, path: str) -> str:
+        return self._inner.source(path)
+
     def _at(self, path: str, call: Callable[[], bytes]) -> bytes:
         if path != self._path:
             return call()
@@ -132,6 +135,9 @@ class Watching:
 
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
+
+    def source(self, path: str) -> str:
+        return self._inner.source(path)
 
     def _note(self, call: str, path: str, answer: Callable[[], T]) -> T:
         self.calls.append((call, path))

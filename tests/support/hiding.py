@@ -49,3 +49,6 @@ class Hiding:
 
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
+
+    def source(self, path: str) -> str:
+        return self._inner.source(path)

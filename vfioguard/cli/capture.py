@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from vfioguard.cli import host
 from vfioguard.cli.run import Failure
 from vfioguard.root import capture
-from vfioguard.root.opening import open_root
 from vfioguard.root.recording import Recording
 from vfioguard.snapshot import take
 
@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the capture; nothing of it leaves the machine by itself."""
     if not options.file.endswith(_ENDINGS):
         raise Failure(f"{options.file}: name it {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
-    recording = Recording(open_root(options.root))
+    recording = Recording(host.host(options))
     take(recording)
     entries = recording.entries
     try:

@@ -12,7 +12,6 @@ from vfioguard.cli.run import OWN_FAILURE, Failure
 from vfioguard.inference.firmware import Given, of_files, of_host
 from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps
-from vfioguard.root.opening import open_root
 from vfioguard.snapshot import take
 
 #: A machine's whole acpidump has 5 MB or so.
@@ -24,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     if options.table:
         found = of_files([one for path in options.table for one in _given(path)])
     else:
-        found = of_host(take(open_root(options.root)))
+        found = of_host(take(host.host(options)))
     if options.output == "json":
         print(dumps(firmware_json(found)))
     else:

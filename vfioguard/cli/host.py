@@ -13,13 +13,30 @@ from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
 from vfioguard.output import Style
 from vfioguard.report import GroupReport, Report, UngroupedDevice
+from vfioguard.root import Root
 from vfioguard.root.opening import open_root
 from vfioguard.snapshot import take
 
 
 def read_report(options: argparse.Namespace) -> Report:
     """Read and judge the host of `--root`; raises `CannotOpen`."""
-    return evaluate(take(open_root(options.root)), now(), options.policy)
+    return evaluate(take(host(options)), now(), options.policy)
+
+
+def host(options: argparse.Namespace) -> Root:
+    """The host of `--root`, with the ACPI tables that were handed over; raises `CannotOpen`."""
+    return open_root(options.root, tables(options))
+
+
+def tables(options: argparse.Namespace) -> str:
+    """The directory of ACPI tables that were handed over, "" where none were.
+
+    systemd sets the variable for what runs in the unit, and that is on this host (systemd.exec(5)).
+    """
+    given: str | None = options.acpi_tables
+    if given is None and options.root == "/":
+        given = os.environ.get("CREDENTIALS_DIRECTORY")
+    return given or ""
 
 
 def now() -> str:

@@ -134,6 +134,12 @@ def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser: 
     verb.add_argument(
         "--root", action=Once, default="/", metavar="PATH", help="a directory or a capture file"
     )
+    verb.add_argument(
+        "--acpi-tables",
+        action=Once,
+        metavar="DIR",
+        help="ACPI tables handed over as files (default $CREDENTIALS_DIRECTORY)",
+    )
     if policy:
         verb.add_argument(
             "--policy",

@@ -7,6 +7,7 @@ import sys
 
 from vfioguard import evaluate
 from vfioguard.cli import config
+from vfioguard.cli.host import tables
 from vfioguard.cli.run import Failure
 from vfioguard.cli.settings import SETTINGS, toml
 
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from vfioguard.serve.scan import scanner
 
     latest = Latest(evaluate.policy_names(), options.interval)
-    scan = scanner(options.root, options.policy)
+    scan = scanner(options.root, options.policy, tables(options))
     try:
         serve(options.web_listen_address, latest, scan, options.interval)
     except CannotListen as error:

@@ -169,6 +169,19 @@ def _address(value: str) -> None:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
+        "acpi-tables",
+        text("the path of a directory"),
+        None,
+        "DIR",
+        "ACPI tables handed over as files, instead of the host's own",
+        "A directory of ACPI tables that somebody with more rights has read, one file each under "
+        "the kernel's name (`DMAR`, `IVRS`, `APIC`, `IORT`, `VIOT`): the kernel shows them to root "
+        "alone. A file that holds the word `absent` stands for a table which the host has not; a "
+        "table without a file is the host's own. Left out, it is `$CREDENTIALS_DIRECTORY`, which "
+        "systemd sets, where `root` is `/`.",
+        example="/run/credentials/vfioguard.service",
+    ),
+    Setting(
         "interval",
         number("seconds", 0.1, 86400),
         60.0,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
-from vfioguard.root import Root
+from vfioguard.root import ACPI_TABLES, Root
 
-PATH = "/sys/firmware/acpi/tables"
+PATH = ACPI_TABLES
 _LIMIT = 4 << 20
 
 
@@ -70,5 +70,5 @@ def _file(root: Root, name: str) -> Reading[bytes]:
     try:
         raw = root.read(path, _LIMIT)
     except OSError as error:
-        return gap_from(error, path)
-    return Fact(raw, raw, path)
+        return gap_from(error, root.source(path))
+    return Fact(raw, raw, root.source(path))

@@ -16,6 +16,9 @@ T = TypeVar("T")
 #: What a sysfs attribute can hold at most (PAGE_SIZE; Documentation/filesystems/sysfs.rst).
 ATTRIBUTE = 4096
 
+#: Where the kernel shows the firmware's tables (Documentation/ABI/testing/sysfs-firmware-acpi).
+ACPI_TABLES = "/sys/firmware/acpi/tables"
+
 Select = Callable[[bytes], bytes]
 
 
@@ -37,7 +40,8 @@ class Root(Protocol):
     recording holds no more than that. `head` cuts instead of failing. `search` takes needles of
     which a host's file holds at most one, and returns that one, or nothing. `records` reads a log
     that may be a device (/dev/kmsg). `under` never fails: where there is no such directory, each
-    read below it says so.
+    read below it says so. `source` is the file that answers for a path, for the proof: nearly
+    always the path itself.
     """
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes: ...
@@ -47,6 +51,7 @@ class Root(Protocol):
     def readlink(self, path: str) -> str: ...
     def listdir(self, path: str) -> list[str]: ...
     def under(self, path: str) -> Directory: ...
+    def source(self, path: str) -> str: ...
 
 
 class Prefixed:

@@ -95,6 +95,9 @@ class Memory:
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 
+    def source(self, path: str) -> str:
+        return path
+
     def _get(self, real: str) -> Entry:
         try:
             entry = self._entries[real]

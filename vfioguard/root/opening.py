@@ -12,13 +12,18 @@ class CannotOpen(Exception):
     """`--root` names nothing that can be read as a host; the message is one line."""
 
 
-def open_root(path: str) -> Root:
-    """`/`, a directory, or a capture file."""
+def open_root(path: str, tables: str = "") -> Root:
+    """`/`, a directory, or a capture file.
+
+    `tables`: a directory of ACPI tables that were handed over; a capture has its own.
+    """
     try:
         if os.path.isdir(path):
             if not os.path.isdir(os.path.join(path, "sys")):
                 raise CannotOpen(f"{path}: no host: it holds no sys directory")
-            return Tree(path)
+            return _with_tables(Tree(path), tables) if tables else Tree(path)
+        if tables:
+            raise CannotOpen(f"{path}: a capture has its own ACPI tables; leave --acpi-tables out")
         from vfioguard.root import capture  # tarfile and lzma: 9 ms that most runs do not need
 
         try:
@@ -33,3 +38,12 @@ def open_root(path: str) -> Root:
     except OSError as error:
         raise CannotOpen(f"{path}: {error.strerror or error}") from error
     return root
+
+
+def _with_tables(host: Root, directory: str) -> Root:
+    from vfioguard.root.handed import Handed  # most runs read the host alone
+
+    try:
+        return Handed(host, directory)
+    except OSError as error:
+        raise CannotOpen(f"{directory}: no directory of ACPI tables") from error

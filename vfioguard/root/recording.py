@@ -61,6 +61,9 @@ class Recording:
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 
+    def source(self, path: str) -> str:
+        return self._inner.source(path)
+
     def _keep(self, path: str, call: Callable[[], bytes]) -> bytes:
         try:
             data = call()

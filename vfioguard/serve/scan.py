@@ -19,16 +19,18 @@ from vfioguard.serve.latest import Scan
 from vfioguard.snapshot import Snapshot, take
 
 
-def scanner(path: str, pinned: str | None) -> Callable[[], Scan]:
+def scanner(path: str, pinned: str | None, handed: str = "") -> Callable[[], Scan]:
     """What reads the host at `path`, judged by `pinned` or by what is in force.
+
+    `handed` is a directory of ACPI tables (`open_root`).
 
     Raises `CannotOpen`. A directory is opened for every reading, as what it remembers of links
     would be wrong in the next one; a capture is loaded once.
     """
-    root = open_root(path)
+    root = open_root(path, handed)
     tables = _Firmware()
     if os.path.isdir(path):
-        return lambda: _scan(open_root(path), pinned, tables)
+        return lambda: _scan(open_root(path, handed), pinned, tables)
     return lambda: _scan(root, pinned, tables)
 
 
