@@ -23,6 +23,7 @@ from tests.support.hosts import x86_host
 from tests.support.trees import write
 from vfioguard.serve.daemon import rescan
 from vfioguard.serve.latest import Scan
+from vfioguard.serve.notify import Notifier
 from vfioguard.serve.scan import scanner
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -58,11 +59,18 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon(root: Path, *options: str, listen: str = "127.0.0.1:0") -> Iterator[Daemon]:
+def daemon(
+    root: Path, *options: str, listen: str = "127.0.0.1:0", **environment: str
+) -> Iterator[Daemon]:
     command = [sys.executable, "-m", "vfioguard", "serve", "--root", str(root)]
     command += ["--web.listen-address", listen, *options]
     with subprocess.Popen(
-        command, cwd=REPOSITORY, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        command,
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
     ) as process:
         running = Daemon(process)
         try:
@@ -228,7 +236,7 @@ def test_a_reading_that_raises_is_one_line_and_the_next_one_counts(
                 case found:
                     return found
 
-        task = asyncio.create_task(rescan(latest, scan, 0.001))
+        task = asyncio.create_task(rescan(latest, scan, 0.001, Notifier({}), asyncio.Event()))
         await done.wait()
         assert latest.failures == 1
         assert latest.unready() is None

@@ -45,6 +45,16 @@ def test_a_failure_is_told_until_a_reading_succeeds() -> None:
     assert latest.failures == 1
 
 
+def test_one_failed_reading_closes_the_gate_and_does_not_make_the_last_one_old() -> None:
+    clock = Clock()
+    latest = latest_of(scan_of(x86_host()), clock=clock)
+    latest.fail("OSError: no")
+    assert latest.unready() is not None
+    assert latest.stale() is None
+    clock.now += 31  # three intervals, and what the reading took
+    assert latest.stale() == "the host was last read 31 s ago"
+
+
 def test_a_reading_that_says_the_same_is_not_rendered_again() -> None:
     host = x86_host()
     latest = latest_of(scan_of(host))

@@ -17,6 +17,7 @@ from vfioguard.report import Report
 from vfioguard.serve.address import Listeners, describe
 from vfioguard.serve.http import build
 from vfioguard.serve.latest import Latest, Scan
+from vfioguard.serve.notify import Notifier
 from vfioguard.verdict import severity
 
 #: Seconds that an answer under way may still take when the daemon is told to stop.
@@ -80,22 +81,46 @@ async def _serve(
             timeout_graceful_shutdown=_GRACE,
         )
     )
+    notifier, now = Notifier(), asyncio.Event()
+
+    def stop() -> None:
+        notifier.stopping()
+        server.stop()
+
+    def reload() -> None:
+        notifier.reloading()
+        now.set()
+
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    scans = asyncio.create_task(rescan(latest, scan, every))
+    for number, handler in (signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, reload):
+        loop.add_signal_handler(number, handler)
+    tasks = [
+        asyncio.create_task(rescan(latest, scan, every, notifier, now)),
+        asyncio.create_task(notifier.feed(latest.stale)),
+    ]
     try:
         await server.serve(sockets)
     finally:
-        scans.cancel()
-        with suppress(asyncio.CancelledError):
-            await scans
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
-async def rescan(latest: Latest, scan: Callable[[], Scan], every: float) -> None:
-    """Read the host for ever, in a thread; a reading that fails ends nothing but itself."""
+async def rescan(
+    latest: Latest,
+    scan: Callable[[], Scan],
+    every: float,
+    notifier: Notifier,
+    now: asyncio.Event,
+) -> None:
+    """Read the host for ever, in a thread; a reading that fails ends nothing but itself.
+
+    `now` asks for a reading before its time.
+    """
     told = ""
     while True:
+        now.clear()
         try:
             found = await asyncio.to_thread(scan)
             view = await asyncio.to_thread(latest.render, found.report)
@@ -104,12 +129,15 @@ async def rescan(latest: Latest, scan: Callable[[], Scan], every: float) -> None
             latest.fail(reason)
             _log.error("the host could not be read: %s", reason)
             told = ""
+            notifier.failed(f"the host could not be read: {reason}")
         else:
             latest.publish(found, view)
-            if (now := _summary(found.report)) != told:
-                _log.info("%s", now)
-                told = now
-        await asyncio.sleep(every)
+            if (summary := _summary(found.report)) != told:
+                _log.info("%s", summary)
+                told = summary
+            notifier.ready(summary)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(now.wait(), every)
 
 
 def describe_error(error: BaseException) -> str:

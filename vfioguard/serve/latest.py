@@ -97,6 +97,13 @@ class Latest:
         """Why the answer is not to be relied on now, None where it is."""
         if self._failure is not None:
             return f"the host could not be read: {self._failure}"
+        return self.stale()
+
+    def stale(self) -> str | None:
+        """Why the last reading that succeeded is too old, None where it is not.
+
+        A reading that failed since may be made up for by the next.
+        """
         if self._current is None:
             return "the host has not been read yet"
         age = self._clock() - self._current.at
