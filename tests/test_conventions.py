@@ -55,6 +55,7 @@ def test_linter_has_nothing_to_say(command: tuple[str, ...]) -> None:
         ["report"],
         ["report", "--output", "json"],
         ["report", "--output", "prometheus"],
+        ["report", "--output", "nfd"],
         ["check", "0000:00:0a.0"],
         ["explain", "group:1"],
         ["policies"],

@@ -40,7 +40,7 @@ def vfioguard(*arguments: str, **environment: str) -> subprocess.CompletedProces
     ("root", "status"),
     [(ALLOWED, 0), (OVERRIDE, 1), (REFUSED, 2), (MIXED, 2), (UNKNOWN, 3), (NO_GROUPS, 3)],
 )
-@pytest.mark.parametrize("output", ["text", "json", "prometheus"])
+@pytest.mark.parametrize("output", ["text", "json", "prometheus", "nfd"])
 def test_report_exits_with_the_worst_outcome(root: str, status: int, output: str) -> None:
     result = vfioguard("report", "--root", root, "--output", output)
     assert (result.returncode, result.stderr) == (status, "")

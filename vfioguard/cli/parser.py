@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -58,6 +59,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = build(serve="serve" in arguments).parse_args(arguments)
     if options.verb == "report" and options.all and options.output != "text":
         options.parser.error(f"--all is for text; --output {options.output} has every group")
+    if options.verb == "report" and options.valid_for is not None and options.output != "nfd":
+        options.parser.error(f"--valid-for is for nfd; --output {options.output} does not expire")
     if options.verb == "firmware" and options.table and options.root != "/":
         options.parser.error("--table is instead of --root")
     return options
@@ -72,22 +75,7 @@ def build(*, serve: bool = True) -> Parser:
     parser.add_argument("--version", action="version", version=f"vfioguard {__version__}")
     verbs = parser.add_subparsers(prog=parser.prog, dest="verb", metavar="VERB", required=True)
 
-    report = _verb(verbs, "report", "judge the whole host", policy=True)
-    report.add_argument(
-        "--output",
-        action=Once,
-        choices=known.names("vfioguard.output"),
-        default="text",
-        help="the form of the report (default text)",
-    )
-    report.add_argument(
-        "--output-file",
-        action=Once,
-        metavar="FILE",
-        help="replace FILE by the report, at once and readable by all, instead of printing it",
-    )
-    report.add_argument("--all", action="store_true", help="text: one line for every group")
-
+    _report(verbs)
     for name, text in (
         ("check", "may these be attached? one line each: the gate for scripts"),
         ("explain", "the proof of each verdict"),
@@ -103,6 +91,31 @@ def build(*, serve: bool = True) -> Parser:
 
     _serve(verbs, chosen=serve)
     return parser
+
+
+def _report(verbs: Any) -> None:  # noqa: ANN401
+    report = _verb(verbs, "report", "judge the whole host", policy=True)
+    report.add_argument(
+        "--output",
+        action=Once,
+        choices=known.names("vfioguard.output"),
+        default="text",
+        help="the form of the report (default text)",
+    )
+    report.add_argument(
+        "--output-file",
+        action=Once,
+        metavar="FILE",
+        help="replace FILE by the report, at once and readable by all, instead of printing it",
+    )
+    report.add_argument("--all", action="store_true", help="text: one line for every group")
+    report.add_argument(
+        "--valid-for",
+        action=Once,
+        type=_seconds,
+        metavar="SECONDS",
+        help="nfd: the labels expire this long after the report (default 300)",
+    )
 
 
 def _firmware(verbs: Any) -> None:  # noqa: ANN401
@@ -148,3 +161,9 @@ def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser: 
             help="judge by this predicate instead of the running kernel's",
         )
     return verb
+
+
+def _seconds(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 86400")
+    return int(text)

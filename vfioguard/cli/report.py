@@ -16,10 +16,15 @@ def run(options: argparse.Namespace) -> int:
     """Print or write the report; the status is that of the worst group, 3 where there is none."""
     output = known.load("vfioguard.output", options.output, "OUTPUT", Output)
     report = host.read_report(options)
-    if options.output_file is None:
-        sys.stdout.write(output.render(report, host.style(every_group=options.all)))
+    to_file = options.output_file is not None
+    style = (Style if to_file else host.style)(every_group=options.all)
+    if options.valid_for is not None:
+        style = style._replace(valid_for=options.valid_for)
+    text = output.render(report, style)
+    if to_file:
+        _replace(options.output_file, text)
     else:
-        _replace(options.output_file, output.render(report, Style(every_group=options.all)))
+        sys.stdout.write(text)
     if not report.groups:
         return OWN_FAILURE
     return exit_code(max((group.outcome for group in report.groups), key=severity))

@@ -9,11 +9,15 @@ from vfioguard.report import Report
 
 
 class Style(NamedTuple):
-    """How a person's terminal wants it: columns, colour, and every group on a line of its own."""
+    """How it is wanted: columns, colour, and every group on a line of its own.
+
+    `valid_for`: seconds after which who reads it later must not believe it, in forms that say so.
+    """
 
     width: int = 80
     color: bool = False
     every_group: bool = False
+    valid_for: int = 300
 
 
 class Output(NamedTuple):
