@@ -20,9 +20,9 @@ VARIABLES = {variable["name"]: variable for variable in DOCUMENT["templating"]["
 _NOT_MODELLED = {"definition"}
 
 
-def expressions() -> list[str]:
+def expressions(instance: str = "a:18346", interval: str = "5m") -> list[str]:
     """What Prometheus is asked by the panels, the variables with a value each."""
-    values = {"$__rate_interval": "5m", "$job": "vfioguard", "$instance": "a:18346"}
+    values = {"$__rate_interval": interval, "$job": "vfioguard", "$instance": instance}
     found = [target["expr"] for panel in PANELS for target in panel["targets"]]
     for name, value in values.items():
         found = [expression.replace(name, value) for expression in found]
