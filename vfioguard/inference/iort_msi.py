@@ -1,28 +1,23 @@
 """ACPI's way to an MSI domain on Arm: IORT from the root complex to an ITS group, MADT from there.
 
-drivers/acpi/arm64/iort.c iort_node_map_id(), iort_id_map(); POLICY 3.8. What finds no ITS gets the
-GICv2m frames, if the kernel uses them (pci_host_bridge_acpi_msi_domain()).
+POLICY 3.8. What finds no ITS gets the GICv2m frames, if the kernel uses them
+(pci_host_bridge_acpi_msi_domain()).
 """
 
 from __future__ import annotations
 
 from vfioguard.acpi import iort, madt
-from vfioguard.acpi._iort_bodies import ItsGroup, NamedComponent, RootComplex, SmmuV3
+from vfioguard.acpi._iort_bodies import ItsGroup, NamedComponent
 from vfioguard.acpi._madt_arm import Gicd, GicIts, GicMsiFrame, GicV5Its, GicV5ItsTranslate
 from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.inference import iort_ids
 from vfioguard.inference.firmware_msi import Domain, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.kernel.pci_topology import requester_id, segment
 from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every, some
 
-_SINGLE = 1
 _GIC_V2 = 2
-_U32 = 0xFFFFFFFF
-_MAX_STEPS = 64
-#: From node revision 5 a flag says whether an SMMUv3's mapping index is meant (IORT E.e).
-_VALID_BIT_SINCE = 5
-_DEVICE_ID_VALID = 1 << 4
 
 
 class IortDomains:
@@ -133,71 +128,16 @@ class IortDomains:
 def resolve(table: iort.Iort, domain: int | None, rid: int) -> ItsGroup | None:
     """The ITS group that a requester id of a PCI segment reaches, or nothing."""
     nodes = table.by_offset()
-    node = next(
-        (n for n in nodes.values() if isinstance(n.body, RootComplex) and n.body.segment == domain),
-        None,
-    )
-    return _climb(nodes, node, rid)
+    return _its_group(nodes, iort_ids.root_complex(nodes, domain), rid)
 
 
 def _component(nodes: dict[int, iort.Node], mapping: iort.Mapping) -> ItsGroup | None:
     """What one mapping of a named component reaches: iort_node_get_id() wants single ones."""
-    if not mapping.flags & _SINGLE:
+    if not mapping.single:
         return None
-    return _climb(nodes, nodes.get(mapping.output_reference), mapping.output_base)
+    return _its_group(nodes, nodes.get(mapping.output_reference), mapping.output_base)
 
 
-def _climb(nodes: dict[int, iort.Node], node: iort.Node | None, rid: int) -> ItsGroup | None:
-    """iort_node_map_id() up to an ITS group."""
-    for _ in range(_MAX_STEPS):  # references may form a circle
-        if node is None:
-            return None
-        if isinstance(node.body, ItsGroup):
-            return node.body
-        step = _step(node, rid)
-        if step is None:
-            return None
-        rid, reference = step
-        node = nodes.get(reference)
-    return None
-
-
-def _step(node: iort.Node, rid: int) -> tuple[int, int] | None:
-    """The output id and reference of the mapping that holds an id.
-
-    A hit on the inclusive end of a range is provisional: a later range that begins there wins, as
-    some firmware counts one too many.
-    """
-    own = _own_mapping(node)
-    provisional: tuple[int, int] | None = None
-    if node.mappings and not node.mappings[0].output_reference:
-        return None  # the kernel calls it a bug of the firmware, and follows no other either
-    for index, mapping in enumerate(node.mappings):
-        if index == own:
-            continue
-        if mapping.flags & _SINGLE:
-            if isinstance(node.body, RootComplex | NamedComponent):
-                return mapping.output_base, mapping.output_reference
-            continue
-        last = (mapping.input_base + mapping.id_count) & _U32
-        if not mapping.input_base <= rid <= last:
-            continue
-        if provisional is not None and mapping.input_base != rid:
-            continue
-        output = (mapping.output_base + rid - mapping.input_base) & _U32
-        found = output, mapping.output_reference
-        if mapping.id_count == 0 or rid != last:
-            return found
-        provisional = found
-    return provisional
-
-
-def _own_mapping(node: iort.Node) -> int | None:
-    """The mapping that is for the SMMU's own interrupts: iort_get_id_mapping_index()."""
-    smmu = node.body
-    if not isinstance(smmu, SmmuV3) or node.revision < 1:
-        return None
-    if node.revision < _VALID_BIT_SINCE:
-        wired = smmu.event_gsiv and smmu.pri_gsiv and smmu.gerr_gsiv and smmu.sync_gsiv
-        return None if wired else smmu.device_id_mapping_index
-    return smmu.device_id_mapping_index if smmu.flags & _DEVICE_ID_VALID else None
+def _its_group(nodes: dict[int, iort.Node], node: iort.Node | None, number: int) -> ItsGroup | None:
+    found = iort_ids.follow(nodes, node, number, iort_ids.MSI)
+    return found.node.body if found and isinstance(found.node.body, ItsGroup) else None
