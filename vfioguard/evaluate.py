@@ -257,8 +257,9 @@ def _gaps(snapshot: Snapshot) -> Iterator[Gap]:
 
 def _all_gaps(snapshot: Snapshot) -> Iterator[Gap]:
     """Every gap of a snapshot; members are visited by hand, as there are thousands of them."""
-    host = snapshot._replace(groups=Gap(Why.ABSENT, "", ""), devices=())
-    yield from _nested_gaps(host)
+    nothing = Gap(Why.ABSENT, "", "")
+    acpi = snapshot.acpi._replace(viot=nothing, mcfg=nothing, rimt=nothing)
+    yield from _nested_gaps(snapshot._replace(groups=nothing, devices=(), acpi=acpi))
     devices = list(snapshot.devices)
     if isinstance(snapshot.groups, Gap):
         yield snapshot.groups

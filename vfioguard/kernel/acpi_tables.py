@@ -16,20 +16,29 @@ _LIMIT = 4 << 20
 
 
 class AcpiTables(NamedTuple):
-    """The tables that bear on interrupts, unparsed: most commands need none of them.
+    """Tables, unparsed: most commands need none of them.
 
-    The MADT's file is called APIC.
+    The first four bear on interrupts; the others tell of virtio's IOMMUs, of PCI segments and of
+    RISC-V's IOMMUs, and no verdict rests on them.
     """
 
     dmar: Reading[bytes]
     ivrs: Reading[bytes]
     madt: Reading[bytes]
     iort: Reading[bytes]
+    viot: Reading[bytes]
+    mcfg: Reading[bytes]
+    rimt: Reading[bytes]
+
+
+#: The files, in the order of the fields: the MADT's is called APIC.
+FILES = ("DMAR", "IVRS", "APIC", "IORT", "VIOT", "MCFG", "RIMT")
 
 
 def read(root: Root) -> AcpiTables:
     """The tables of the running host."""
-    return AcpiTables(*(_read(root, name) for name in ("DMAR", "IVRS", "APIC", "IORT")))
+    directory = _Directory(root)
+    return AcpiTables(*map(directory.table, FILES))
 
 
 def devicetree_boot(tables: AcpiTables) -> bool:
@@ -46,29 +55,46 @@ def state(reading: Reading[bytes]) -> str:
     return "hidden" if hidden else str(reading.why)
 
 
-def _read(root: Root, signature: str) -> Reading[bytes]:
-    """The table; of several that share a signature the first, as the kernel takes it.
+class _Directory:
+    """The directory of the tables, listed at most once, and only where a table is not there."""
 
-    The kernel numbers all of those (APIC1, APIC2): drivers/acpi/sysfs.c acpi_table_attr_init().
-    """
-    found = _file(root, signature)
-    if isinstance(found, Fact) or found.why is not Why.ABSENT:
-        return found
-    try:
-        visible = root.listdir(PATH)
-    except OSError as error:
-        return gap_from(error, PATH)
-    if f"{signature}1" in visible:
-        return _file(root, f"{signature}1")
-    if visible:  # an absent table is one only where other tables are there to be seen
-        return found
-    return Gap(Why.DENIED, PATH, "empty: /sys/firmware is hidden here")
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._listed: list[str] | Gap | None = None
 
+    def table(self, signature: str) -> Reading[bytes]:
+        """The table; of several that share a signature the first, as the kernel takes it.
 
-def _file(root: Root, name: str) -> Reading[bytes]:
-    path = f"{PATH}/{name}"
-    try:
-        raw = root.read(path, _LIMIT)
-    except OSError as error:
-        return gap_from(error, root.source(path))
-    return Fact(raw, raw, root.source(path))
+        The kernel numbers all of those (APIC1, APIC2): drivers/acpi/sysfs.c
+        acpi_table_attr_init().
+        """
+        found = self._file(signature)
+        if isinstance(found, Fact) or found.why is not Why.ABSENT:
+            return found
+        visible = self._names()
+        if isinstance(visible, Gap):
+            return visible
+        if f"{signature}1" in visible:
+            return self._file(f"{signature}1")
+        if visible:  # an absent table is one only where other tables are there to be seen
+            return found
+        return Gap(Why.DENIED, PATH, "empty: /sys/firmware is hidden here")
+
+    def _names(self) -> list[str] | Gap:
+        if self._listed is None:
+            try:
+                self._listed = self._root.listdir(PATH)
+            except OSError as error:
+                self._listed = gap_from(error, PATH)
+        return self._listed
+
+    def _file(self, name: str) -> Reading[bytes]:
+        path = f"{PATH}/{name}"
+        source = self._root.source(path)
+        try:
+            raw = self._root.read(path, _LIMIT)
+        except OSError as error:
+            return gap_from(error, source)
+        if not raw:  # a capture may list a table that its recorder did not read
+            return Gap(Why.FAILED, source, "empty: recorded without its content")
+        return Fact(raw, raw, source)
