@@ -17,6 +17,7 @@ from vfioguard.kernel import (
     ir_translation,
     irq,
     irq_domains,
+    memory_holders,
     module_param,
     osrelease,
     proc_interrupts,
@@ -87,6 +88,9 @@ def take(root: Root) -> Snapshot:
     if x86 and isinstance(functions, Fact) and not _remapping_seen(interrupts, functions.value):
         functions = functions._replace(value=_with_capabilities(bus, functions.value))
     groups = group_members.read(root, irqs, iommus, functions)
+    alone = _ungrouped(functions, groups)
+    if x86 and bus is not None:
+        groups, alone = memory_holders.with_bridges(bus, groups, alone)
     return Snapshot(
         kernel,
         tuple(
@@ -96,7 +100,7 @@ def take(root: Root) -> Snapshot:
         iommus,
         interrupts,
         groups,
-        _ungrouped(functions, groups),
+        alone,
         acpi_tables.read(root),
         None if x86 else _wiring(root, functions, groups),
     )

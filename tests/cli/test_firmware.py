@@ -13,6 +13,7 @@ import pytest
 from tests.acpi.own import OWN
 from tests.cli.test_cli import vfioguard
 from tests.support import trees
+from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
 from tests.support.packed_tables import (
     dmar,
@@ -60,6 +61,18 @@ def states(body: dict[str, Any]) -> dict[str, str]:
     return {table["signature"]: table["state"] for table in body["tables"]}
 
 
+USB = Function("0000:00:14.0", "IR-PCI-MSIX", pci_class=0x0C0330)
+KEPT = rmrr(0x1000, 0x1FFF, (1, 0, 0, ((0x14, 0),)), (1, 0, 0, ((0x1D, 0),)))
+REGIONS = b"0x0000000000001000 0x0000000000001fff direct-relaxable\n"
+
+
+def keeping(tmp_path: Path) -> str:
+    """A host whose firmware keeps memory for its USB controller, and for one that is not there."""
+    dmar_ = {f"{TABLES}/DMAR": dmar(drhd(BASE, io_apic_scope(2), flags=1), KEPT)}
+    shown = {"/sys/kernel/iommu_groups/5/reserved_regions": REGIONS}
+    return root(tmp_path, x86_host({5: [USB]}), INTEL, dmar_, shown)
+
+
 def test_the_sentence_that_matters_comes_first(tmp_path: Path) -> None:
     host = root(tmp_path, x86_host(), INTEL)
     result = vfioguard("firmware", "--root", host)
@@ -94,6 +107,7 @@ def test_a_table_that_the_host_does_not_have_is_absent(tmp_path: Path) -> None:
     body = told("--root", root(tmp_path, x86_host(), INTEL))
     assert states(body) == {
         "DMAR": "present", "IVRS": "absent", "APIC": "present", "IORT": "absent",
+        "VIOT": "absent", "MCFG": "absent", "RIMT": "absent",
     }  # fmt: skip
 
 
@@ -167,11 +181,12 @@ def test_the_report_says_which_tables_there_are_and_decodes_none(tmp_path: Path)
     shown = json.loads(vfioguard("report", "--root", host, "--output", "json").stdout)
     assert shown["firmware"] == {
         "dmar": "present", "ivrs": "absent", "madt": "present", "iort": "absent",
+        "viot": "absent", "mcfg": "absent", "rimt": "absent",
     }  # fmt: skip
 
 
 def test_a_host_whose_msis_are_remapped_needs_no_parser(tmp_path: Path) -> None:
-    host = root(tmp_path, x86_host(), INTEL)
+    host = keeping(tmp_path)
     code = f"import sys; from vfioguard.cli import main; main(['report', '--root', {host!r}]); "
     code += "print(*[name for name in sys.modules if name.startswith('vfioguard.acpi')])"
     result = subprocess.run(
@@ -204,3 +219,40 @@ def test_a_directory_of_tables_that_is_not_there_is_one_line(tmp_path: Path) -> 
     result = vfioguard("report", "--acpi-tables", f"{tmp_path}/none")
     assert (result.returncode, result.stdout) == (3, "")
     assert result.stderr == f"vfioguard: {tmp_path}/none: no directory of ACPI tables\n"
+
+
+def test_the_memory_of_a_host_is_listed_with_the_devices_that_are_here(tmp_path: Path) -> None:
+    text = vfioguard("firmware", "--root", keeping(tmp_path)).stdout
+    assert " ".join(text.split()).count(
+        "memory 0x1000-0x1fff (RMRR): 0000:00:14.0 (group 5, relaxable); "
+        "0000:00:1d.0: no such device here"
+    ) == 1  # fmt: skip
+
+
+def test_the_memory_of_a_host_is_data_too(tmp_path: Path) -> None:
+    memory = told("--root", keeping(tmp_path))["memory"]
+    assert memory["gaps"] == []
+    (region,) = memory["regions"]
+    assert region["devices"] == [
+        {"device": "0000:00:14.0", "group": 5, "relaxable": True, "shown": True}
+    ]
+    assert region["unresolved"] == ["0000:00:1d.0: no such device here"]
+    assert (region["kind"], region["start"], region["end"]) == ("RMRR", 0x1000, 0x1FFF)
+    assert region["path"] == f"{TABLES}/DMAR"
+
+
+def test_tables_from_elsewhere_have_no_devices_here(tmp_path: Path) -> None:
+    assert told(*files(tmp_path, *INTEL.values()))["memory"] is None
+
+
+@pytest.mark.parametrize("signature", ["VIOT", "MCFG", "RIMT"])
+def test_the_other_tables_of_a_host_are_decoded_too(tmp_path: Path, signature: str) -> None:
+    raw = next(raw for raw in OWN.values() if raw[:4] == signature.encode())
+    body = told("--root", root(tmp_path, x86_host(), INTEL, {f"{TABLES}/{signature}": raw}))
+    assert states(body)[signature] == "present"
+    assert "header" in next(t for t in body["tables"] if t["signature"] == signature)["table"]
+
+
+def test_a_table_that_a_capture_lists_without_its_content_was_not_read(tmp_path: Path) -> None:
+    body = told("--root", root(tmp_path, x86_host(), INTEL, {f"{TABLES}/MCFG": b""}))
+    assert states(body)["MCFG"] == "failed"

@@ -157,9 +157,9 @@ def _group(host: dict[str, Entry], number: int, name: str, home: str) -> None:
     }
 
 
-def table(signature: bytes, body: bytes) -> bytes:
+def table(signature: bytes, body: bytes, revision: int = 5) -> bytes:
     head = struct.pack(
-        "<4sIBB6s8sI4sI", signature, 36 + len(body), 5, 0, b"TEST", b"TEST", 1, b"T", 1
+        "<4sIBB6s8sI4sI", signature, 36 + len(body), revision, 0, b"TEST", b"TEST", 1, b"T", 1
     )
     raw = head + body
     return raw[:9] + bytes([-sum(raw) & 0xFF]) + raw[10:]
@@ -204,6 +204,14 @@ def component(*mappings: bytes) -> tuple[int, int, bytes, bytes]:
     )
 
 
+def rmr(
+    *ranges: tuple[int, int], mappings: bytes, relaxable: bool = False
+) -> tuple[int, int, bytes, bytes]:
+    body = struct.pack("<III", relaxable, len(ranges), 28)
+    body += b"".join(struct.pack("<QQI", *one, 0) for one in ranges)
+    return 6, 1, body, mappings
+
+
 def offsets(nodes: Iterable[tuple[int, int, bytes, bytes]]) -> list[int]:
     """Where iort() places each node: mappings do not change their size once they are counted."""
     found, at = [], 48
@@ -213,14 +221,14 @@ def offsets(nodes: Iterable[tuple[int, int, bytes, bytes]]) -> list[int]:
     return found
 
 
-def iort(*nodes: tuple[int, int, bytes, bytes]) -> bytes:
+def iort(*nodes: tuple[int, int, bytes, bytes], edition: int = 5) -> bytes:
     body = struct.pack("<III", len(nodes), 48, 0)
     for kind, revision, data, mappings in nodes:
         size = 16 + len(data) + len(mappings)
         where = 16 + len(data) if mappings else 0
         body += struct.pack("<BHBIII", kind, size, revision, 0, len(mappings) // 20, where)
         body += data + mappings
-    return table(b"IORT", body)
+    return table(b"IORT", body, edition)
 
 
 def isolated(host: Mapping[str, Entry], name: str) -> bool | None:

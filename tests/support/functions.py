@@ -15,7 +15,10 @@ CONFIG_WITHOUT_MSI = b"\x86\x80\xd3\x10\x07\x04\x00\x00" + bytes(248)
 
 
 class Function(NamedTuple):
-    """A device. `chip` is the bare chip name of its MSIs, None where it shows none."""
+    """A device. `chip` is the bare chip name of its MSIs, None where it shows none.
+
+    `below` are the bridges above it, from the root bus down: ("0000:00:1c.0",).
+    """
 
     name: str
     chip: str | None = None
@@ -25,12 +28,14 @@ class Function(NamedTuple):
     config: bytes = CONFIG_WITH_MSI
     awake: bool = True
     bus: str = "pci"
+    below: tuple[str, ...] = ()
 
 
 def home(function: Function) -> str:
     """Its directory below /sys/devices."""
     if is_pci(function.name):
-        return f"/sys/devices/pci{function.name[:7]}/{function.name}"
+        way = (*function.below, function.name)
+        return f"/sys/devices/pci{way[0][:7]}/{'/'.join(way)}"
     return f"/sys/devices/platform/{function.name}"
 
 
@@ -68,7 +73,7 @@ def link_device(function: Function, group: int, unit: str) -> dict[str, Entry]:
     at = home(function)
     up = "../" * (unit.count("/"))
     return {
-        f"{at}/iommu_group": Link(f"../../../kernel/iommu_groups/{group}"),
+        f"{at}/iommu_group": Link("../" * (at.count("/") - 1) + f"kernel/iommu_groups/{group}"),
         f"/sys/kernel/iommu_groups/{group}/devices/{function.name}": Link(
             f"../../../..{at.removeprefix('/sys')}"
         ),

@@ -35,9 +35,9 @@ def drhd(base: int, *scopes: Scope, flags: int = 0, segment: int = 0) -> bytes:
     return pack("<HHBBHQ", 0, 16 + len(body), flags, 0, segment, base) + body
 
 
-def rmrr(base: int, limit: int, *scopes: Scope) -> bytes:
+def rmrr(base: int, limit: int, *scopes: Scope, segment: int = 0) -> bytes:
     body = b"".join(scope(*one) for one in scopes)
-    return pack("<HHHHQQ", 1, 24 + len(body), 0, 0, base, limit) + body
+    return pack("<HHHHQQ", 1, 24 + len(body), 0, segment, base, limit) + body
 
 
 def dmar(*units: bytes, flags: int = 1, width: int = 38) -> bytes:
@@ -61,8 +61,21 @@ def ivhd(*entries: bytes, kind: int = 0x10, device: int = 2) -> bytes:
     return head + body
 
 
-def ivmd(device: int, start: int, length: int, kind: int = 0x21, flags: int = 8) -> bytes:
-    return pack("<BBHHHHHIQQ", kind, flags, 32, device, 0, 0, 0, 0, start, length)
+def ivmd(
+    device: int,
+    start: int,
+    length: int,
+    kind: int = 0x21,
+    flags: int = 8,
+    last: int = 0,
+    segment: int = 0,
+) -> bytes:
+    return pack("<BBHHHHHIQQ", kind, flags, 32, device, last, segment, 0, 0, start, length)
+
+
+def hid(name: bytes, device: int) -> bytes:
+    """A device that only ACPI names; of type 40h alone."""
+    return pack("<BHB8s8sBB", 0xF0, device, 0, name, b"", 0, 0)
 
 
 def ivrs(*blocks: bytes) -> bytes:

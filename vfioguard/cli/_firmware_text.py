@@ -6,7 +6,9 @@ import textwrap
 from collections.abc import Iterator
 
 from vfioguard.cli._firmware_lines import MEMORY, lines
+from vfioguard.cli._firmware_memory import memory_line
 from vfioguard.inference.firmware import Decoded, Firmware
+from vfioguard.inference.firmware_memory import Found
 from vfioguard.output import Style
 
 #: Lines of one table: all of a usual machine's fit on a screen. Memory is never cut.
@@ -24,13 +26,13 @@ def _all(firmware: Firmware, style: Style) -> Iterator[str]:
     for one in firmware.tables:
         if one.state != "absent":
             yield ""
-            yield from _table(one, style)
+            yield from _table(one, firmware.memory, style)
     if absent:
         yield ""
         yield f"absent: {', '.join(absent)}"
 
 
-def _table(one: Decoded, style: Style) -> Iterator[str]:
+def _table(one: Decoded, kept: Found | None, style: Style) -> Iterator[str]:
     if one.gap is not None:
         yield f"{one.signature}  {one.state}: {one.gap.source}: {one.gap.errno or one.gap.detail}"
         return
@@ -38,6 +40,8 @@ def _table(one: Decoded, style: Style) -> Iterator[str]:
         title, *rest = lines(one.table)
         yield from textwrap.wrap(f"{one.signature}  {title}", style.width, subsequent_indent="  ")
         memory = [line for line in rest if line.startswith(MEMORY)]
+        if kept is not None and one.broken is None:
+            memory = [memory_line(found) for found in kept.memory if found.source == one.source]
         others = [line for line in rest if not line.startswith(MEMORY)]
         for line in memory + others[:_LINES]:
             yield from textwrap.wrap(

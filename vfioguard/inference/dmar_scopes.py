@@ -1,69 +1,148 @@
-"""Which remapping unit of the DMAR a PCI function is behind (POLICY 3.8; VT-d 5.0 8.3).
+"""Which PCI functions the device scopes of a DMAR mean (VT-d 5.0 8.3.1; POLICY 3.8).
 
-drivers/iommu/intel/dmar.c dmar_find_matched_drhd_unit(), dmar_match_pci_path(). The sure way on a
-running host is the function's own `iommu` link; this is for tables without one.
+drivers/iommu/intel/dmar.c dmar_match_pci_path(), dmar_insert_dev_scope(): Linux does not walk a
+scope down the buses; it compares each function's way from the root bus with the scope's path. So
+this needs no bus numbers of bridges, which only their configuration space holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from vfioguard.bdf import Bdf
+from vfioguard.fact import Gap, Why
+from vfioguard.inference.functions import Function, Index
 
 if TYPE_CHECKING:
+    from vfioguard.acpi import Unknown
     from vfioguard.acpi.dmar import Dmar, Drhd, Scope
 
 _ENDPOINT, _BRIDGE = 1, 2
+_OTHERS = {3: "an IO-APIC", 4: "an HPET", 5: "a device that only ACPI names"}
+#: Classes of functions with another header than an endpoint's: PCI and CardBus bridges.
+_BRIDGE_HEADERS = frozenset({0x0604, 0x0607, 0x0609})
+_BASE_CLASS_BRIDGE = 0x06
 
 
-def unit_of(table: Dmar, function: Bdf, secondary: Mapping[Bdf, int]) -> Drhd | None:
-    """The unit of a function; for a virtual function ask with its physical one.
+class Named(NamedTuple):
+    """What the scopes of one structure name: functions, and what nobody finds or Linux ignores."""
 
-    `secondary` has the secondary bus number of every bridge. A unit that names the function or a
-    bridge above it goes before one that has INCLUDE_PCI_ALL.
+    functions: tuple[Function, ...]
+    gaps: tuple[Gap, ...]
+
+
+def named(
+    segment: int,
+    scopes: Sequence[Scope | Unknown],
+    index: Index,
+    source: str,
+) -> Named:
+    """The functions that a structure's scopes mean, and those below bridges among them."""
+    found: dict[str, Function] = {}
+    gaps: list[Gap] = []
+    for scope in scopes:
+        one = _scope(segment, scope, index)
+        if isinstance(one, str):
+            gaps.append(Gap(Why.ABSENT, source, one))
+        else:
+            # is_downstream_to_pci_bridge(): a bridge stands for all that is behind it.
+            found |= {each.device.name: each for each in (one, *index.below(one))}
+    return Named(tuple(found.values()), tuple(gaps))
+
+
+def unit_of(table: Dmar, function: Function) -> Drhd | None:
+    """The unit of a function (dmar_find_matched_drhd_unit()); of a virtual one ask its physical.
+
+    A unit that names the function or a bridge above it goes before one that has INCLUDE_PCI_ALL.
+    None where there is no such unit, or where the bridges above are not known.
     """
     from vfioguard.acpi.dmar import Drhd
 
-    chain = frozenset(upwards(function, secondary))
-    units = [u for u in table.units if isinstance(u, Drhd) and u.segment == function.domain]
-    for unit in units:
-        if not unit.include_all and chain.intersection(named(unit, secondary)):
-            return unit
-    return next((unit for unit in units if unit.include_all), None)
+    if function.bdf is None:
+        return None
+    rest: Drhd | None = None
+    for unit in table.units:
+        if not isinstance(unit, Drhd) or unit.segment != function.bdf.domain:
+            continue
+        if unit.include_all:
+            rest = rest or unit
+            continue
+        for scope in unit.scopes:
+            meant = _means_or_is_above(scope, unit.segment, function)
+            if meant or meant is None:
+                return unit if meant else None
+    return rest
 
 
-def named(unit: Drhd, secondary: Mapping[Bdf, int]) -> Iterator[Bdf]:
-    """The functions in the scopes of a unit: endpoints, and bridges with all that is below."""
+def _means_or_is_above(scope: Scope | Unknown, segment: int, function: Function) -> bool | None:
     from vfioguard.acpi.dmar import Scope
 
-    for scope in unit.scopes:
-        if isinstance(scope, Scope) and scope.type in {_ENDPOINT, _BRIDGE}:
-            found = resolve(unit.segment, scope, secondary)
-            if found is not None:
-                yield found
+    if not isinstance(scope, Scope) or scope.type not in {_ENDPOINT, _BRIDGE}:
+        return False
+    if function.above is None:
+        return None
+    chain = [function]
+    for at, bridge in enumerate(function.above):
+        chain.append(function._replace(bdf=bridge, above=function.above[:at]))
+    return any(matches(scope, segment, one) for one in chain)
 
 
-def resolve(segment: int, scope: Scope, secondary: Mapping[Bdf, int]) -> Bdf | None:
-    """Walk a path from its start bus; None where a step on the way is no bridge."""
-    bus = scope.start_bus
-    found: Bdf | None = None
-    for device, function in scope.path:
-        if found is not None:
-            below = secondary.get(found)
-            if below is None:
-                return None
-            bus = below
-        found = Bdf(segment, bus, device, function)
-    return found
+def matches(scope: Scope, segment: int, function: Function) -> bool | None:
+    """Whether a path is a function's way from the root bus; None: that way is not known.
+
+    A path of one step also names what is on its start bus, wherever that bus is: some firmware
+    writes assigned bus numbers ("RMRR entry for device ... is broken - applying workaround").
+    """
+    bdf, path = function.bdf, scope.path
+    if bdf is None or bdf.domain != segment or not path or path[-1] != (bdf.device, bdf.function):
+        return False
+    if len(path) == 1:
+        return bdf.bus == scope.start_bus
+    if function.above is None:
+        return None
+    way = [(bridge.device, bridge.function) for bridge in function.above]
+    root = function.above[0].bus if function.above else bdf.bus
+    return root == scope.start_bus and tuple(way) == path[:-1]
 
 
-def upwards(function: Bdf, secondary: Mapping[Bdf, int]) -> Iterator[Bdf]:
-    """The function and the bridges above it, nearest first."""
-    above = {(bridge.domain, bus): bridge for bridge, bus in secondary.items()}
-    seen: set[Bdf] = set()
-    here: Bdf | None = function
-    while here is not None and here not in seen:  # bus numbers that nobody set may form a circle
-        seen.add(here)
-        yield here
-        here = above.get((here.domain, here.bus))
+def _scope(segment: int, scope: Scope | Unknown, index: Index) -> Function | str:
+    """The function that a scope means, or why there is none."""
+    from vfioguard.acpi.dmar import Scope
+
+    if not isinstance(scope, Scope):
+        return "a scope makes no sense"
+    if scope.type not in {_ENDPOINT, _BRIDGE}:
+        what = _OTHERS.get(scope.type, f"a scope of type {scope.type}")
+        return f"{what} ({scope.enumeration_id}): Linux keeps no memory for it"
+    way = written(segment, scope)
+    unsure = False
+    candidates = index.places(segment, *scope.path[-1]) if scope.path else ()
+    for function in candidates:
+        meant = matches(scope, segment, function)
+        if meant:
+            wrong = _mismatch(scope, function)
+            text = f"{way} is {function.device.name}, {wrong}: Linux ignores it"
+            return text if wrong else function
+        unsure = unsure or meant is None
+    if unsure:
+        return f"{way}: no device there whose group shows such memory"
+    return f"{way}: no such device here"
+
+
+def _mismatch(scope: Scope, function: Function) -> str | None:
+    """ "Device scope type does not match": the class stands for the header, which is not read."""
+    code = function.pci_class
+    if code is None:
+        return None
+    bridge = code >> 8 in _BRIDGE_HEADERS
+    if scope.type == _ENDPOINT and bridge:
+        return "a bridge, and the table says endpoint"
+    if scope.type == _BRIDGE and not bridge and code >> 16 != _BASE_CLASS_BRIDGE:
+        return "an endpoint, and the table says bridge"
+    return None
+
+
+def written(segment: int, scope: Scope) -> str:
+    """ "0000:00:1c.0/00.0": the start bus, then device and function step by step."""
+    path = "/".join(f"{device:02x}.{function:x}" for device, function in scope.path)
+    return f"{segment:04x}:{scope.start_bus:02x}:{path or 'nothing'}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import firmware_arm, remapping_possible, tables
+from vfioguard.inference import firmware_arm, firmware_memory, remapping_possible, tables
 from vfioguard.inference.possible import Possible
 from vfioguard.inference.remapping_possible import Evidence
 from vfioguard.kernel import acpi_tables
@@ -15,8 +15,6 @@ from vfioguard.snapshot import Snapshot
 if TYPE_CHECKING:
     from vfioguard.acpi import BadTable
 
-#: What a host's snapshot has, and the leaves of vfioguard.acpi for them.
-_LEAVES = {"DMAR": "dmar", "IVRS": "ivrs", "APIC": "madt", "IORT": "iort"}
 _X86 = frozenset({"x86_64", "i686"})
 
 
@@ -38,11 +36,16 @@ class Decoded(NamedTuple):
 
 
 class Firmware(NamedTuple):
-    """The sentence that matters, and the tables. `remapping` is None on other machines than x86."""
+    """The sentence that matters, and the tables.
+
+    `remapping` is None on other machines than x86; `memory`, what firmware keeps for devices, is
+    None for tables from elsewhere, as their devices are not here.
+    """
 
     sentence: str
     remapping: Possible | None
     tables: tuple[Decoded, ...]
+    memory: firmware_memory.Found | None = None
 
 
 class Given(NamedTuple):
@@ -57,14 +60,14 @@ class Given(NamedTuple):
 def of_host(snapshot: Snapshot) -> Firmware:
     """The tables of a host that was read."""
     found = snapshot.acpi
-    readings = {"DMAR": found.dmar, "IVRS": found.ivrs, "APIC": found.madt, "IORT": found.iort}
-    decoded = tuple(_decode(name, _LEAVES[name], one) for name, one in readings.items())
+    decoded = tuple(map(_decode, acpi_tables.FILES, found._fields, found))
+    memory = firmware_memory.of_host(snapshot)
     arch = snapshot.kernel.arch
     x86 = arch.value in _X86 if isinstance(arch, Fact) else not firmware_arm.has_gic(decoded)
     if not x86:
-        return Firmware(firmware_arm.sentence(decoded), None, decoded)
+        return Firmware(firmware_arm.sentence(decoded), None, decoded, memory)
     remapping = remapping_possible.of_host(snapshot)
-    return Firmware(remapping.sentence, remapping, decoded)
+    return Firmware(remapping.sentence, remapping, decoded, memory)
 
 
 def of_files(given: Sequence[Given]) -> Firmware:

@@ -23,8 +23,9 @@ class Device(NamedTuple):
     """`bus` is the kernel's subsystem name; `group` the number, or why there is none.
 
     `chip` is the irq_chip of the first entry of `msi_irqs`, None where there is no entry.
-    `linked` (PCI only): whether the function has an MSI or MSI-X capability, None where nobody
-    needed to know (kernel/pci_config.py).
+    `msi_capability` (PCI only): whether the function has MSI or MSI-X (kernel/pci_config.py), and
+    `bridges`: the functions above it from the root bus down (kernel/memory_holders.py); both None
+    where nobody needed to know.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Device(NamedTuple):
     msi_irqs: Reading[tuple[int, ...]]
     chip: Reading[str] | None
     msi_capability: Reading[bool] | None = None
+    bridges: Reading[tuple[str, ...]] | None = None
 
     @property
     def driver(self) -> str | None:

@@ -38,6 +38,17 @@ def read(bus: Directory, name: str) -> Reading[Place]:
     return parse(raw, source, lambda _: _place(target, express=express))
 
 
+def bridges(bus: Directory, name: str) -> Reading[tuple[str, ...]]:
+    """The functions above one, from the root bus down: what its link alone tells."""
+    source = bus.prefix + name
+    try:
+        target = bus.readlink(name)
+    except OSError as error:
+        return gap_from(error, source)
+    raw = target.encode(errors="surrogateescape")
+    return parse(raw, source, lambda _: _place(target, express=False).bridges)
+
+
 def _has(bus: Directory, path: str) -> bool:
     try:
         bus.read(path)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from vfioguard.fact import Gap
 from vfioguard.inference.firmware import Decoded, Firmware
+from vfioguard.inference.firmware_memory import Found
+from vfioguard.inference.memory import Memory
 from vfioguard.report import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -19,8 +22,33 @@ def firmware_json(firmware: Firmware) -> dict[str, Json]:
         "schema_version": SCHEMA_VERSION,
         "sentence": firmware.sentence,
         "interrupt_remapping": _possible(firmware.remapping),
+        "memory": None if firmware.memory is None else _memories(firmware.memory),
         "tables": [_table(one) for one in firmware.tables],
     }
+
+
+def _memories(found: Found) -> Json:
+    return {
+        "regions": [_memory(one) for one in found.memory],
+        "gaps": [_gap(gap) for gap in found.gaps],
+    }
+
+
+def _memory(one: Memory) -> Json:
+    holders: list[Json] = [dict(holder._asdict()) for holder in one.holders]
+    return {
+        "kind": one.kind,
+        "start": one.start,
+        "end": one.end,
+        "path": one.source,
+        "offset": one.offset,
+        "devices": holders,
+        "unresolved": [gap.detail for gap in one.gaps],
+    }
+
+
+def _gap(gap: Gap) -> Json:
+    return {"path": gap.source, "why": str(gap.why), "errno": gap.errno, "detail": gap.detail}
 
 
 def _possible(found: Possible | None) -> Json:

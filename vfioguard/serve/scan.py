@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from vfioguard.evaluate import evaluate
-from vfioguard.inference import firmware, remapping_possible
+from vfioguard.inference import firmware, firmware_memory, remapping_possible
 from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps
 from vfioguard.root import Root
@@ -42,7 +42,9 @@ class _Firmware:
         self._kept: Tagged | None = None
 
     def render(self, snapshot: Snapshot) -> Tagged:
-        of = snapshot.acpi, snapshot.kernel.arch, remapping_possible.evidence(snapshot)
+        evidence = remapping_possible.evidence(snapshot)
+        memory = firmware_memory.of_host(snapshot)
+        of = snapshot.acpi, snapshot.kernel.arch, evidence, memory
         if self._kept is None or of != self._of:
             text = dumps(firmware_json(firmware.of_host(snapshot))).encode() + b"\n"
             self._kept = Tagged(hashlib.sha256(text).hexdigest()[:16], Body(text))

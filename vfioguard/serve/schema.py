@@ -181,12 +181,53 @@ class FirmwareTable(BaseModel):
     table: dict[str, Any] | None
 
 
+class MemoryHolder(BaseModel):
+    """A device that goes on using memory; `shown`: its group's reserved_regions have it."""
+
+    device: str
+    group: int | None
+    relaxable: bool
+    shown: bool | None
+
+
+class MemoryRegion(BaseModel):
+    """Memory that firmware keeps for devices, by a structure at `offset` of a table."""
+
+    kind: Literal["RMRR", "IVMD", "RMR"]
+    start: int
+    end: int
+    path: str
+    offset: int
+    devices: list[MemoryHolder]
+    unresolved: list[str]
+
+
+class MemoryGap(BaseModel):
+    """A table that may name more and cannot be read."""
+
+    path: str
+    why: str
+    errno: str | None
+    detail: str
+
+
+class Memory(BaseModel):
+    """All such memory of the host."""
+
+    regions: list[MemoryRegion]
+    gaps: list[MemoryGap]
+
+
 class Firmware(BaseModel):
-    """The firmware tables that bear on interrupts; `interrupt_remapping` is null off x86."""
+    """The firmware tables that bear on interrupts; `interrupt_remapping` is null off x86.
+
+    `memory` is null for tables from elsewhere (`vfioguard firmware --table`).
+    """
 
     schema_version: Literal[1]
     sentence: str
     interrupt_remapping: Remapping | None
+    memory: Memory | None
     tables: list[FirmwareTable]
 
 

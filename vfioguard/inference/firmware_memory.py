@@ -1,0 +1,54 @@
+"""Memory that firmware keeps for devices, with the devices: RMRR, IVMD and RMR.
+
+Linux refuses to give such a device to a guest, as the memory would have to stay mapped one to one
+(POLICY 5: RMRR-locked, RESV_DIRECT). What the running kernel took of it stands in each group's
+`reserved_regions`; the tables say why it is there, and hold where the kernel shows nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference import tables
+from vfioguard.inference.functions import Index, functions
+from vfioguard.inference.memory import Memory
+from vfioguard.kernel.pci_topology import Place
+from vfioguard.snapshot import Snapshot
+
+
+class Found(NamedTuple):
+    """All of it; `gaps` are the tables that may hold more and cannot be read."""
+
+    memory: tuple[Memory, ...]
+    gaps: tuple[Gap, ...]
+
+
+def of_host(snapshot: Snapshot) -> Found:
+    """Every piece of memory in the tables of a host; without a table nothing is imported."""
+    acpi = snapshot.acpi
+    readings = (acpi.dmar, acpi.ivrs, acpi.iort)
+    if not any(isinstance(one, Fact) for one in readings):
+        return Found((), _gaps(*readings))
+    index = Index(functions(snapshot))
+    dmar, ivrs, iort = tables.dmar(acpi.dmar), tables.ivrs(acpi.ivrs), tables.iort(acpi.iort)
+    found: list[Memory] = []
+    if isinstance(dmar, Fact):
+        from vfioguard.inference import memory_intel
+
+        found += memory_intel.memory(dmar, index)
+    if isinstance(ivrs, Fact):
+        from vfioguard.inference import memory_amd
+
+        found += memory_amd.memory(ivrs, index)
+    if isinstance(iort, Fact):
+        from vfioguard.inference import memory_arm
+
+        places: Mapping[str, Reading[Place]] = snapshot.wiring.places if snapshot.wiring else {}
+        found += memory_arm.memory(iort, index, places)
+    return Found(tuple(found), _gaps(dmar, ivrs, iort))
+
+
+def _gaps(*readings: Reading[object]) -> tuple[Gap, ...]:
+    return tuple(one for one in readings if isinstance(one, Gap) and one.why is not Why.ABSENT)

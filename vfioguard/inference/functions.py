@@ -1,0 +1,82 @@
+"""The devices of a snapshot as firmware sees them: by address, and by the way from the root bus."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from vfioguard.bdf import Bdf, parse_bdf
+from vfioguard.fact import Fact, Reading
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.group_members import Members
+from vfioguard.snapshot import Snapshot
+
+
+class Function(NamedTuple):
+    """A device. `bdf` is None off the PCI bus.
+
+    `above` are the bridges from the root bus down, None where nobody knows; `members` is its group.
+    """
+
+    device: Device
+    bdf: Bdf | None
+    above: tuple[Bdf, ...] | None
+    members: Members | None
+
+    @property
+    def pci_class(self) -> int | None:
+        """The 24-bit class code."""
+        uevent = self.device.uevent
+        return uevent.value.pci_class if isinstance(uevent, Fact) else None
+
+
+class Index:
+    """The functions of a host, found without a look at all of them for each entry of a table."""
+
+    def __init__(self, all_: Iterable[Function]) -> None:
+        self.all = tuple(all_)
+        self._places: defaultdict[tuple[int, int, int], list[Function]] = defaultdict(list)
+        self._below: defaultdict[Bdf, list[Function]] = defaultdict(list)
+        for function in self.all:
+            if function.bdf is not None:
+                domain, _, device, number = function.bdf
+                self._places[domain, device, number].append(function)
+            for bridge in function.above or ():
+                self._below[bridge].append(function)
+
+    def places(self, domain: int, device: int, number: int) -> Sequence[Function]:
+        """Those with this device and function number, on any bus of a domain."""
+        return self._places.get((domain, device, number), ())
+
+    def below(self, bridge: Function) -> Sequence[Function]:
+        """Those behind a bridge, as far as that is known."""
+        return () if bridge.bdf is None else self._below.get(bridge.bdf, ())
+
+
+def functions(snapshot: Snapshot) -> tuple[Function, ...]:
+    """Every device, those of the groups first."""
+    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
+    grouped = [_function(snapshot, device, one) for one in groups for device in one.devices]
+    return (*grouped, *(_function(snapshot, device, None) for device in snapshot.devices))
+
+
+def _function(snapshot: Snapshot, device: Device, members: Members | None) -> Function:
+    bdf = parse_bdf(device.name) if device.bus == "pci" else None
+    return Function(device, bdf, _above(_bridges(snapshot, device)), members)
+
+
+def _bridges(snapshot: Snapshot, device: Device) -> Reading[tuple[str, ...]] | None:
+    if device.bridges is not None or snapshot.wiring is None:
+        return device.bridges
+    place = snapshot.wiring.places.get(device.name)
+    if not isinstance(place, Fact):
+        return place
+    return Fact(place.value.bridges, place.raw, place.source)
+
+
+def _above(bridges: Reading[tuple[str, ...]] | None) -> tuple[Bdf, ...] | None:
+    if not isinstance(bridges, Fact):
+        return None
+    found = [parse_bdf(name) for name in bridges.value]
+    return tuple(bdf for bdf in found if bdf is not None) if all(found) else None

@@ -1,0 +1,110 @@
+"""RMR nodes and their devices (Arm DEN0049E.d 3.1.1.7): by stream ids, back through the mappings.
+
+drivers/acpi/arm64/iort.c iort_node_get_rmr_info(), iort_get_rmrs() (v6.0). Linux asks besides that
+the firmware's bus numbers be preserved (_DSM 5), which no file shows: the region of the group does.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from vfioguard.acpi._iort_bodies import NamedComponent, Rmr
+from vfioguard.acpi.iort import Iort, Node
+from vfioguard.acpi.iort import Mapping as IdMapping
+from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference import iort_ids
+from vfioguard.inference.functions import Function, Index
+from vfioguard.inference.memory import Memory, holder, pages
+from vfioguard.kernel.pci_topology import Place, requester_id
+
+_FIRST_REVISION = 5
+_64K, _PAGE_MASK = 0xFFFF, ~0xFFF
+
+#: SMMU by its offset -> stream id and who has it, sorted: a function, or a component's name.
+_Streams = Mapping[int, Sequence[tuple[int, int, "Function | str"]]]
+
+
+def memory(
+    table: Fact[Iort], index: Index, places: Mapping[str, Reading[Place]]
+) -> Iterator[Memory]:
+    """Every range of every RMR node in the order of the table."""
+    nodes = table.value.by_offset()
+    kept = [node for node in nodes.values() if isinstance(node.body, Rmr)]
+    streams: _Streams = _streams(nodes, index, places) if kept else {}
+    for node in kept:
+        if isinstance(node.body, Rmr):
+            found, gaps = _devices(table, node, streams)
+            for one in node.body.ranges:
+                start, end = _span(one.base, one.length)
+                relaxable = node.body.remap_permitted
+                holders = tuple(holder(f, start, end, relaxable=relaxable) for f in found)
+                yield Memory("RMR", start, end, table.source, node.offset, holders, gaps)
+
+
+def _span(base: int, length: int) -> tuple[int, int]:
+    """Whole pages, where it is not aligned to 64K as the specification wants."""
+    if base & _64K or length & _64K:
+        length = pages(length + (base & ~_PAGE_MASK))
+        base &= _PAGE_MASK
+    return base, base + max(length, 1) - 1
+
+
+def _streams(
+    nodes: dict[int, Node], index: Index, places: Mapping[str, Reading[Place]]
+) -> _Streams:
+    """What everything sends as: a function its own id and that of a bridge that takes over."""
+    who: list[tuple[iort_ids.Reached | None, Function | str]] = []
+    for function in index.all:
+        bdf = function.bdf
+        if bdf is not None:
+            ids = {bdf.bus << 8 | bdf.device << 3 | bdf.function}
+            alias = requester_id(function.device.name, places)
+            if isinstance(alias, int):
+                ids.add(alias)
+            start = iort_ids.root_complex(nodes, bdf.domain)
+            who += [(iort_ids.follow(nodes, start, one, iort_ids.IOMMU), function) for one in ids]
+    for node in nodes.values():
+        if isinstance(node.body, NamedComponent):
+            for mapping in node.mappings:
+                target = nodes.get(mapping.output_reference)
+                reached = iort_ids.follow(nodes, target, mapping.output_base, iort_ids.IOMMU)
+                who.append((reached, node.body.name))
+    found: defaultdict[int, list[tuple[int, int, Function | str]]] = defaultdict(list)
+    for number, (reached, one) in enumerate(who):
+        if reached is not None:
+            found[reached.node.offset].append((reached.id, number, one))
+    return {offset: sorted(streams) for offset, streams in found.items()}
+
+
+def _devices(
+    table: Fact[Iort], node: Node, streams: _Streams
+) -> tuple[list[Function], tuple[Gap, ...]]:
+    """The functions of a node's stream ids, and what is none of them."""
+    if table.value.header.revision < _FIRST_REVISION:
+        why = f"IORT revision {table.value.header.revision}: Linux reads RMR nodes from 5 on"
+        return [], (Gap(Why.ABSENT, table.source, why),)
+    if not node.mappings:
+        return [], (Gap(Why.ABSENT, table.source, "no mapping: Linux skips the node"),)
+    found: dict[str, Function] = {}
+    gaps: list[Gap] = []
+    for mapping in node.mappings:
+        there = streams.get(mapping.output_reference, ())
+        last = mapping.output_base + mapping.id_count  # iort_rmr_has_dev(): inclusive
+        low, high = bisect_left(there, (mapping.output_base,)), bisect_left(there, (last + 1,))
+        if low == high:
+            why = f"stream {_ids(mapping)}: no such device here"
+            gaps.append(Gap(Why.ABSENT, table.source, why))
+        for _, _, one in there[low:high]:
+            if isinstance(one, Function):
+                found[one.device.name] = one
+            else:
+                why = f"{one}: which device that is here is not known"
+                gaps.append(Gap(Why.ABSENT, table.source, why))
+    return list(found.values()), tuple(gaps)
+
+
+def _ids(mapping: IdMapping) -> str:
+    last = mapping.output_base + mapping.id_count
+    return f"{mapping.output_base:#x}" + (f"-{last:#x}" if mapping.id_count else "")

@@ -1,0 +1,35 @@
+"""RMRRs and their devices (VT-d 5.0 8.4).
+
+drivers/iommu/intel/iommu.c intel_iommu_get_resv_regions(), device_rmrr_is_relaxable().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vfioguard.acpi.dmar import Dmar, Rmrr
+from vfioguard.fact import Fact
+from vfioguard.inference.dmar_scopes import named
+from vfioguard.inference.functions import Function, Index
+from vfioguard.inference.memory import Memory, holder
+
+_USB, _DISPLAY = 0x0C03, 0x03
+
+
+def memory(table: Fact[Dmar], index: Index) -> Iterator[Memory]:
+    """Every RMRR in the order of the table."""
+    for unit in table.value.units:
+        if isinstance(unit, Rmrr):
+            found = named(unit.segment, unit.scopes, index, table.source)
+            holders = tuple(
+                holder(one, unit.base, unit.limit, relaxable=_relaxable(one))
+                for one in found.functions
+            )
+            place = table.source, unit.offset
+            yield Memory("RMRR", unit.base, unit.limit, *place, holders, found.gaps)
+
+
+def _relaxable(function: Function) -> bool:
+    """USB and graphics need theirs only until their drivers take over."""
+    code = function.pci_class or 0
+    return code >> 8 == _USB or code >> 16 == _DISPLAY
