@@ -26,6 +26,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print the settings and where each comes from, and do not serve",
     )
+    parser.add_argument(
+        "--self-test",
+        dest="self_test",
+        action="store_true",
+        help="print what this process can and cannot read of the host, and do not serve; "
+        "exit status 3 where no verdict can be made",
+    )
     for setting in SETTINGS:
         _add(parser, setting)
 

@@ -7,8 +7,8 @@ import sys
 
 from vfioguard import evaluate
 from vfioguard.cli import config
-from vfioguard.cli.host import tables
-from vfioguard.cli.run import Failure
+from vfioguard.cli.host import host, now, tables
+from vfioguard.cli.run import OWN_FAILURE, Failure
 from vfioguard.cli.settings import SETTINGS, toml
 
 
@@ -23,6 +23,8 @@ def run(options: argparse.Namespace) -> int:
         setattr(options, setting.dest, value)
         if origin not in {config.DEFAULT, setting.flag}:  # a file must not act unseen
             print(f"vfioguard: {setting.key} is {toml(value)} ({origin})", file=sys.stderr)
+    if options.self_test:
+        return _self_test(options)
     # FastAPI and uvicorn take half a second, so not before this verb was chosen.
     from vfioguard.serve.address import CannotListen
     from vfioguard.serve.daemon import serve
@@ -36,3 +38,12 @@ def run(options: argparse.Namespace) -> int:
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0
+
+
+def _self_test(options: argparse.Namespace) -> int:
+    """Nothing that is missing is a failure, but the list of groups."""
+    from vfioguard.serve import self_test
+
+    found = self_test.run(host(options), now())
+    print(found.summary, *found.lines, sep="\n")
+    return 0 if found.possible else OWN_FAILURE

@@ -1,0 +1,183 @@
+"""What this process, in this sandbox, can and cannot read, and what it cannot say without it.
+
+Every line is tried, by the calls that the readers make; nothing is looked up in a unit file.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from vfioguard.evaluate import evaluate
+from vfioguard.fact import Fact, Gap, gap_from
+from vfioguard.kernel import config, iommu_groups, irq, irq_domains, log, osrelease, symbols
+from vfioguard.kernel.acpi_tables import FILES, AcpiTables, state
+from vfioguard.report import Report
+from vfioguard.root import Root
+from vfioguard.snapshot import take
+from vfioguard.verdict import severity
+
+_NETLINK_KOBJECT_UEVENT = 15  # include/uapi/linux/netlink.h
+_KERNEL = 1  # the group of the kernel itself; udev's own is 2
+_FIRMWARE = (
+    "whether the firmware allows interrupt remapping, where no interrupt shows that it is on"
+)
+#: The tables on which a verdict may rest (`AcpiTables`).
+_DECISIVE = frozenset({"DMAR", "IVRS", "APIC", "IORT"})
+
+
+class Line(NamedTuple):
+    """One kind of evidence: `can` is yes, no, or none where this host has no such thing."""
+
+    can: str
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.can:<4} {self.name:<21} {self.detail}"
+
+
+class Result(NamedTuple):
+    """`possible`: whether there can be verdicts here at all, by the list of groups."""
+
+    possible: bool
+    summary: str
+    lines: tuple[Line, ...]
+
+
+class _Kind(NamedTuple):
+    """Evidence that any of the paths gives; `without` is what is not known when none does."""
+
+    name: str
+    call: str
+    paths: tuple[str, ...]
+    without: str
+
+
+_KINDS = (
+    _Kind("IOMMU groups", "list", (iommu_groups.PATH,), "every verdict"),
+    _Kind("PCI devices", "list", ("/sys/bus/pci/devices",), "the devices, and what drives them"),
+    _Kind("IOMMU units", "list", ("/sys/class/iommu",), "which unit translates for a device"),
+    _Kind("interrupts", "list", (irq.PATH,), "the chip of each interrupt"),
+    _Kind("interrupts in /proc", "head", ("/proc/interrupts",), "the same, where sysfs is silent"),
+    _Kind("module parameters", "list", ("/sys/module",), "whether an override is set"),
+    _Kind("command line", "head", ("/proc/cmdline",), "what a module would be loaded with"),
+    _Kind(
+        "kernel configuration",
+        "head",
+        ("/boot/config-{release}", "/lib/modules/{release}/config", config.GZ),
+        "whether a backend that is not loaded exists",
+    ),
+    _Kind(
+        "kernel symbols",
+        "head",
+        (symbols.BTF, symbols.KALLSYMS),
+        "the rule of a kernel that may carry backports",
+    ),
+    _Kind("debugfs", "list", (irq_domains.PATH,), "the interrupt domains of devices without MSIs"),
+    _Kind("kernel log", "records", (log.KMSG,), "what the kernel said of remapping when it booted"),
+    _Kind("other processes", "list", ("/proc/1/fd",), "who holds a group open"),
+)
+
+
+def run(root: Root, generated_at: str, environment: Mapping[str, str] = os.environ) -> Result:
+    """Try everything; what fails is a line."""
+    snapshot = take(root)
+    report = evaluate(snapshot, generated_at)
+    release = snapshot.kernel.release
+    lines = [
+        *(_try(root, kind, release) for kind in _KINDS),
+        *_tables(snapshot.acpi),
+        _uevents(),
+        _state(environment.get("STATE_DIRECTORY", "")),
+        _process(),
+    ]
+    gap = report.groups_read
+    possible = gap is None or (gap.errno == "ENOENT" and _lists(root, "/sys/kernel"))
+    return Result(possible, _summary(report, possible), tuple(lines))
+
+
+def _summary(report: Report, possible: bool) -> str:
+    if not possible and report.groups_read is not None:
+        gap = report.groups_read
+        return f"no verdict can be made: {gap.source}: {gap.detail}"
+    counts = Counter(group.outcome for group in report.groups)
+    if not counts:
+        return "verdicts can be made, of no IOMMU group: this host has none"
+    parts = [f"{counts[outcome]} {outcome}" for outcome in sorted(counts, key=severity)[::-1]]
+    return f"verdicts can be made: {', '.join(parts)} of {len(report.groups)} IOMMU groups"
+
+
+def _try(root: Root, kind: _Kind, release: Fact[osrelease.Release] | Gap) -> Line:
+    """The first path that can be read, else the first that is there and cannot be."""
+    name = release.value.text if isinstance(release, Fact) else ""
+    calls: dict[str, Callable[[str], object]] = {
+        "list": root.listdir,
+        "head": lambda path: root.head(path, 1),
+        "records": lambda path: root.records(path, 0, lambda _: b""),
+    }
+    failed: list[Gap] = []
+    for path in (path.replace("{release}", name) for path in kind.paths):
+        try:
+            calls[kind.call](path)
+        except OSError as error:
+            failed.append(gap_from(error, path))
+        else:
+            return Line("yes", kind.name, path)
+    worst = next((gap for gap in failed if gap.why != "absent"), failed[0])
+    return Line("no", kind.name, f"{worst.source}: {worst.detail}; not known: {kind.without}")
+
+
+def _tables(tables: AcpiTables) -> Iterator[Line]:
+    for name, reading in zip(FILES, tables, strict=True):
+        title = f"table {name}"
+        if isinstance(reading, Fact):
+            yield Line("yes", title, f"{reading.source}, {len(reading.value)} bytes")
+        elif state(reading) == "absent":
+            yield Line("none", title, f"{reading.source}: {reading.detail}")
+        else:
+            without = f"not known: {_FIRMWARE}" if name in _DECISIVE else "no verdict rests on it"
+            yield Line("no", title, f"{reading.source}: {reading.detail}; {without}")
+
+
+def _uevents() -> Line:
+    name = "uevents"
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_KOBJECT_UEVENT) as one:
+            one.bind((0, _KERNEL))
+    except OSError as error:
+        why = f"netlink: {error.strerror}; a change is seen at the next reading and no sooner"
+        return Line("no", name, why)
+    return Line("yes", name, "the kernel's, by netlink")
+
+
+def _state(path: str) -> Line:
+    name = "state directory"
+    if not path:
+        return Line("none", name, "$STATE_DIRECTORY is not set")
+    if os.access(path, os.W_OK | os.X_OK):
+        return Line("yes", name, path)
+    return Line("no", name, f"{path} cannot be written; not known: what changed over a restart")
+
+
+def _process() -> Line:
+    """What the kernel says of us: proc_pid_status(5)."""
+    wanted = ("CapEff", "NoNewPrivs", "Seccomp")
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            parts = [line.partition(":") for line in file]
+    except OSError as error:
+        return Line("no", "this process", f"/proc/self/status: {error.strerror}")
+    facts = ", ".join(f"{name} {value.strip()}" for name, _, value in parts if name in wanted)
+    return Line("yes", "this process", f"uid {os.getuid()}, gid {os.getgid()}, {facts}")
+
+
+def _lists(root: Root, path: str) -> bool:
+    try:
+        root.listdir(path)
+    except OSError:
+        return False
+    return True
