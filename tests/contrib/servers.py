@@ -64,7 +64,7 @@ class Prometheus:
     def get(self, path: str, **parameters: str) -> Any:
         """The `data` of an answer; raises OSError where there is none yet."""
         url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=DEADLINE) as answer:
             return json.load(answer)["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
@@ -78,9 +78,9 @@ class Prometheus:
         return sorted({series["metric"]["alertname"] for series in found})
 
 
-def until(what: str, ask: Callable[[], Any]) -> Any:
+def until(what: str, ask: Callable[[], Any], seconds: float = DEADLINE) -> Any:
     """Ask ten times a second until there is an answer."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
             if found := ask():
@@ -88,7 +88,7 @@ def until(what: str, ask: Callable[[], Any]) -> Any:
         except OSError:  # it does not listen yet, or answers 503 while it starts
             pass
         time.sleep(0.1)
-    raise SystemExit(f"not within {DEADLINE:.0f} s: {what}")
+    raise SystemExit(f"not within {seconds:.0f} s: {what}")
 
 
 def free_port() -> int:
@@ -114,4 +114,8 @@ def running(directory: Path, program: str, *options: str) -> Iterator[None]:
         raise
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise

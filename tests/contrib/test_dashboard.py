@@ -16,8 +16,6 @@ from tests.contrib.rules import DASHBOARD, promtool
 DOCUMENT: dict[str, Any] = json.loads(DASHBOARD.read_text())
 PANELS: list[dict[str, Any]] = [p for p in DOCUMENT["panels"] if p["type"] != "row"]
 VARIABLES = {variable["name"]: variable for variable in DOCUMENT["templating"]["list"]}
-#: Grafana 12 has it in a query variable (public/app/features/variables/query); the model has not.
-_NOT_MODELLED = {"definition"}
 
 
 def expressions(instance: str = "a:18346", interval: str = "5m") -> list[str]:
@@ -56,7 +54,6 @@ def _lost(ours: Any, kept: Any, at: str) -> list[str]:
         return [
             line
             for key, value in ours.items()
-            if key not in _NOT_MODELLED
             for line in (_lost(value, kept[key], f"{at}.{key}") if key in kept else [f"{at}.{key}"])
         ]
     if isinstance(ours, list) and isinstance(kept, list) and len(ours) == len(kept):
