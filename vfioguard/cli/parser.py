@@ -81,10 +81,12 @@ def build(*, serve: bool = True) -> Parser:
         ("explain", "the proof of each verdict"),
     ):
         verb = _verb(verbs, name, text, policy=True)
-        verb.add_argument("target", nargs="+", metavar="BDF|group:N")
+        verb.add_argument(
+            "target", nargs="+", metavar="BDF|group:N", help="a device, or a whole group"
+        )
 
     capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")
-    capture.add_argument("file", metavar="FILE.tar.xz")
+    capture.add_argument("file", metavar="FILE.tar.xz", help="what to write")
 
     _firmware(verbs)
     _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
@@ -121,7 +123,13 @@ def _report(verbs: Any) -> None:  # noqa: ANN401
 def _firmware(verbs: Any) -> None:  # noqa: ANN401
     firmware = _verb(verbs, "firmware", "the firmware tables that bear on interrupts, decoded")
     firmware.epilog = "exit status: 0 a table could be decoded, 3 none could, or error"
-    firmware.add_argument("--output", action=Once, choices=("text", "json"), default="text")
+    firmware.add_argument(
+        "--output",
+        action=Once,
+        choices=("text", "json"),
+        default="text",
+        help="the form of the answer (default text)",
+    )
     firmware.add_argument(
         "--table",
         action="append",
@@ -158,7 +166,8 @@ def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser: 
             "--policy",
             action=Once,
             choices=evaluate.policy_names(),
-            help="judge by this predicate instead of the running kernel's",
+            metavar="NAME",
+            help="judge by this predicate, not the running kernel's; `policies` lists them",
         )
     return verb
 

@@ -194,7 +194,7 @@ SETTINGS: tuple[Setting, ...] = (
         choice("a policy", evaluate.policy_names()),
         None,
         "NAME",
-        "judge by this predicate instead of the running kernel's (see: vfioguard policies)",
+        "judge by this predicate, not the running kernel's; `policies` lists them",
         "Judge by this predicate instead of those that the running kernel has in force. Every "
         "answer then names it. For a host that is to be installed with another kernel; leave it "
         "out to be told what the kernel here does. `vfioguard policies` lists the names.\n\n"

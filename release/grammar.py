@@ -1,0 +1,63 @@
+"""What can be typed, read from the parser itself, for man pages and completions."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+from vfioguard.cli import parser
+
+#: What an argument is, by the words that its help shows for it.
+FILES = frozenset({"PATH", "FILE", "FILE.tar.xz"})
+TARGET = "BDF|group:N"
+
+
+class Option(NamedTuple):
+    """An option (`flags`) or a positional (none). `metavar` is empty where it takes no argument.
+
+    `completes` is one of `files`, `targets`, or empty.
+    """
+
+    flags: tuple[str, ...]
+    metavar: str
+    choices: tuple[str, ...]
+    help: str
+    many: bool
+    completes: str
+
+
+class Verb(NamedTuple):
+    """A verb, its options, then its positionals."""
+
+    name: str
+    help: str
+    epilog: str
+    options: tuple[Option, ...]
+    positionals: tuple[Option, ...]
+
+
+def verbs() -> tuple[Verb, ...]:
+    """All verbs in the order in which `vfioguard --help` has them."""
+    whole = parser.build()
+    (sub,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))
+    helps = {action.dest: action.help or "" for action in sub._choices_actions}
+    return tuple(_verb(name, helps[name], one) for name, one in sub.choices.items())
+
+
+def _verb(name: str, text: str, one: argparse.ArgumentParser) -> Verb:
+    found = [_option(action) for action in one._actions]
+    options = tuple(option for option in found if option.flags)
+    positionals = tuple(option for option in found if not option.flags)
+    return Verb(name, text, one.epilog or "", options, positionals)
+
+
+def _option(action: argparse.Action) -> Option:
+    metavar = "" if action.nargs == 0 else str(action.metavar or "")
+    choices = tuple(map(str, action.choices or ()))
+    completes = "files" if metavar in FILES else "targets" if metavar == TARGET else ""
+    if action.nargs != 0 and not metavar:
+        metavar = "|".join(choices)
+    many = action.nargs == "+" or isinstance(action, argparse._AppendAction)
+    return Option(
+        tuple(action.option_strings), metavar, choices, action.help or "", many, completes
+    )
