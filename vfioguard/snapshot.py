@@ -30,6 +30,7 @@ from vfioguard.root import Directory, Root, listing
 
 # What most hosts do not need is imported where it is read.
 if TYPE_CHECKING:
+    from vfioguard.kernel.dmi import Machine
     from vfioguard.kernel.log import Log
     from vfioguard.kernel.wiring import Wiring
 
@@ -61,7 +62,10 @@ class Interrupts(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The host. `devices` are those without a group; `wiring` is None on x86."""
+    """The host. `devices` are those without a group; `wiring` is None on x86.
+
+    `machine` is read where there is an IVRS, as Linux corrects that of some machines.
+    """
 
     kernel: Kernel
     parameters: tuple[module_param.Parameter, ...]
@@ -71,6 +75,7 @@ class Snapshot(NamedTuple):
     devices: tuple[Device, ...]
     acpi: acpi_tables.AcpiTables
     wiring: "Wiring | None"
+    machine: "Reading[Machine] | None" = None
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -91,6 +96,7 @@ def take(root: Root) -> Snapshot:
     alone = _ungrouped(functions, groups)
     if x86 and bus is not None:
         groups, alone = memory_holders.with_bridges(bus, groups, alone)
+    acpi = acpi_tables.read(root)
     return Snapshot(
         kernel,
         tuple(
@@ -101,9 +107,16 @@ def take(root: Root) -> Snapshot:
         interrupts,
         groups,
         alone,
-        acpi_tables.read(root),
+        acpi,
         None if x86 else _wiring(root, functions, groups),
+        _machine(root) if isinstance(acpi.ivrs, Fact) else None,
     )
+
+
+def _machine(root: Root) -> "Reading[Machine]":
+    from vfioguard.kernel import dmi
+
+    return dmi.read(root)
 
 
 def _wiring(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from struct import pack
+
 import pytest
 
 from tests.support.packed_tables import dmar, drhd, io_apic_scope, ivhd, ivrs, madt, special
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.remapping_possible import Evidence, Possible, possible
 from vfioguard.kernel.acpi_tables import PATH
+from vfioguard.kernel.dmi import Machine
 
 SB, NB = 0xA0, 0x01
 IR, NO_IR = 0xF020FE, 0xF020E3
@@ -41,11 +44,13 @@ def amd(
     words: str = "",
     classes: dict[int, int | None] | None = None,
     version: tuple[int, int] | None = None,
+    machine: Reading[Machine] | None = None,
 ) -> Possible:
     options = Fact(tuple(words.split()), words.encode(), "/proc/cmdline")
     shown = None if classes is None else tuple(classes.items())
     tables = tuple(map(there, madts))
-    return possible(Evidence(absent("DMAR"), there(table), tables, (), options, shown, version))
+    evidence = Evidence(absent("DMAR"), there(table), tables, (), options, shown, version, machine)
+    return possible(evidence)
 
 
 GOOD = dmar(drhd(UNIT, io_apic_scope(2), flags=1))
@@ -198,6 +203,140 @@ def test_the_southbridge_is_found_by_its_place_and_from_7_3_by_its_class(
     table: bytes, classes: dict[int, int | None], version: tuple[int, int], expected: bool | None
 ) -> None:
     assert amd(table, madt(33), classes=classes, version=version).possible is expected
+
+
+def test_the_southbridges_io_apic_counts_only_if_the_madt_has_it() -> None:
+    """check_ioapic_information() goes through the IO-APICs that there are, not through the IVRS."""
+    assert amd(BOTH, madt(34), version=(6, 12)).possible is False
+    assert amd(BOTH, madt(34)).possible is False
+
+
+def test_from_7_3_the_southbridge_is_the_io_apic_of_the_first_interrupts() -> None:
+    other_way = {SB: OTHER, NB: SMBUS}  # of the two, only the one that is not the first
+    assert amd(BOTH, madt(33, 34), classes=other_way, version=(7, 3)).possible is None
+    assert amd(BOTH, madt(34, 33), classes=other_way, version=(7, 3)).possible is True
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [((6, 12), True), ((4, 19), True), ((7, 3), False), (None, None)]
+)
+def test_what_is_missing_before_the_southbridges_is_forgotten_up_to_6_12(
+    version: tuple[int, int] | None, expected: bool | None
+) -> None:
+    found = amd(BOTH, madt(5, 33), classes={SB: SMBUS}, version=version)
+    assert (found.possible, found.missing) == (expected, (5,))
+
+
+def test_a_wrong_checksum_makes_amds_driver_do_without_the_ivrs() -> None:
+    raw = bytearray(BOTH)
+    raw[9] ^= 1
+    found = amd(bytes(raw), madt(33, 34))
+    assert found.possible is False
+    assert found.sentence == "IVRS has a wrong checksum: interrupt remapping is impossible"
+
+
+def test_a_dump_with_a_wrong_checksum_may_have_been_changed_by_whoever_made_it() -> None:
+    raw = bytearray(BOTH)
+    raw[9] ^= 1
+    tables = (there(madt(33, 34)),)
+    assert possible(Evidence(absent("DMAR"), there(bytes(raw)), tables)).possible is True
+
+
+def test_a_wrong_checksum_of_the_dmar_is_none_of_intels_business() -> None:
+    raw = bytearray(GOOD)
+    raw[9] ^= 1
+    assert intel(bytes(raw), madt(2)).possible is True
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(0x10, True), (0x11, False)])
+def test_a_special_device_of_no_known_kind_ends_amds_driver_if_it_is_looked_at(
+    kind: int, expected: bool
+) -> None:
+    table = ivrs(
+        ivhd(special(33, SB), special(9, NB, variety=3), kind=0x10),
+        ivhd(special(33, SB), *([special(9, NB, variety=3)] if kind == 0x11 else []), kind=0x11),
+    )
+    assert amd(table, madt(33)).possible is expected
+
+
+def test_of_two_ids_for_an_io_apic_the_first_counts() -> None:
+    twice = ivrs(ivhd(special(33, SB), special(33, 0x98)))
+    assert amd(twice, madt(33), version=(6, 12)).possible is True
+    other = ivrs(ivhd(special(33, 0x98), special(33, SB)))
+    assert amd(other, madt(33), version=(6, 12)).possible is False
+
+
+def test_of_two_overrides_for_an_io_apic_the_first_counts_and_four_are_kept() -> None:
+    first = "ivrs_ioapic=33@00:14.0 ivrs_ioapic=33@00:13.0"
+    assert amd(ELSEWHERE, madt(33), words=first, version=(6, 12)).possible is True
+    last = "ivrs_ioapic=33@00:13.0 ivrs_ioapic=33@00:14.0"
+    assert amd(BOTH, madt(33), words=last, version=(6, 12)).possible is False
+    five = " ".join(f"ivrs_ioapic={number}@00:14.0" for number in range(5))
+    assert amd(BOTH, madt(33, 4), words=five).missing == (4,)
+
+
+def test_a_command_line_that_cannot_be_read_may_add_what_is_missing() -> None:
+    hidden = Gap(Why.DENIED, "/proc/cmdline", "Permission denied", "EACCES")
+    for table in (BOTH, ELSEWHERE):
+        evidence = Evidence(
+            absent("DMAR"), there(table), (there(madt(33, 5)),), options=hidden, version=(6, 12)
+        )
+        assert possible(evidence).possible is None
+
+
+def dmi(vendor: str, product: str) -> Fact[Machine]:
+    return Fact(Machine(vendor, product), product.encode(), "/sys/class/dmi/id/product_name")
+
+
+EMPTY = ivrs(ivhd())
+
+
+@pytest.mark.parametrize(
+    ("vendor", "product", "numbers", "expected"),
+    [
+        ("Acer", "Aspire A315-41", (4,), True),
+        ("Acer", "Aspire A315-41", (4, 5), False),
+        ("Acer", "Aspire A315-41G", (4,), True),  # DMI_MATCH() takes a part of the name
+        ("Dell Inc.", "Inspiron 7375", (4, 5), True),
+        ("Dell Inc.", "Latitude 5495", (4,), True),
+        ("LENOVO", "81FB", (32,), True),
+        ("LENOVO", "81FC", (32,), False),
+        ("ACER", "Aspire A315-41", (4,), False),
+    ],
+)
+def test_linux_corrects_the_ivrs_of_a_few_machines(
+    vendor: str, product: str, numbers: tuple[int, ...], expected: bool
+) -> None:
+    found = amd(EMPTY, madt(*numbers), version=(6, 1), machine=dmi(vendor, product))
+    assert found.possible is expected
+
+
+@pytest.mark.parametrize("version", [None, (4, 19), (5, 4)])
+def test_whether_an_older_kernel_corrects_it_is_not_known(version: tuple[int, int] | None) -> None:
+    machine = dmi("Acer", "Aspire A315-41")
+    assert amd(EMPTY, madt(4), version=version, machine=machine).possible is None
+    assert amd(BOTH, madt(33), version=version, machine=machine).possible is True
+
+
+def test_a_machine_whose_name_cannot_be_read_may_be_one_of_them() -> None:
+    hidden = Gap(Why.DENIED, "/sys/class/dmi/id/product_name", "Permission denied", "EACCES")
+    assert amd(EMPTY, madt(4), version=(6, 1), machine=hidden).possible is None
+    assert amd(BOTH, madt(33), version=(6, 1), machine=hidden).possible is True
+    none = Gap(Why.ABSENT, "/sys/class/dmi/id/sys_vendor", "No such file or directory", "ENOENT")
+    assert amd(EMPTY, madt(4), version=(6, 1), machine=none).possible is False
+
+
+def test_of_two_units_for_the_same_registers_the_second_is_none() -> None:
+    table = dmar(drhd(UNIT, io_apic_scope(2)), drhd(UNIT, io_apic_scope(5)), drhd(UNIT, segment=1))
+    assert intel(table, madt(2, 5)).missing == (5,)
+
+
+@pytest.mark.parametrize(("name", "expected"), [(b"\\_SB.X\0", True), (b"\\_SB.XY", False)])
+def test_a_name_without_an_end_makes_the_kernel_reject_the_dmar(
+    name: bytes, expected: bool
+) -> None:
+    andd = pack("<HHBBBB", 4, 8 + len(name), 0, 0, 0, 1) + name
+    assert intel(dmar(drhd(UNIT, io_apic_scope(2)), andd), madt(2)).possible is expected
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ from vfioguard.inference.possible import Part, io_apics, part, unreadable
 from vfioguard.iommu.intel import ECAP_IR
 
 if TYPE_CHECKING:
-    from vfioguard.acpi.dmar import Dmar, Drhd
+    from vfioguard.acpi.dmar import Andd, Dmar, Drhd
     from vfioguard.acpi.madt import Madt
 
 _IO_APIC_SCOPE = 3
 #: PAGE_SHIFT - 1: what parse_dmar_table() wants the host address width to be at least.
 _LEAST_WIDTH = 11
+_ANDD_HEAD = 8
 
 
 def conditions(
@@ -37,10 +38,14 @@ def conditions(
 
 
 def units(table: Dmar) -> list[Drhd]:
-    """The remapping units."""
+    """The remapping units; of several for the same registers the first (dmar_find_dmaru())."""
     from vfioguard.acpi.dmar import Drhd
 
-    return [unit for unit in table.units if isinstance(unit, Drhd)]
+    found: dict[tuple[int, int], Drhd] = {}
+    for unit in table.units:
+        if isinstance(unit, Drhd):
+            found.setdefault((unit.segment, unit.base), unit)
+    return list(found.values())
 
 
 def covered(drhds: Sequence[Drhd]) -> set[int]:
@@ -60,7 +65,12 @@ def _allowed(dmar: Fact[Dmar]) -> Part:
 
 
 def _rejected(dmar: Fact[Dmar], drhds: Sequence[Drhd]) -> list[Part]:
-    """What makes the kernel do without the whole table: parse_dmar_table(), alloc_iommu()."""
+    """What makes the kernel do without the whole table.
+
+    parse_dmar_table(), alloc_iommu(), dmar_parse_one_andd().
+    """
+    from vfioguard.acpi.dmar import Andd
+
     claim = "the kernel accepts the DMAR"
     if not drhds:
         return [part("DMAR has no remapping unit", claim, False, dmar)]
@@ -68,7 +78,14 @@ def _rejected(dmar: Fact[Dmar], drhds: Sequence[Drhd]) -> list[Part]:
         return [part("DMAR has a remapping unit at address 0", claim, False, dmar)]
     if dmar.value.host_address_width < _LEAST_WIDTH:
         return [part("DMAR has no host address width", claim, False, dmar)]
+    if not all(_ends(andd) for andd in dmar.value.units if isinstance(andd, Andd)):
+        return [part("DMAR has an ACPI name without an end", claim, False, dmar)]
     return []
+
+
+def _ends(andd: Andd) -> bool:
+    """Whether a NUL ends the name inside the structure."""
+    return len(andd.name) < andd.length - _ANDD_HEAD
 
 
 def _supported(dmar: Fact[Dmar], drhds: Sequence[Drhd], ecaps: Mapping[int, Reading[int]]) -> Part:

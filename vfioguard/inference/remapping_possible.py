@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import era, remapping_amd, remapping_intel, tables
+from vfioguard.inference import amd_io_apics, era, remapping_amd, remapping_intel, tables
 from vfioguard.inference.possible import IMPOSSIBLE, Possible, conclude, part
 from vfioguard.kernel import acpi_tables
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.dmi import Machine
 from vfioguard.logic import some
 from vfioguard.snapshot import Snapshot
 
@@ -22,7 +23,8 @@ NOT_GIVEN: Gap = Gap(Why.ABSENT, "the command line of the kernel", "not given")
 class Evidence(NamedTuple):
     """The tables, and what beside them decides; all of it hashable, so that answers are kept.
 
-    `ecaps` by register base; `classes`: requester id in segment 0 and class, None: not known.
+    `ecaps` by register base; `classes`: requester id in segment 0 and class, None: not known;
+    `machine`: as DMI names it, None where nobody asked.
     """
 
     dmar: Reading[bytes]
@@ -32,6 +34,7 @@ class Evidence(NamedTuple):
     options: Reading[tuple[str, ...]] = NOT_GIVEN
     classes: tuple[tuple[int, int | None], ...] | None = None
     version: tuple[int, int] | None = None
+    machine: Reading[Machine] | None = None
 
 
 def possible(evidence: Evidence) -> Possible:
@@ -45,8 +48,10 @@ def possible(evidence: Evidence) -> Possible:
     if not _none(evidence.ivrs):
         ivrs = tables.ivrs(evidence.ivrs)
         classes = None if evidence.classes is None else dict(evidence.classes)
-        parts = remapping_amd.conditions(ivrs, madts, evidence.options, classes, evidence.version)
-        answers.append(conclude(parts))
+        quirks = None if evidence.machine is None else amd_io_apics.quirks(evidence.machine)
+        dumped = evidence.options == NOT_GIVEN
+        asked = remapping_amd.Asked(evidence.options, classes, evidence.version, quirks, dumped)
+        answers.append(conclude(remapping_amd.conditions(ivrs, madts, asked)))
     if not answers:
         return _neither(evidence)
     return answers[0] if len(answers) == 1 else _either(*answers)
@@ -96,6 +101,7 @@ def evidence(snapshot: Snapshot) -> Evidence:
         snapshot.kernel.cmdline,
         _classes(snapshot),
         era.version(snapshot.kernel),
+        snapshot.machine,
     )
 
 

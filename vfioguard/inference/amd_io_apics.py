@@ -1,0 +1,77 @@
+"""Which ids AMD's driver knows an IO-APIC by: the table's, the command line's, and Linux's own.
+
+drivers/iommu/amd/init.c add_special_device(), add_early_maps(); drivers/iommu/amd/quirks.c.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vfioguard.fact import Fact, Gap, Reading
+
+if TYPE_CHECKING:
+    from vfioguard.acpi.ivrs import Ivrs
+    from vfioguard.kernel.dmi import Machine
+
+#: The variety of a special device.
+IO_APIC = 1
+#: EARLY_MAP_SIZE.
+_MOST_OVERRIDES = 4
+#: Vendor, product, and IO-APIC id -> requester id.
+_QUIRKS: tuple[tuple[str, str, Mapping[int, int]], ...] = (
+    ("Dell Inc.", "Inspiron 7375", {4: 0xA0, 5: 0x02}),
+    ("Dell Inc.", "Latitude 5495", {4: 0xA0}),
+    ("Acer", "Aspire A315-41", {4: 0xA0}),
+    ("LENOVO", "81FB", {32: 0xA0}),
+)
+# parse_ivrs_ioapic(): "[10]=00:14.0", "[10]=0000:00:14.0", "=10@00:14.0", "=10@0000:00:14.0".
+_OVERRIDE = re.compile(
+    r"ivrs_ioapic(?:\[(\d+)\]=|=(\d+)@)(?:([0-9a-fA-F]+):)?"
+    r"([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2})\.([0-7])"
+)
+
+
+def special_io_apics(table: Ivrs) -> dict[int, int]:
+    """IO-APIC id -> segment and requester id, of the blocks that the kernel looks at."""
+    from vfioguard.acpi._ivrs_entries import Special
+    from vfioguard.acpi.ivrs import Ivhd, kernel_ivhd_type
+
+    chosen = kernel_ivhd_type(table.blocks)
+    found: dict[int, int] = {}
+    for block in table.blocks:
+        if not isinstance(block, Ivhd) or block.type != chosen:
+            continue
+        segment = block.segment << 16
+        for entry in block.entries:
+            if isinstance(entry, Special) and entry.variety == IO_APIC:
+                found.setdefault(entry.handle, segment | entry.source_device_id)
+    return found
+
+
+def overrides(words: Sequence[str]) -> dict[int, int]:
+    """The same from `ivrs_ioapic=`: it wins over the table, and the first for an id is kept.
+
+    add_early_maps(), and at most as many as EARLY_MAP_SIZE.
+    """
+    found: dict[int, int] = {}
+    for word in [one for one in words if _OVERRIDE.fullmatch(one)][:_MOST_OVERRIDES]:
+        if match := _OVERRIDE.fullmatch(word):
+            old, new, segment, *place = match.groups()
+            bus, device, function = (int(part, 16) for part in place)
+            where = int(segment or "0", 16) << 16 | bus << 8 | device << 3 | function
+            found.setdefault(int(old or new), where)
+    return found
+
+
+def quirks(machine: Reading[Machine]) -> Reading[Mapping[int, int]]:
+    """The IO-APICs that Linux adds for a machine, as requester ids (drivers/iommu/amd/quirks.c)."""
+    if isinstance(machine, Gap):
+        return machine
+    found: Mapping[int, int] = {}
+    for vendor, product, added in _QUIRKS:
+        # DMI_MATCH() takes a part of the name; callbacks run one after another.
+        if vendor in machine.value.vendor and product in machine.value.product:
+            found = {**added, **found}
+    return Fact(found, machine.raw, machine.source)
