@@ -117,12 +117,13 @@ class Listeners:
         one.listen(_BACKLOG)
 
 
-def describe(one: socket.socket) -> str:
+def describe(one: socket.socket, *, tls: bool = False) -> str:
     """The address as a URL, with the port that the kernel chose, or `unix:PATH`."""
     if one.family == socket.AF_UNIX:
         return f"{_UNIX}{one.getsockname()}"
     host, port = one.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _resolve(address: str) -> list[tuple[socket.AddressFamily, str, int]]:

@@ -8,20 +8,17 @@ import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
-
-import uvicorn
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from vfioguard.report import Report
-from vfioguard.serve.address import Listeners, describe
+from vfioguard.serve.address import Listeners
+from vfioguard.serve.connections import Connections, Limits
 from vfioguard.serve.http import build
 from vfioguard.serve.latest import Latest, Scan
 from vfioguard.serve.notify import Notifier
+from vfioguard.serve.server import Server, affordable
 from vfioguard.verdict import severity
-
-#: Seconds that an answer under way may still take when the daemon is told to stop.
-_GRACE = 3
 
 _log = logging.getLogger("vfioguard")
 
@@ -34,24 +31,6 @@ class _OneLine(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             text += f": {describe_error(record.exc_info[1])}"
         return "vfioguard: " + " | ".join(text.splitlines())
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handling, which would end the process by the signal again."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for one in sockets or ():
-            _log.info("listening on %s", describe(one))
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    def stop(self) -> None:
-        """Finish what is under way, or, when asked again, not even that."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
 
 
 def serve(addresses: Sequence[str], latest: Latest, scan: Callable[[], Scan], every: float) -> None:
@@ -67,20 +46,7 @@ def serve(addresses: Sequence[str], latest: Latest, scan: Callable[[], Scan], ev
 async def _serve(
     sockets: list[socket.socket], latest: Latest, scan: Callable[[], Scan], every: float
 ) -> None:
-    server = _Server(
-        uvicorn.Config(
-            build(latest),
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE,
-        )
-    )
+    server = Server(build(latest), Connections(affordable(Limits(), sockets)))
     notifier, now = Notifier(), asyncio.Event()
 
     def stop() -> None:

@@ -1,0 +1,86 @@
+"""Taking connections from a listening socket: as many as there is room for, a few at a time.
+
+asyncio's own server takes all that wait at once, gives each a task, a transport and a descriptor,
+and only then tells anybody. Here one too many costs no more than the call that takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from vfioguard.serve.connections import Connection, Connections, Pool
+
+#: What the kernel may keep for us; it cuts this to net.core.somaxconn.
+_BACKLOG = 4096
+#: Taken in one turn of the loop, so that the other sockets have their turn; and closed at once.
+_TAKEN = 2
+_CLOSED = 64
+#: Seconds to wait where there is no descriptor left.
+_PAUSE = 0.2
+
+_log = logging.getLogger("vfioguard")
+
+
+class Accepting:
+    """One listening socket, from now on. `make` makes the protocol of a connection."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        pool: Pool,
+        connections: Connections,
+        make: Callable[[Connection], asyncio.BaseProtocol],
+    ) -> None:
+        self._socket = listening
+        self._pool = pool
+        self._connections = connections
+        self._make = make
+        self._loop = asyncio.get_running_loop()
+        self._begun: set[asyncio.Task[object]] = set()
+        self._closed = False
+        listening.setblocking(False)
+        listening.listen(_BACKLOG)
+        self._resume()
+
+    def close(self) -> None:
+        """Take no more. The socket itself stays open."""
+        self._closed = True
+        self._loop.remove_reader(self._socket)
+
+    async def wait_closed(self) -> None:
+        """Nothing is left to be done."""
+
+    def _resume(self) -> None:
+        if not self._closed:
+            self._loop.add_reader(self._socket, self._accept)
+
+    def _accept(self) -> None:
+        taken = 0
+        for _ in range(_CLOSED):
+            try:
+                one, _address = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptor or memory: it would say so again at once
+                _log.error("no connection can be taken: %s", error.strerror)
+                self._loop.remove_reader(self._socket)
+                self._loop.call_later(_PAUSE, self._resume)
+                return
+            connection = self._connections.admit(self._pool)
+            if connection is None:
+                one.close()
+                continue
+            self._begin(one, connection)
+            taken += 1
+            if taken == _TAKEN:
+                return
+
+    def _begin(self, one: socket.socket, connection: Connection) -> None:
+        one.setblocking(False)
+        begun = self._loop.connect_accepted_socket(lambda: self._make(connection), one)
+        task: asyncio.Task[object] = self._loop.create_task(begun)
+        self._begun.add(task)  # the loop itself holds no task
+        task.add_done_callback(self._begun.discard)
