@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, cast
+from itertools import chain
+from typing import NamedTuple
 
-from vfioguard import known
-from vfioguard.fact import Fact, Gap, Why, value_or
+from vfioguard import known, unread
+from vfioguard.fact import Fact, Gap, value_or
 from vfioguard.finding import Finding
+from vfioguard.inference import exempt
 from vfioguard.inference.host import Host
 from vfioguard.kernel import acpi_tables
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.earlier import keep
 from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.module_param import Parameter
 from vfioguard.logic import Answer, ask, every
@@ -26,6 +29,7 @@ from vfioguard.report import (
     UngroupedDevice,
 )
 from vfioguard.snapshot import Snapshot
+from vfioguard.step import Step, members_of
 from vfioguard.verdict import Verdict, judge, severity
 
 SERIES = "vfio_safe_irq_domain"
@@ -54,26 +58,55 @@ def policy_names() -> tuple[str, ...]:
     return known.names("vfioguard.policy")
 
 
+class Judged(NamedTuple):
+    """A Report, the host that it is about, and all that every group's verdict rests on.
+
+    `gaps` are those of groups, by number.
+    """
+
+    report: Report
+    host: Host
+    context: tuple[object, ...]
+    gaps: Mapping[int, tuple[Gap, ...]]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What was judged."""
+        return self.host.snapshot
+
+
 def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -> Report:
     """Apply all policies; `pinned` makes one of them the headline. Raises `UnknownPolicy`."""
+    return judge_all(snapshot, generated_at, pinned).report
+
+
+def judge_all(
+    snapshot: Snapshot, generated_at: str, pinned: str | None = None, before: Judged | None = None
+) -> Judged:
+    """The same; groups that did not change since `before` are its objects (kernel/earlier.py)."""
     policies = {p.name: p for p in known.leaves("vfioguard.policy", "POLICY", Policy)}
     if pinned is not None and pinned not in policies:
         raise UnknownPolicy(f"no policy {pinned!r}; there are {', '.join(sorted(policies))}")
-    host = Host(snapshot)
+    old = members_of(before.host.snapshot) if before else ()
+    step = Step(old, before.report.groups if before else (), snapshot)
+    host = before.host.after(snapshot, step.changed()) if before else Host(snapshot)
     carried = {name: policy.carried(host) for name, policy in policies.items()}
     bench = _bench(host, policies, carried, pinned)
-    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
+    context = (pinned, *host.context)
+    groups = _groups(host, bench, step, anew=before is None or before.context != context)
+    gaps = step.gaps(before.gaps if before else {})
+    host.forget()
     acpi = snapshot.acpi
     in_force = tuple(
         name
         for name, policy in policies.items()
         if policy.backend and carried[name].truth and host.has_backend(policy.backend)
     )
-    return Report(
+    report = Report(
         generated_at,
         _host(host, in_force, pinned),
         tuple(_override(parameter) for parameter in snapshot.parameters),
-        tuple(_group(host, bench, members) for members in groups),
+        groups,
         snapshot.groups if isinstance(snapshot.groups, Gap) else None,
         tuple(_ungrouped(device) for device in snapshot.devices),
         tuple(
@@ -86,9 +119,21 @@ def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -
             for policy in policies.values()
         ),
         tuple(_findings(host)),
-        tuple(_gaps(snapshot)),
+        tuple(unread.once(chain(unread.of_host(snapshot), *gaps.values()))),
         tuple(zip(acpi._fields, map(acpi_tables.state, acpi), strict=True)),
     )
+    return Judged(report, host, context, gaps)
+
+
+def _groups(host: Host, bench: _Bench, step: Step, *, anew: bool) -> tuple[GroupReport, ...]:
+    """The verdicts on all groups, made again only where something changed."""
+    found = list(step.kept)
+    again = range(len(found)) if anew else step.differ
+    was = step.reports_by_number() if len(again) > 1 else {}
+    for at in again:
+        members = step.groups[at]
+        found[at] = keep(_group(host, bench, members), was.get(members.group.id))
+    return tuple([one for one in found if one is not None])
 
 
 def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostReport:
@@ -182,39 +227,23 @@ def _backend(
     return _judge(host, name, backend, isolated)
 
 
-def _exempt(members: Members) -> Answer | None:
-    """Groups that the kernel does not put to the test (POLICY 1.4)."""
-    # Before the name: from v5.16 groups of mediated devices are called as no-IOMMU groups are.
-    buses = {device.bus for device in members.devices}
-    if buses <= {"mdev", ""} and (buses or isinstance(members.complete, Gap)):
-        claim = "mediated devices are attached without an interrupt test"
-        known = buses == {"mdev"}
-        return ask(claim, members.complete, lambda _: True if known else None)
-    name = members.group.name
-    hidden = isinstance(name, Gap) and name.why is not Why.ABSENT
-    if name is not None and (members.group.noiommu or hidden):
-        claim = "an IOMMU translates the group; a no-IOMMU group is attached without a test"
-        return ask(claim, name, lambda _: None)
-    return None
-
-
 def _group(host: Host, bench: _Bench, members: Members) -> GroupReport:
-    exempt = _exempt(members)
+    settled = exempt.by_kind(members)
     backends = tuple(
-        [(name, judge(members, exempt) if judge else None) for name, judge in bench.backends]
+        [(name, judge(members, settled) if judge else None) for name, judge in bench.backends]
     )
     if bench.pinned is not None:
-        headline = bench.pinned(members, exempt)
+        headline = bench.pinned(members, settled)
     else:
         verdicts = [verdict for _, verdict in backends if verdict is not None]
-        headline = max(verdicts, key=_severity) if verdicts else bench.none(members, exempt)
+        headline = max(verdicts, key=_severity) if verdicts else bench.none(members, settled)
     return GroupReport(
         members.group.id,
         value_or(members.group.type, None),
         tuple([_device(host, device) for device in members.devices]),
         headline,
         backends,
-        bench.series(members, exempt),
+        bench.series(members, settled),
     )
 
 
@@ -244,43 +273,3 @@ def _ungrouped(device: Device) -> UngroupedDevice:
 def _override(parameter: Parameter) -> OverrideReport:
     pending = None if parameter.pending is None else value_or(parameter.pending, None)
     return OverrideReport(str(parameter), value_or(parameter.current, None), pending)
-
-
-def _gaps(snapshot: Snapshot) -> Iterator[Gap]:
-    """What could not be read although it is there; absence is an answer, not a gap in one."""
-    seen: set[str] = set()
-    for gap in _all_gaps(snapshot):
-        if gap.why is not Why.ABSENT and gap.source not in seen:
-            seen.add(gap.source)
-            yield gap
-
-
-def _all_gaps(snapshot: Snapshot) -> Iterator[Gap]:
-    """Every gap of a snapshot; members are visited by hand, as there are thousands of them."""
-    nothing = Gap(Why.ABSENT, "", "")
-    acpi = snapshot.acpi._replace(viot=nothing, mcfg=nothing, rimt=nothing)
-    yield from _nested_gaps(snapshot._replace(groups=nothing, devices=(), acpi=acpi))
-    devices = list(snapshot.devices)
-    if isinstance(snapshot.groups, Gap):
-        yield snapshot.groups
-    else:
-        for group, members, complete in snapshot.groups.value:
-            devices += members
-            for reading in (group.type, group.reserved_regions, group.name, complete):
-                if isinstance(reading, Gap):
-                    yield reading
-    for device in devices:
-        for field in device:
-            if isinstance(field, Gap):
-                yield field
-
-
-def _nested_gaps(value: object) -> Iterator[Gap]:
-    if isinstance(value, Gap):
-        yield value
-    elif isinstance(value, tuple):
-        for part in cast("tuple[object, ...]", value):
-            yield from _nested_gaps(part)
-    elif isinstance(value, Mapping):
-        for part in cast("Mapping[object, object]", value).values():
-            yield from _nested_gaps(part)

@@ -1,7 +1,8 @@
 """The host at one moment: everything that the policies ask for, each fact with its source."""
 
 # No string annotations: NamedTuple compiles each of them, a millisecond in all at every start.
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading
@@ -25,6 +26,7 @@ from vfioguard.kernel import (
 )
 from vfioguard.kernel.config import Config
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
 from vfioguard.root import Directory, Root, listing
 
@@ -82,45 +84,91 @@ class Snapshot(NamedTuple):
         return next(p for p in self.parameters if (p.module, p.name) == which)
 
 
-def take(root: Root) -> Snapshot:
-    """Read the whole host once. Every failure is a gap; nothing is written."""
-    kernel = _kernel(root)
-    iommus = iommu_class.read(root)
+def take(
+    root: Root, before: Snapshot | None = None, changed: frozenset[str] | None = None
+) -> Snapshot:
+    """Read the whole host once. Every failure is a gap; nothing is written.
+
+    With an earlier snapshot, whatever did not change is that one's object. With the names of the
+    devices that `changed`, directories are listed and those devices read again, and of the others,
+    of what is static in a boot and of the log the earlier state is kept.
+    """
+    if before is None or changed is None:
+        return _take(root, before, Earlier(*_devices(before)), None)
+    return _take(root, before, Earlier(*_devices(before), changed), changed)
+
+
+def _devices(snapshot: Snapshot | None) -> tuple[tuple[Members, ...], tuple[Device, ...]]:
+    if snapshot is None:
+        return (), ()
+    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
+    return groups, snapshot.devices
+
+
+def _take(
+    root: Root, before: Snapshot | None, earlier: Earlier, changed: frozenset[str] | None
+) -> Snapshot:
+    """`changed` as in `take()`; static facts are read where it is None."""
+    static = before if changed is not None else None
+    kernel = static.kernel if static else keep(_kernel(root), before and before.kernel)
+    iommus = keep(iommu_class.read(root), before and before.iommus)
     irqs = irq.directory(root)
-    bus, functions = _pci(root, irqs)
-    x86 = isinstance(kernel.arch, Fact) and kernel.arch.value in {"x86_64", "i686"}
-    interrupts = _interrupts(root, irqs, x86)
-    if x86 and isinstance(functions, Fact) and not _remapping_seen(interrupts, functions.value):
-        functions = functions._replace(value=_with_capabilities(bus, functions.value))
-    groups = group_members.read(root, irqs, iommus, functions)
+    bus, functions = _pci(root, irqs, earlier)
+    x86 = is_x86(kernel)
+    interrupts = keep(
+        _interrupts(root, irqs, x86, static and static.interrupts), before and before.interrupts
+    )
+    if x86 and isinstance(functions, Fact):
+        seen = remapping_seen(interrupts, functions.value)
+        functions = functions._replace(
+            value=_with_capabilities(bus, functions.value, seen, earlier)
+        )
+    groups = group_members.read(root, irqs, iommus, functions, earlier)
     alone = _ungrouped(functions, groups)
     if x86 and bus is not None:
-        groups, alone = memory_holders.with_bridges(bus, groups, alone)
-    acpi = acpi_tables.read(root)
+        groups, alone = memory_holders.with_bridges(bus, groups, alone, earlier)
+    acpi = static.acpi if static else keep(acpi_tables.read(root), before and before.acpi)
+    wiring = None if x86 else _wiring(root, functions, groups, static and static.wiring, changed)
     return Snapshot(
         kernel,
-        tuple(
-            module_param.read(root, module, name, kernel.cmdline)
-            for module, name in (TYPE1, IOMMUFD, NOIOMMU)
-        ),
+        keep(parameters(root, kernel), before and before.parameters),
         iommus,
         interrupts,
         groups,
-        alone,
+        keep(alone, before and before.devices),
         acpi,
-        None if x86 else _wiring(root, functions, groups),
-        _machine(root) if isinstance(acpi.ivrs, Fact) else None,
+        keep(wiring, before and before.wiring),
+        static.machine if static else _machine(root, acpi),
     )
 
 
-def _machine(root: Root) -> "Reading[Machine]":
+def is_x86(kernel: Kernel) -> bool:
+    """Whether this is known to be an x86."""
+    return isinstance(kernel.arch, Fact) and kernel.arch.value in {"x86_64", "i686"}
+
+
+def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]:
+    """Both overrides and the no-IOMMU mode as they are now."""
+    return tuple(
+        module_param.read(root, module, name, kernel.cmdline)
+        for module, name in (TYPE1, IOMMUFD, NOIOMMU)
+    )
+
+
+def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> "Reading[Machine] | None":
+    if isinstance(acpi.ivrs, Gap):
+        return None
     from vfioguard.kernel import dmi
 
     return dmi.read(root)
 
 
 def _wiring(
-    root: Root, functions: Reading[tuple[Device, ...]], groups: Reading[tuple[Members, ...]]
+    root: Root,
+    functions: Reading[tuple[Device, ...]],
+    groups: Reading[tuple[Members, ...]],
+    earlier: "Wiring | None",
+    changed: frozenset[str] | None,
 ) -> "Wiring":
     """Off x86 the kernel finds MSI domains through firmware; members of other buses count too."""
     from vfioguard.kernel import wiring
@@ -132,7 +180,7 @@ def _wiring(
         if device.bus != "pci"
     }
     names = [device.name for device in functions.value] if isinstance(functions, Fact) else []
-    return wiring.read(root, names, others)
+    return wiring.read(root, names, others, earlier, changed or frozenset())
 
 
 def _ungrouped(
@@ -161,16 +209,23 @@ def _kernel(root: Root) -> Kernel:
     )
 
 
-def _pci(root: Root, irqs: Directory) -> tuple[Directory | None, Reading[tuple[Device, ...]]]:
+def _pci(
+    root: Root, irqs: Directory, earlier: Earlier
+) -> tuple[Directory | None, Reading[tuple[Device, ...]]]:
     names = listing(root, devices.PCI)
     if isinstance(names, Gap):
         return None, names
     bus = root.under(devices.PCI)
-    found = tuple(devices.read_pci(bus, irqs, name) for name in names.value)
+    found = tuple(
+        [earlier.function(name, partial(devices.read_pci, bus, irqs, name)) for name in names.value]
+    )
     return bus, Fact(found, names.raw, names.source)
 
 
-def _interrupts(root: Root, irqs: Directory, x86: bool) -> Interrupts:
+def _interrupts(
+    root: Root, irqs: Directory, x86: bool, earlier: Interrupts | None = None
+) -> Interrupts:
+    """All but the log, where there is an earlier reading."""
     wired = irq.wired(irqs) if x86 else ()
     on_io_apic = any(_chip(entry.chip).endswith("IO-APIC") for entry in wired)
     return Interrupts(
@@ -179,7 +234,7 @@ def _interrupts(root: Root, irqs: Directory, x86: bool) -> Interrupts:
         irq_domains.read(root),
         ir_translation.read(root),
         # Thousands of system calls on a live host, so only where the interrupts say nothing.
-        None if on_io_apic else _log(root),
+        None if on_io_apic else earlier.log if earlier and earlier.log else _log(root),
     )
 
 
@@ -189,25 +244,40 @@ def _log(root: Root) -> "Reading[Log]":
     return log.read(root)
 
 
-def _remapping_seen(interrupts: Interrupts, functions: tuple[Device, ...]) -> bool:
+def remapping_seen(interrupts: Interrupts, functions: Iterable[Device]) -> bool:
     """Whether any interrupt is remapped: then nobody asks for PCI capabilities."""
-    chips = (_chip(entry.chip) for entry in interrupts.wired)
-    msis = (_chip(device.chip) for device in functions)
-    return any(chip.startswith("IR-") for group in (chips, msis) for chip in group)
+    return wired_remapped(interrupts) or any(
+        _chip(device.chip).startswith("IR-") for device in functions
+    )
+
+
+def wired_remapped(interrupts: Interrupts) -> bool:
+    """The same of the wired interrupts alone."""
+    return any(_chip(entry.chip).startswith("IR-") for entry in interrupts.wired)
 
 
 def _chip(chip: Reading[str] | None) -> str:
     return chip.value if isinstance(chip, Fact) else ""
 
 
-def _with_capabilities(bus: Directory | None, functions: tuple[Device, ...]) -> tuple[Device, ...]:
+def _with_capabilities(
+    bus: Directory | None, functions: tuple[Device, ...], seen: bool, earlier: Earlier
+) -> tuple[Device, ...]:
     """The 2016 series asks whether a function without MSIs could have any (POLICY 6.3)."""
-    from vfioguard.kernel import pci_config
-
     assert bus is not None, "functions were read below it"
-    return tuple(
-        device
-        if device.chip is not None or isinstance(device.group, Gap)
-        else device._replace(msi_capability=pci_config.msi_capability(bus, device.name))
-        for device in functions
-    )
+    return tuple([with_capability(bus, device, seen, earlier) for device in functions])
+
+
+def with_capability(bus: Directory, device: Device, seen: bool, earlier: Earlier) -> Device:
+    """The function with what is asked of its capabilities; `seen`: remapping is, so nothing is."""
+    asked = not seen and device.chip is None and not isinstance(device.group, Gap)
+    if asked is (device.msi_capability is not None):
+        return device
+    if not asked:
+        return device._replace(msi_capability=None)
+    known: Reading[bool] | None = earlier.capability(device)
+    if known is None:
+        from vfioguard.kernel import pci_config
+
+        known = pci_config.msi_capability(bus, device.name)
+    return device._replace(msi_capability=known)

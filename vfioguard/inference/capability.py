@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vfioguard.fact import Gap
 from vfioguard.inference import tables
 from vfioguard.inference.msi_domain import ARM, S390, X86
+from vfioguard.kernel.iommu_class import instances
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 
@@ -35,7 +36,7 @@ def intr_remap(snapshot: Snapshot, remapping: Answer, version: tuple[int, int] |
 
 def _x86_driver(snapshot: Snapshot, version: tuple[int, int] | None) -> Answer:
     claim = "the IOMMUs of this host are Intel's or AMD's"
-    iommus = snapshot.iommus
+    iommus = instances(snapshot.iommus)
     if isinstance(iommus, Gap):
         return ask(claim, iommus, lambda _: None)
     drivers = {unit.driver.name for unit in iommus.value if unit.driver is not None}
@@ -51,7 +52,7 @@ def _arm(snapshot: Snapshot, claim: str, version: tuple[int, int] | None) -> Ans
     """Arm's SMMUs claimed it as a constant, until the irqchips took over (v4.11)."""
     if version is None or version >= _SMMU_UNTIL:
         return ask(f"{claim} (Arm: no driver does since v4.11)", snapshot.kernel.arch, _never)
-    iommus = snapshot.iommus
+    iommus = instances(snapshot.iommus)
     if isinstance(iommus, Gap):
         return ask(claim, iommus, lambda _: None)
     if iommus.value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from vfioguard import known
-from vfioguard.fact import Fact
+from vfioguard.fact import Fact, Reading
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device
 
@@ -25,15 +25,17 @@ class Chips:
 
     def family(self, device: Device) -> Irqchip | None:
         """The family of the device's MSIs; None if it has none, or one that nobody knows."""
-        if not isinstance(device.chip, Fact):
+        return self._family(device.name, device.chip)
+
+    def _family(self, device: str, chip: Reading[str] | None) -> Irqchip | None:
+        if not isinstance(chip, Fact):
             return None
-        name = device.chip.value
-        kind = name.removesuffix(f"-{device.name}")
+        kind = chip.value.removesuffix(f"-{device}")
         if kind not in self._seen:
             self._seen[kind] = self._families.get(re.sub(_DEVICE, "", kind))
         return self._seen[kind]
 
-    def is_family(self, device: Device, name: str) -> bool:
-        """Whether the device's MSIs are known to be of the named family."""
-        family = self.family(device)
+    def is_family(self, device: str, chip: Reading[str] | None, name: str) -> bool:
+        """Whether the MSIs of a device, by their chip, are known to be of the named family."""
+        family = self._family(device, chip)
         return family is not None and family.family == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,14 @@ from vfioguard.inference import (
     capability,
     era,
     irq_remapping,
-    witnesses,
 )
 from vfioguard.inference.chips import Chips
 from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
-from vfioguard.inference.witnesses import Witnesses
+from vfioguard.inference.witnesses import Finder, Witnesses
 from vfioguard.inference.x86_route import Routes
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
-from vfioguard.kernel.iommu_class import Iommu
+from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
@@ -33,16 +33,55 @@ if TYPE_CHECKING:
 class Host:
     """A snapshot and its inferences."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self, snapshot: Snapshot, finder: Finder | None = None, found: Witnesses | None = None
+    ) -> None:
         self.snapshot = snapshot
-        self._chips = Chips()
-        self._units = _units(snapshot)
+        self._finder = finder or Finder(Chips(), _units(snapshot))
+        self._chips = self._finder.chips
+        self._units = self._finder.units
+        self._found = found
         self._isolated: dict[str, Answer] = {}
         self._groups: dict[int, Answer] = {}
 
+    def after(self, snapshot: Snapshot, changed: Iterable[tuple[Device, Device]] | None) -> Host:
+        """The host at a later moment; `changed`: the devices as they were and are.
+
+        None where devices came, went or moved.
+        """
+        if self.snapshot.iommus is not snapshot.iommus:
+            return Host(snapshot)
+        found = self._witnesses
+        alone = self.snapshot.devices is snapshot.devices
+        still = alone and changed is not None
+        for old, new in changed or ():
+            still = still and self._finder.still(found, old, new)
+        return Host(snapshot, self._finder, found if still else None)
+
+    def forget(self) -> None:
+        """Drop the answers on single devices and groups: by now they are in a Report."""
+        self._isolated.clear()
+        self._groups.clear()
+
+    @cached_property
+    def context(self) -> tuple[object, ...]:
+        """All that a verdict on one group may rest on besides its own members."""
+        found = self.snapshot
+        return (
+            found.kernel,
+            found.parameters,
+            instances(found.iommus),
+            found.interrupts,
+            found.acpi,
+            found.machine,
+            found.wiring,
+            self._witnesses,
+            self.remapping if self.is_x86 else None,
+        )
+
     @cached_property
     def _witnesses(self) -> Witnesses:
-        return witnesses.find(self.snapshot, self._chips, self._units)
+        return self._found or self._finder.find(self.snapshot)
 
     @cached_property
     def remapping(self) -> Answer:

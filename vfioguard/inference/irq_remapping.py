@@ -64,7 +64,7 @@ def _device_witnesses(
     if device is not None and device.chip is not None:
         remapped = ask(f"{device.name} has remapped MSIs", device.chip, lambda _: True)
     names = {unit.name for unit in units.values()}
-    device = witnesses.by_unit.get((min(names), GENERIC)) if len(names) == 1 else None
+    device = witnesses.behind(min(names), GENERIC) if len(names) == 1 else None
     if device is not None and device.chip is not None:
         claim = f"{device.name}, behind {units[device.name].name}, has remapped MSIs"
         unmapped = ask(claim, device.chip, lambda _: False)

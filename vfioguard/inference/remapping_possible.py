@@ -99,7 +99,7 @@ def evidence(snapshot: Snapshot) -> Evidence:
         (found.madt,),
         _ecaps(snapshot),
         snapshot.kernel.cmdline,
-        _classes(snapshot),
+        _classes(snapshot) if isinstance(found.ivrs, Fact) else None,
         era.version(snapshot.kernel),
         snapshot.machine,
     )

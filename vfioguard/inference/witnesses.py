@@ -6,13 +6,14 @@ concerns the other groups only where it changes this value (evaluate.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
 
 from vfioguard.bdf import parse_bdf
-from vfioguard.fact import Fact
+from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import Chips
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.group_members import every_device
 from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.snapshot import Snapshot
 
@@ -21,59 +22,107 @@ FIRST_VMD_DOMAIN = 0x10000
 _ORDINARY = len("0000:00:00.0")
 
 
-class Witnesses(NamedTuple):
-    """The first device, those of groups first, of each kind that has an MSI.
+class Witness(NamedTuple):
+    """What a device says for others; `group` is None for one in no group."""
 
-    `by_family`: irqchip family -> device; `by_unit`: (x86 remapping unit, family) -> device.
-    `unisolated` has MSIs of a family without isolation, `its` of an ITS. `vmd` are all that tell
-    what a VMD does: the VMDs themselves, and what is behind one and has an MSI.
+    name: str
+    group: int | None
+    driver: str | None
+    msi_irqs: Reading[tuple[int, ...]]
+    chip: Reading[str] | None
+
+
+#: The x86 remapping unit in front of a device, if any, and the family of its MSIs.
+Kind: TypeAlias = tuple[str | None, str]
+
+
+class Witnesses(NamedTuple):
+    """The first device of each kind that has an MSI, those of groups first.
+
+    `vmd` are all that tell what a VMD does: the VMDs themselves, and what is behind one and has an
+    MSI. `unisolated` has MSIs of a family without isolation, `its` of an ITS.
     """
 
-    by_family: Mapping[str, Device]
-    by_unit: Mapping[tuple[str, str], Device]
-    unisolated: Device | None
-    its: Device | None
-    vmd: tuple[Device, ...]
+    by_kind: Mapping[Kind, Witness]
+    by_family: Mapping[str, Witness]
+    unisolated: Witness | None
+    its: Witness | None
+    vmd: tuple[Witness, ...]
+
+    def behind(self, unit: str, family: str) -> Witness | None:
+        """The first behind a remapping unit whose MSIs are of a family."""
+        return self.by_kind.get((unit, family))
 
 
-def find(snapshot: Snapshot, chips: Chips, units: Mapping[str, Iommu]) -> Witnesses:
-    """Those of one snapshot; `units` maps a device to the remapping unit that manages it."""
-    by_family: dict[str, Device] = {}
-    by_unit: dict[tuple[str, str], Device] = {}
-    kinds: dict[tuple[str | None, str], Device] = {}
-    vmd: list[Device] = []
-    for device in every_device(snapshot):
-        ordinary = len(device.name) <= _ORDINARY
-        if device.driver == "vmd" or not (ordinary or domain(device) < FIRST_VMD_DOMAIN):
-            vmd.append(device)
-        family = chips.family(device)
+class Finder:
+    """Finds them for one set of remapping units; `units` maps a device to the one before it."""
+
+    def __init__(self, chips: Chips, units: Mapping[str, Iommu]) -> None:
+        self.chips = chips
+        self.units = units
+
+    def find(self, snapshot: Snapshot) -> Witnesses:
+        """Those of a snapshot, by looking at every device."""
+        kinds: dict[Kind, Witness] = {}
+        families: dict[str, Device] = {}
+        vmd: list[Witness] = []
+        for device in every_device(snapshot.groups, snapshot.devices):
+            if _of_vmd(device):
+                vmd.append(_witness(device))
+            kind = self._kind(device)
+            if kind is not None and kind not in kinds:
+                kinds[kind] = _witness(device)
+                families.setdefault(kind[1], device)
+        told = [(device, self.chips.family(device)) for device in families.values()]
+        return Witnesses(
+            kinds,
+            {family: _witness(device) for family, device in families.items()},
+            next((_witness(d) for d, family in told if family and not family.isolates), None),
+            next((_witness(d) for d, family in told if family and family.its), None),
+            tuple(one for one in vmd if one.driver == "vmd" or isinstance(one.chip, Fact)),
+        )
+
+    def still(self, found: Witnesses, old: Device, new: Device) -> bool:
+        """Whether they are the same after one device, which stays where it is, has changed."""
+        if _of_vmd(old) or _of_vmd(new):
+            return False
+        if _witness(old) == _witness(new):
+            return True
+        if any(witness.name == old.name for witness in found.by_kind.values()):
+            return False
+        kind = self._kind(new)
+        first = None if kind is None else found.by_kind.get(kind)
+        return kind is None or (first is not None and _before(first, new))
+
+    def _kind(self, device: Device) -> Kind | None:
+        if device.chip is None:
+            return None
+        family = self.chips.family(device)
         if family is None:
-            continue
-        unit = units.get(device.name)
-        key = (unit.name if unit else None), family.family
-        if key not in kinds:
-            kinds[key] = device
-            by_family.setdefault(family.family, device)
-            if unit is not None:
-                by_unit[unit.name, family.family] = device
-    told = [(device, chips.family(device)) for device in by_family.values()]
-    return Witnesses(
-        by_family,
-        by_unit,
-        next((one for one, family in told if family and not family.isolates), None),
-        next((one for one, family in told if family and family.its), None),
-        tuple(one for one in vmd if one.driver == "vmd" or isinstance(one.chip, Fact)),
-    )
+            return None
+        unit = self.units.get(device.name)
+        return (unit.name if unit else None), family.family
 
 
-def every_device(snapshot: Snapshot) -> Iterator[Device]:
-    """All devices, those of the groups first."""
-    for members in snapshot.groups.value if isinstance(snapshot.groups, Fact) else ():
-        yield from members.devices
-    yield from snapshot.devices
+def _witness(device: Device) -> Witness:
+    group = device.group if isinstance(device.group, int) else None
+    driver = device.driver if device.driver == "vmd" else None  # of others nobody asks
+    return Witness(device.name, group, driver, device.msi_irqs, device.chip)
 
 
-def domain(device: Device) -> int:
+def _before(witness: Witness, device: Device) -> bool:
+    """Whether it certainly comes first: groups in their order, then the devices without one."""
+    if witness.group is None:
+        return False
+    return not isinstance(device.group, int) or witness.group < device.group
+
+
+def _of_vmd(device: Device) -> bool:
+    ordinary = len(device.name) <= _ORDINARY or not device.name[0].isdigit()
+    return device.driver == "vmd" or (not ordinary and domain(device.name) >= FIRST_VMD_DOMAIN)
+
+
+def domain(name: str) -> int:
     """The PCI domain of a device, -1 for one of another bus."""
-    bdf = parse_bdf(device.name)
+    bdf = parse_bdf(name)
     return -1 if bdf is None else bdf.domain

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from vfioguard.fact import Fact
+from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
-from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, Witnesses, domain
+from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, Witness, Witnesses, domain
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.irqchip.vmd import FAMILY as VMD
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.iommu_class import Iommu
+from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
 
@@ -30,7 +30,8 @@ class Routes:
         witnesses: Witnesses,
         remapping: Answer,
     ) -> None:
-        self._snapshot = snapshot
+        self._instances = instances(snapshot.iommus)
+        self._hypervisor = snapshot.kernel.hypervisor
         self._chips = chips
         self._units = units
         self._witnesses = witnesses
@@ -45,7 +46,7 @@ class Routes:
         answer = self._answers.get(unit.name)
         if answer is None:
             answer = self._answers[unit.name] = self._unit(unit)
-        if len(device.name) > len("0000:00:00.0") and domain(device) >= FIRST_VMD_DOMAIN:
+        if len(device.name) > len("0000:00:00.0") and domain(device.name) >= FIRST_VMD_DOMAIN:
             claim = f"{device.name} gets the remapping domain of {unit.name} through its VMD"
             return every(claim, (answer, self._bypass(device)))
         return Answer(f"{device.name} gets the MSI domain of {unit.name}", answer.truth, (answer,))
@@ -53,15 +54,17 @@ class Routes:
     def _without_unit(self, device: Device) -> Answer:
         """Not known to be behind a unit: remapping that is off is off for it as well."""
         claim = f"{device.name} is behind a remapping unit"
-        managed = ask(claim, self._snapshot.iommus, lambda _: None)
+        managed = ask(claim, self._instances, lambda _: None)
         return every(f"{device.name} gets a remapping MSI domain", (self._remapping, managed))
 
     def _unit(self, unit: Iommu) -> Answer:
         parts = [self._remaps(unit)]
         claim = "no hypervisor puts an MSI domain of its own in front"
-        hypervisor = self._snapshot.kernel.hypervisor
-        parts.append(ask(claim, hypervisor, lambda name: None if name else True))
-        parts.append(ask(f"{unit.name} names the devices it manages", unit.devices, lambda _: True))
+        parts.append(ask(claim, self._hypervisor, lambda name: None if name else True))
+        listed: Reading[object] = unit.devices
+        if isinstance(listed, Fact):  # a proof that changed with each of thousands would be none
+            listed = Fact(True, b"lists them", listed.source)
+        parts.append(ask(f"{unit.name} names the devices it manages", listed, lambda _: True))
         return every(f"{unit.name} remaps the MSIs of the devices behind it", parts)
 
     def _remaps(self, unit: Iommu) -> Answer:
@@ -79,7 +82,7 @@ class Routes:
     def _shown(self, unit: Iommu) -> Iterator[Answer]:
         """A device behind the unit with remapped MSIs, and one with others."""
         for family in (REMAPPING, GENERIC):
-            device = self._witnesses.by_unit.get((unit.name, family))
+            device = self._witnesses.behind(unit.name, family)
             if device is not None and device.chip is not None:
                 claim = f"{device.name} has remapped MSIs"
                 yield ask(claim, device.chip, _constant(family == REMAPPING))
@@ -87,13 +90,13 @@ class Routes:
     def _bypass(self, device: Device) -> Answer:
         """A VMD either hands its children's MSIs through, or remaps them onto its own vectors."""
         claim = f"the VMD above {device.name} hands MSIs through"
-        own = domain(device)
-        endpoints: list[Device] = []
+        own = domain(device.name)
+        endpoints: list[Witness] = []
         for other in self._witnesses.vmd:
-            if domain(other) == own and isinstance(other.chip, Fact):
-                if self._chips.is_family(other, VMD):
+            if domain(other.name) == own and isinstance(other.chip, Fact):
+                if self._chips.is_family(other.name, other.chip, VMD):
                     return ask(claim, other.chip, lambda _: False)
-                if self._chips.is_family(other, REMAPPING):
+                if self._chips.is_family(other.name, other.chip, REMAPPING):
                     return ask(claim, other.chip, lambda _: True)
             if other.driver == "vmd":
                 endpoints.append(other)

@@ -4,11 +4,14 @@ A device's own `iommu_group` link names its group. A group is listed only where 
 all have been found that way (iommu_groups.py).
 """
 
+from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.kernel import devices, iommu_class, iommu_groups
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.root import Directory, Root
 
 
@@ -25,6 +28,7 @@ def read(
     irqs: Directory,
     iommus: Reading[tuple[iommu_class.Iommu, ...]],
     functions: Reading[tuple[Device, ...]],
+    earlier: Earlier,
 ) -> Reading[tuple[Members, ...]]:
     """Every group with its devices; `functions` are the PCI functions, already read."""
     numbers = iommu_groups.numbers(root)
@@ -41,15 +45,41 @@ def read(
         complete: Reading[object] | None = known.get(number)
         if complete is None:
             complete = _list(root, irqs, reader, number, found[number])
-        members.append(Members(reader.group(number), tuple(found[number]), complete))
+        have = found[number]
+        group = earlier.group(number, have, partial(reader.group, number))
+        members.append(keep(Members(group, tuple(have), complete), earlier.groups.get(number)))
     return Fact(tuple(members), numbers.raw, numbers.source)
+
+
+def again(root: Root, old: Members, device: Device) -> Members | None:
+    """The group with one of its PCI functions in a newer state; None where it has other members."""
+    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    complete = old.complete
+    if not complete.source.startswith(iommu_class.PATH):
+        listed = reader.members(old.group.id)
+        if isinstance(listed, Gap) or isinstance(complete, Gap) or listed != complete:
+            return None
+    at = next((n for n, one in enumerate(old.devices) if one.name == device.name), None)
+    if at is None or old.devices[at].bus != "pci":
+        return None
+    devices = (*old.devices[:at], keep(device, old.devices[at]), *old.devices[at + 1 :])
+    return keep(Members(keep(reader.group(old.group.id), old.group), devices, complete), old)
+
+
+def every_device(
+    groups: Reading[tuple[Members, ...]], alone: tuple[Device, ...]
+) -> Iterator[Device]:
+    """All devices, those of the groups first."""
+    for members in groups.value if isinstance(groups, Fact) else ():
+        yield from members.devices
+    yield from alone
 
 
 def _known_members(
     found: dict[int, list[Device]],
     iommus: Reading[tuple[iommu_class.Iommu, ...]],
     functions: Reading[tuple[Device, ...]],
-) -> dict[int, Fact[tuple[str, ...]]]:
+) -> dict[int, Fact[bool]]:
     """Fill in the PCI members; return the groups whose IOMMU names all devices that it manages.
 
     iommu_device_link() links every device that the IOMMU driver probes, whatever its bus, so a
@@ -58,14 +88,16 @@ def _known_members(
     """
     if isinstance(functions, Gap):
         return {}
-    managed: dict[str, Fact[tuple[str, ...]]] = {}
+    managed: dict[str, Fact[bool]] = {}
     lost = False
     for unit in iommus.value if isinstance(iommus, Fact) else ():
         if isinstance(unit.devices, Gap):
             lost = True
         else:
-            managed.update(dict.fromkeys(unit.devices.value, unit.devices))
-    known: dict[int, Fact[tuple[str, ...]]] = {}
+            # Not the list itself: it changes with every device, the groups of the others do not.
+            proof = Fact(True, b"names every device of the group", unit.devices.source)
+            managed.update(dict.fromkeys(unit.devices.value, proof))
+    known: dict[int, Fact[bool]] = {}
     unlinked: set[int] = set()
     placed = 0
     for device in functions.value:

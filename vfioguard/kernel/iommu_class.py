@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vfioguard import known
-from vfioguard.fact import Fact, Reading
+from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.iommu import IommuDriver
 from vfioguard.root import Root, listing, reading
 
 PATH = "/sys/class/iommu"
+_LEFT_OUT = Gap(Why.ABSENT, PATH, "left out")
 
 
 class Iommu(NamedTuple):
@@ -34,6 +35,17 @@ def read(root: Root) -> Reading[tuple[Iommu, ...]]:
     drivers = known.leaves("vfioguard.iommu", "DRIVER", IommuDriver) if names.value else ()
     instances = tuple(_instance(root, name, drivers) for name in names.value)
     return Fact(instances, names.raw, names.source)
+
+
+def instances(reading: Reading[tuple[Iommu, ...]]) -> Reading[tuple[Iommu, ...]]:
+    """The units without the devices that they manage: what a proof holds, however many come."""
+    if isinstance(reading, Gap):
+        return reading
+    light = [
+        unit if isinstance(unit.devices, Gap) else unit._replace(devices=_LEFT_OUT)
+        for unit in reading.value
+    ]
+    return reading._replace(value=tuple(light))
 
 
 def _instance(root: Root, name: str, drivers: tuple[IommuDriver, ...]) -> Iommu:

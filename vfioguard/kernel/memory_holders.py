@@ -8,19 +8,40 @@ group in the group's `reserved_regions` ("direct", "direct-relaxable").
 from vfioguard.fact import Fact, Reading
 from vfioguard.kernel import pci_topology
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
 from vfioguard.root import Directory
 
 
 def with_bridges(
-    bus: Directory, groups: Reading[tuple[Members, ...]], alone: tuple[Device, ...]
+    bus: Directory,
+    groups: Reading[tuple[Members, ...]],
+    alone: tuple[Device, ...],
+    earlier: Earlier,
 ) -> tuple[Reading[tuple[Members, ...]], tuple[Device, ...]]:
     """Fill in `bridges` where a group shows such memory, cannot show any, or is none."""
     if isinstance(groups, Fact):
         groups = groups._replace(
-            value=tuple([_members(bus, one) if _may(one) else one for one in groups.value])
+            value=tuple(
+                [keep(of_group(bus, one), earlier.groups.get(one.group.id)) for one in groups.value]
+            )
         )
-    return groups, tuple(_device(bus, device) for device in alone)
+    return groups, tuple([of_device(bus, device, needed=True) for device in alone])
+
+
+def of_group(bus: Directory, members: Members) -> Members:
+    """The same of one group."""
+    needed = _may(members)
+    found = tuple([of_device(bus, device, needed=needed) for device in members.devices])
+    return members if found == members.devices else members._replace(devices=found)
+
+
+def of_device(bus: Directory, device: Device, *, needed: bool) -> Device:
+    """The same of one function, which stays where it is: its way is read once."""
+    if device.bus != "pci" or needed is (device.bridges is not None):
+        return device
+    way = pci_topology.bridges(bus, device.name) if needed else None
+    return device._replace(bridges=way)
 
 
 def _may(members: Members) -> bool:
@@ -28,13 +49,3 @@ def _may(members: Members) -> bool:
     if not isinstance(regions, Fact):
         return True
     return any(region.type.startswith("direct") for region in regions.value)
-
-
-def _members(bus: Directory, members: Members) -> Members:
-    return members._replace(devices=tuple(_device(bus, device) for device in members.devices))
-
-
-def _device(bus: Directory, device: Device) -> Device:
-    if device.bus != "pci":
-        return device
-    return device._replace(bridges=pci_topology.bridges(bus, device.name))

@@ -24,14 +24,28 @@ class Wiring(NamedTuple):
     of_nodes: Mapping[str, Reading[str]]
 
 
-def read(root: Root, functions: Iterable[str], others: Mapping[str, str]) -> Wiring:
-    """`others` maps devices of other buses to their directory."""
+def read(
+    root: Root,
+    functions: Iterable[str],
+    others: Mapping[str, str],
+    earlier: Wiring | None = None,
+    changed: frozenset[str] = frozenset(),
+) -> Wiring:
+    """`others` maps devices of other buses to their directory.
+
+    Of an `earlier` one the tree and the places of functions that did not change are kept.
+    """
     bus = root.under(PCI)
-    places = {name: pci_topology.read(bus, name) for name in functions}
+    old: Mapping[str, Reading[Place]] = {} if earlier is None else earlier.places
+    places = {
+        name: old[name] if name in old and name not in changed else pci_topology.read(bus, name)
+        for name in functions
+    }
     of_nodes = {name: _of_node(root, directory) for name, directory in sorted(others.items())}
     found = {p.value.root_bus: p.value for p in places.values() if isinstance(p, Fact)}
     of_nodes |= {name: _bridge_node(root, place) for name, place in sorted(found.items())}
-    return Wiring(devicetree.read(root), places, of_nodes)
+    nodes = devicetree.read(root) if earlier is None else earlier.nodes
+    return Wiring(nodes, places, of_nodes)
 
 
 def _bridge_node(root: Root, place: Place) -> Reading[str]:

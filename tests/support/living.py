@@ -1,0 +1,151 @@
+"""A synthetic host that lives: what happens to it, and what the kernel would tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.support.functions import CONFIG_WITHOUT_MSI, Function, device_directory, link_device
+from tests.support.hosts import arm_host, x86_host
+from vfioguard.root.memory import Entry
+
+_UNITS = {
+    "intel": "/sys/devices/virtual/iommu/dmar0",
+    "amd": "/sys/devices/virtual/iommu/ivhd0",
+    "arm": "/sys/devices/platform/arm-smmu-v3.0.auto/iommu/smmu3.0x0000000009050000",
+}
+_RELEASES = ("4.12.0", "6.1.0", "6.12.0-amd64", "7.3.4")
+_REGIONS = b"0x00000000fee00000 0x00000000feefffff msi\n"
+
+
+class Machine(NamedTuple):
+    """What does not change while it runs."""
+
+    vendor: str = "intel"
+    release: str = "6.12.0-amd64"
+    remapping: bool = True
+    cmdline: bytes = b""
+
+
+class Living(NamedTuple):
+    """A host at one moment; `functions` maps a device to (what it is, its group or None)."""
+
+    machine: Machine
+    functions: Mapping[str, tuple[Function, int | None]]
+    override: bool | None = False
+    types: Mapping[int, bytes] = {}
+
+    def entries(self) -> dict[str, Entry]:
+        """Its files."""
+        vendor, release, remapping, cmdline = self.machine
+        if vendor == "arm":
+            entries = arm_host({}, release=release, override=self.override, cmdline=cmdline)
+        else:
+            entries = x86_host(
+                {}, release=release, override=self.override, cmdline=cmdline,
+                vendor=vendor, remapping=remapping,
+            )  # fmt: skip
+        entries["/sys/kernel/iommu_groups"] = None
+        dated = not release.startswith(("4.", "5.", "6.1."))
+        for name, (function, group) in self.functions.items():
+            entries |= device_directory(function, _first_irq(name), dated=dated)
+            if group is not None:
+                home = f"/sys/kernel/iommu_groups/{group}"
+                entries[f"{home}/type"] = self.types.get(group, b"DMA\n")
+                entries[f"{home}/reserved_regions"] = _REGIONS
+                entries |= link_device(function, group, _UNITS[vendor])
+        return entries
+
+
+class Told(NamedTuple):
+    """What is known to have changed: by uevents, and by polling what has none."""
+
+    devices: frozenset[str]
+    listings: bool
+    machine: bool
+
+
+def told(before: Living, after: Living) -> Told:
+    """What the kernel, or a look at the parameters, tells of the step from one to the other."""
+    names = before.functions.keys() | after.functions.keys()
+    changed = {n for n in names if before.functions.get(n) != after.functions.get(n)}
+    numbers = {
+        n for n in {*before.types, *after.types} if before.types.get(n) != after.types.get(n)
+    }
+    changed |= {n for n, (_, group) in after.functions.items() if group in numbers}
+    places = {n: group for n, (_, group) in before.functions.items()}
+    listings = places != {n: group for n, (_, group) in after.functions.items()}
+    return Told(frozenset(changed), listings, before.override != after.override)
+
+
+def _first_irq(name: str) -> int:
+    return 1000 + 16 * sum(ord(letter) * 31**at for at, letter in enumerate(name)) % 10**8
+
+
+_NAMES = (
+    *(f"0000:{bus:02x}:00.0" for bus in range(1, 6)),
+    "10000:e1:00.0",
+    "0000:00:14.0",
+    "PNP0103:00",
+)
+
+
+@st.composite
+def functions(draw: st.DrawFn, name: str, vendor: str) -> Function:
+    prefixes = ("ITS", "GICv2m", "NEW") if vendor == "arm" else ("IR", "", "VMD", "IR")
+    prefix = draw(st.sampled_from((None, *prefixes)))
+    chip = None if prefix is None else f"{prefix}-PCI-MSIX".removeprefix("-")
+    # What a device can do it can do for ever, and it is asked once.
+    config = CONFIG_WITHOUT_MSI if name.startswith("0000:02") else Function("").config
+    driver = draw(st.sampled_from((None, "e1000e", "vfio-pci", "vmd")))
+    return Function(name, chip, driver, config=config, awake=not name.startswith("0000:03"))
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> Machine:
+    return Machine(
+        draw(st.sampled_from(sorted(_UNITS))),
+        draw(st.sampled_from(_RELEASES)),
+        draw(st.booleans()),
+        draw(st.sampled_from((b"", b"intremap=off", b"irqchip.gicv3_nolpi=1"))),
+    )
+
+
+@st.composite
+def steps(draw: st.DrawFn, host: Living) -> Living:
+    """What may happen next: a device comes, goes, moves or changes; a parameter or type does."""
+    kind = draw(
+        st.sampled_from(("change", "change", "change", "move", "remove", "type", "override"))
+    )
+    if kind == "override":
+        return host._replace(override=draw(st.sampled_from((None, False, True))))
+    if kind == "type":
+        number = draw(st.integers(0, 4))
+        types = {
+            **host.types,
+            number: draw(st.sampled_from((b"identity\n", b"DMA-FQ\n", b"?\xff"))),
+        }
+        return host._replace(types=types)
+    name = draw(st.sampled_from(_NAMES))
+    found = dict(host.functions)
+    if kind == "remove":
+        found.pop(name, None)
+        return host._replace(functions=found)
+    old, group = found.get(name, (None, draw(st.none() | st.integers(0, 4))))
+    if kind == "move":
+        group = draw(st.none() | st.integers(0, 4))
+    if kind == "change" or old is None:
+        old = draw(functions(name, host.machine.vendor))
+    found[name] = old, group
+    return host._replace(functions=dict(sorted(found.items())))
+
+
+@st.composite
+def lives(draw: st.DrawFn, length: int = 12) -> list[Living]:
+    """A host from an empty one on, moment by moment."""
+    moments = [Living(draw(machines()), {})]
+    for _ in range(draw(st.integers(1, length))):
+        moments.append(draw(steps(moments[-1])))
+    return moments

@@ -1,0 +1,91 @@
+"""A host followed by what it tells is the host that a full reading finds."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given, settings
+
+from tests.support.functions import Function
+from tests.support.living import Living, Machine, lives, told
+from vfioguard import refresh
+from vfioguard.evaluate import Judged, evaluate, judge_all
+from vfioguard.root.memory import Memory
+from vfioguard.snapshot import Snapshot, take
+
+
+def follow(root: Memory, snapshot: Snapshot, before: Living, after: Living) -> Snapshot:
+    """As the daemon does it: the least that is enough."""
+    devices, listings, machine = told(before, after)
+    if machine:
+        snapshot = refresh.overrides(root, snapshot)
+    if not listings:
+        for name in sorted(devices):
+            again = refresh.function(root, snapshot, name)
+            if again is None:
+                break
+            snapshot = again
+        else:
+            return snapshot
+    return take(root, snapshot, devices)
+
+
+@given(lives())
+@settings(max_examples=150, deadline=None)
+def test_following_a_host_finds_what_reading_it_again_finds(moments: list[Living]) -> None:
+    judged = judge_all(take(Memory(moments[0].entries())), "now")
+    for before, after in pairwise(moments):
+        root = Memory(after.entries())
+        snapshot = follow(root, judged.snapshot, before, after)
+        assert snapshot == take(root)
+        judged = judge_all(snapshot, "now", before=judged)
+        assert judged.report == evaluate(take(root), "now")
+
+
+@given(lives())
+@settings(max_examples=100, deadline=None)
+def test_reading_everything_again_keeps_what_is_the_same(moments: list[Living]) -> None:
+    root = Memory(moments[-1].entries())
+    first = judge_all(take(root), "now")
+    second = judge_all(take(root, first.snapshot), "now", before=first)
+    assert second.report == first.report
+    for old, new in zip(first.report.groups, second.report.groups, strict=True):
+        assert new is old
+    for old, new in zip(first.snapshot.devices, second.snapshot.devices, strict=True):
+        assert new is old
+
+
+def host(*names: str, driver: str = "e1000e", chip: str | None = "IR-PCI-MSIX") -> Living:
+    functions = {n: (Function(n, chip, driver), at) for at, n in enumerate(names)}
+    return Living(Machine(), functions)
+
+
+def judged(living: Living) -> Judged:
+    return judge_all(take(Memory(living.entries())), "now")
+
+
+def test_a_new_driver_changes_its_group_and_no_other() -> None:
+    before = judged(host("0000:01:00.0", "0000:02:00.0"))
+    changed = host("0000:01:00.0", "0000:02:00.0")
+    moved = {**changed.functions, "0000:02:00.0": (Function("0000:02:00.0", None, "vfio-pci"), 1)}
+    root = Memory(changed._replace(functions=moved).entries())
+    snapshot = refresh.function(root, before.snapshot, "0000:02:00.0")
+    assert snapshot is not None
+    after = judge_all(snapshot, "now", before=before)
+    assert after.report.groups[0] is before.report.groups[0]
+    assert after.report.groups[1].devices[0].driver == "vfio-pci"
+
+
+def test_a_hot_plugged_device_leaves_the_other_groups_as_they_are() -> None:
+    before = judged(host("0000:01:00.0", "0000:02:00.0"))
+    root = Memory(host("0000:01:00.0", "0000:02:00.0", "0000:03:00.0").entries())
+    snapshot = take(root, before.snapshot, frozenset({"0000:03:00.0"}))
+    after = judge_all(snapshot, "now", before=before)
+    assert [group.id for group in after.report.groups] == [0, 1, 2]
+    assert after.report.groups[0] is before.report.groups[0]
+
+
+def test_a_device_that_is_gone_is_not_read_as_if_it_were_there() -> None:
+    before = judged(host("0000:01:00.0", "0000:02:00.0"))
+    root = Memory(host("0000:01:00.0").entries())
+    assert refresh.function(root, before.snapshot, "0000:02:00.0") is None

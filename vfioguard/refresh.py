@@ -1,0 +1,101 @@
+"""A Snapshot brought up to date where little has changed: the same as reading the whole host again.
+
+What cannot be told from the little that is read is None, and the caller takes a snapshot anew.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.kernel import devices, group_members, irq, memory_holders, pci_topology
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.earlier import Earlier, keep
+from vfioguard.kernel.group_members import Members
+from vfioguard.root import Directory, Root
+from vfioguard.snapshot import (
+    Snapshot,
+    is_x86,
+    parameters,
+    remapping_seen,
+    wired_remapped,
+    with_capability,
+)
+
+
+def overrides(root: Root, before: Snapshot) -> Snapshot:
+    """With the module parameters as they are now: a dozen system calls."""
+    found = keep(parameters(root, before.kernel), before.parameters)
+    return before if found is before.parameters else before._replace(parameters=found)
+
+
+def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:
+    """With one PCI function, and its group, as they are now: 15 system calls.
+
+    None where the function is new, gone or in another group, or bears on more than its group.
+    """
+    bus = root.under(devices.PCI)
+    now = devices.read_pci(bus, irq.directory(root), name)
+    old, members = _find(before, name, now.group)
+    if old is None or old.group != now.group:
+        return None
+    x86 = is_x86(before.kernel)
+    if x86:
+        known = _capability(bus, before, old, now)
+        if known is None:
+            return None
+        now = known
+    elif before.wiring and before.wiring.places.get(name) != pci_topology.read(bus, name):
+        return None
+    if members is None:
+        if x86:
+            now = memory_holders.of_device(bus, now, needed=True)
+        alone = tuple([now if one is old else one for one in before.devices])
+        return before if now == old else before._replace(devices=alone)
+    again = group_members.again(root, members, now)
+    if again is None:
+        return None
+    return _with(
+        before, members, keep(memory_holders.of_group(bus, again), members) if x86 else again
+    )
+
+
+def _find(before: Snapshot, name: str, group: int | Gap) -> tuple[Device | None, Members | None]:
+    """The function as it was, and its group; (None, None) where it was elsewhere."""
+    if isinstance(group, Gap):
+        return next((one for one in before.devices if one.name == name), None), None
+    members = _members(before, group)
+    found = members.devices if members else ()
+    return next((one for one in found if one.name == name and one.bus == "pci"), None), members
+
+
+def _members(before: Snapshot, number: int) -> Members | None:
+    groups = before.groups.value if isinstance(before.groups, Fact) else ()
+    at = bisect_left(groups, number, key=_number)
+    return groups[at] if at < len(groups) and groups[at].group.id == number else None
+
+
+def _number(members: Members) -> int:
+    return members.group.id
+
+
+def _with(before: Snapshot, old: Members, new: Members) -> Snapshot:
+    if new is old:
+        return before
+    assert isinstance(before.groups, Fact), "a group was found in it"
+    groups = before.groups.value
+    at = bisect_left(groups, old.group.id, key=_number)
+    return before._replace(
+        groups=before.groups._replace(value=(*groups[:at], new, *groups[at + 1 :]))
+    )
+
+
+def _capability(bus: Directory, before: Snapshot, old: Device, now: Device) -> Device | None:
+    """x86: with its capability where it is asked for; None where others may be asked now."""
+    if wired_remapped(before.interrupts):
+        return now
+    if any(isinstance(d.chip, Fact) and d.chip.value.startswith("IR-") for d in (old, now)):
+        return None
+    every = group_members.every_device(before.groups, before.devices)
+    seen = remapping_seen(before.interrupts, every)
+    return with_capability(bus, now, seen, Earlier(alone=(old,)))

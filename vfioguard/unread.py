@@ -1,0 +1,63 @@
+"""What could not be read although it is there; absence is an answer, not a gap in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from vfioguard.fact import Fact, Gap, Why
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.iommu_class import instances
+from vfioguard.snapshot import Snapshot
+
+
+def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:
+    """The gaps outside of groups."""
+    none = Gap(Why.ABSENT, "", "")
+    units = instances(snapshot.iommus)  # without the thousands of devices that they name
+    acpi = snapshot.acpi._replace(viot=none, mcfg=none, rimt=none)  # no verdict rests on them
+    rest = snapshot._replace(groups=none, devices=(), iommus=units, acpi=acpi)
+    listed = [snapshot.groups] if isinstance(snapshot.groups, Gap) else []
+    return tuple(_there([*_nested(rest), *listed, *_of_devices(snapshot.devices)]))
+
+
+def of_group(members: Members) -> tuple[Gap, ...]:
+    """The gaps of one group; by hand, as there are thousands of groups."""
+    group, devices, complete = members
+    own = (group.type, group.reserved_regions, group.name, complete)
+    found = [reading for reading in own if isinstance(reading, Gap)]
+    return tuple(_there([*found, *_of_devices(devices)]))
+
+
+def once(gaps: Iterator[Gap]) -> Iterator[Gap]:
+    """The first gap of each source."""
+    seen: set[str] = set()
+    for gap in gaps:
+        if gap.source not in seen:
+            seen.add(gap.source)
+            yield gap
+
+
+def _there(gaps: list[Gap]) -> Iterator[Gap]:
+    return (gap for gap in gaps if gap.why is not Why.ABSENT)
+
+
+def _of_devices(devices: tuple[Device, ...]) -> Iterator[Gap]:
+    for device in devices:
+        for field in device:
+            if isinstance(field, Gap):
+                yield field
+
+
+def _nested(value: object) -> Iterator[Gap]:
+    if isinstance(value, Gap):
+        yield value
+    elif isinstance(value, Fact):
+        yield from _nested(cast("Fact[object]", value).value)
+    elif isinstance(value, tuple):
+        for part in cast("tuple[object, ...]", value):
+            yield from _nested(part)
+    elif isinstance(value, Mapping):
+        for part in cast("Mapping[object, object]", value).values():
+            yield from _nested(part)
