@@ -20,6 +20,8 @@ from vfioguard.root.memory import Entry, Memory, Refused
         ({f"{PATH}/DSDT": b"other"}, "absent"),
         ({f"{PATH}/APIC": Refused(errno.EACCES)}, "denied"),
         ({PATH: None}, "hidden"),
+        ({"/sys/firmware": None}, "hidden"),
+        ({"/sys/firmware/devicetree/base/name": b"\0"}, "absent"),
         ({f"{PATH}/APIC": Refused(errno.EIO)}, "failed"),
         ({}, "absent"),
     ],

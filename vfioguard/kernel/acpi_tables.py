@@ -12,6 +12,7 @@ from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
 from vfioguard.root import ACPI_TABLES, Root
 
 PATH = ACPI_TABLES
+_FIRMWARE = "/sys/firmware"
 _LIMIT = 4 << 20
 
 
@@ -85,8 +86,18 @@ class _Directory:
             try:
                 self._listed = self._root.listdir(PATH)
             except OSError as error:
-                self._listed = gap_from(error, PATH)
+                self._listed = self._missing(gap_from(error, PATH))
         return self._listed
+
+    def _missing(self, gap: Gap) -> Gap:
+        """A container runtime masks /sys/firmware by an empty directory; no kernel leaves it so."""
+        if gap.why is not Why.ABSENT:
+            return gap
+        try:
+            hidden = not self._root.listdir(_FIRMWARE)
+        except OSError:
+            return gap
+        return Gap(Why.DENIED, PATH, f"{_FIRMWARE} is empty: hidden here") if hidden else gap
 
     def _file(self, name: str) -> Reading[bytes]:
         path = f"{PATH}/{name}"
