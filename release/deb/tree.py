@@ -1,13 +1,13 @@
 """Lay the files of the Debian package below build/deb, for nfpm to pack: `make deb`.
 
-usage: tree.py WHEEL REQUIREMENTS EPOCH ARCH
+usage: tree.py WHEEL SBOM REQUIREMENTS EPOCH ARCH
 
-WHEEL is vfioguard's own, REQUIREMENTS the locked versions of what it needs with their hashes,
-EPOCH the Unix time that every file gets, ARCH Debian's name of the architecture.
+WHEEL is vfioguard's own and SBOM its bill of materials; REQUIREMENTS are the locked versions of
+what it needs, with their hashes; EPOCH is the Unix time that every file gets, ARCH Debian's name
+of the architecture.
 
 Dependencies come along, below /usr/lib/vfioguard: Debian 12 has FastAPI 0.92 on pydantic 1,
-prometheus-client 0.16 without OpenMetrics 1.0, psutil 5.9 and pyudev 0.24.0, all older than what
-the code is tested with.
+prometheus-client 0.16, psutil 5.9 and pyudev 0.24.0, all older than pyproject.toml asks for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ UNITS = (".service", ".socket", ".timer")
 NOISE = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json")
 
 
-def main(wheel: str, requirements: str, epoch: str, arch: str) -> None:
+def main(wheel: str, sbom: str, requirements: str, epoch: str, arch: str) -> None:
     """Lay all of it."""
     shutil.rmtree(DEB, ignore_errors=True)
     libraries(wheel, requirements, arch)
@@ -49,6 +49,7 @@ def main(wheel: str, requirements: str, epoch: str, arch: str) -> None:
     generated()
     version = Path(wheel).name.split("-")[1]
     documents(f"{version}-1", int(epoch))
+    install(Path(sbom), f"{DOC}/{Path(sbom).name}")
     scripts(units)
     shutil.copyfile(BUILD / "vfioguard.toml", DEB / "vfioguard.toml")
     settle(int(epoch))
