@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.acpi.own import OWN
 from vfioguard.acpi import BadTable
-from vfioguard.acpi.dump import split
+from vfioguard.acpi.dump import from_text, split
 from vfioguard.acpi.layout import MOST
 
 MADT, ARM, DMAR = OWN["madt-x86"], OWN["madt-arm"], OWN["dmar-all"]
@@ -93,3 +97,55 @@ def test_more_tables_than_any_machine_has_are_a_break(raw: bytes) -> None:
 
 def test_an_empty_file_holds_nothing() -> None:
     assert split(b"") == ((), None)
+
+
+def large(size: int) -> bytes:
+    return b"DSDT" + size.to_bytes(4, "little") + bytes(n * 7 & 0xFF for n in range(size - 8))
+
+
+@pytest.mark.parametrize("size", [16, 1023, 1024, 1025, 16 * 200, 0x10000 + 40, 0x21234])
+@pytest.mark.parametrize("padded", [True, False], ids=["acpidump", "offsets without blanks"])
+def test_a_table_of_many_lines_is_its_bytes(size: int, padded: bool) -> None:
+    raw = large(size)
+    form = text(raw, MADT)
+    if not padded:
+        form = b"\n".join(line.lstrip() for line in form.split(b"\n"))
+    dump = split(form)
+    assert [table.raw for table in dump.tables] == [raw, MADT]
+    assert dump.broken is None
+
+
+@pytest.mark.parametrize("line", [1, 65, 300])
+@pytest.mark.parametrize(
+    "worse",
+    [
+        lambda line: b"",
+        lambda line: line.replace(b": ", b":  ", 1),
+        lambda line: line.replace(b": ", b"; ", 1),
+        lambda line: line[:20] + b"G" + line[21:],
+        lambda line: line[:20] + line[21:],
+        lambda line: line.replace(b"0:", b"1:", 1),
+        lambda line: line[:58] + b"x" + line[59:],
+        lambda line: line[:40] + b"\r" + line[40:],
+        lambda line: line.rstrip(),
+    ],
+)
+def test_one_line_that_differs_is_read_as_if_all_were_read_one_by_one(
+    line: int, worse: Callable[[bytes], bytes]
+) -> None:
+    lines = text(large(16 * 400), MADT).splitlines(keepends=True)
+    form = b"".join([*lines[:line], worse(lines[line].rstrip(b"\n")) + b"\n", *lines[line + 1 :]])
+    assert from_text(form) == from_text(form, 0)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_lines_at_once_are_lines_one_by_one(data: st.DataObject) -> None:
+    form = bytearray(text(large(16 * 150), DMAR))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(form) - 1))
+        form[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.sampled_from([b"", b" ", b"\n", b"\r", b"\r\n", b"0", b"F", b"g", b"_", b":", b"\t"])
+        )
+    assert from_text(bytes(form), 1) == from_text(bytes(form), 0)
+    assert from_text(bytes(form)) == from_text(bytes(form), 0)

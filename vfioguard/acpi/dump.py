@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from vfioguard.acpi import _dump_lines
 from vfioguard.acpi.layout import MOST, BadTable, text
 from vfioguard.acpi.sdt import SIZE
 
@@ -35,11 +36,15 @@ class Dump(NamedTuple):
 _TITLE = re.compile(rb"\s*(\S{4}) @ (?:0x)?[0-9A-Fa-f]+\s*")
 _LINE = re.compile(rb"\s*([0-9A-Fa-f]{1,8}):((?: [0-9A-Fa-f]{2}){1,16})(?:\s.*)?", re.DOTALL)
 
+_ANY_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|$)")
+#: Lines that are taken at once: their pieces need some memory for a moment.
+_MOST_LINES = 4096
+
 
 def split(data: bytes) -> Dump:
     """The tables of a file, whichever form it has."""
     lines = data[:4096].splitlines()
-    return _from_text(data) if any(map(_TITLE.fullmatch, lines)) else _from_bytes(data)
+    return from_text(data) if any(map(_TITLE.fullmatch, lines)) else _from_bytes(data)
 
 
 def _from_bytes(data: bytes) -> Dump:
@@ -68,28 +73,40 @@ def _kept(tables: list[Dumped], data: bytes, at: int) -> tuple[Dumped, ...]:
     return tuple(tables) or (Dumped(text(data[:4]), at, data),)
 
 
-def _from_text(data: bytes) -> Dump:
-    """Tables under their titles; what is neither a title, a line of bytes nor blank is a break."""
+def from_text(data: bytes, at_once: int = 64) -> Dump:
+    """Tables under their titles; what is neither a title, a line of bytes nor blank is a break.
+
+    `at_once`: how many lines of a table are taken at first, ever more while they are alike; 0: line
+    by line, which gives the same.
+    """
     titles: list[tuple[str, int, bytearray]] = []
     broken: BadTable | None = None
-    at = 0
-    for line in data.splitlines(keepends=True):
-        if line.isspace():
-            at += len(line)
-            continue
-        if title := _TITLE.fullmatch(line):
+    at, most = 0, at_once
+    while at < len(data):
+        if titles and most:
+            raw = titles[-1][2]
+            taken = _dump_lines.take(data, at, len(raw), most)
+            if taken.raw:
+                raw += taken.raw
+                at, most = taken.end, min(most * 2, _MOST_LINES)
+                continue
+            most = 0  # line by line until the next title
+        line = _ANY_LINE.match(data, at)
+        assert line is not None, "it matches anything"
+        if title := _TITLE.fullmatch(line[0]):
             if len(titles) == MOST:
                 broken = broken or BadTable(at, f"more than {MOST} tables")
                 break
             titles.append((text(title[1]), at, bytearray()))
-        elif titles and (found := _LINE.fullmatch(line)):
+            most = at_once
+        elif titles and (found := _LINE.fullmatch(line[0])):
             raw = titles[-1][2]
             # Behind a gap nothing stands where it stood: later lines do not fit either.
             if int(found[1], 16) == len(raw):
                 raw += bytes.fromhex(found[2].decode())
             else:
                 broken = broken or BadTable(at, f"offset {len(raw):#x} of the table is missing")
-        else:
+        elif not line[0].isspace():
             broken = broken or BadTable(at, "not a line of acpidump")
-        at += len(line)
+        at = line.end()
     return Dump(tuple(Dumped(name, where, bytes(raw)) for name, where, raw in titles), broken)
