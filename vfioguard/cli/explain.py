@@ -7,13 +7,17 @@ from collections.abc import Iterator
 
 from vfioguard import wording
 from vfioguard.cli import host
+from vfioguard.cli._explain_device import memory_lines, unit_lines
+from vfioguard.evaluate import evaluate
 from vfioguard.report import GroupReport, Report
+from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome, Verdict, exit_code, severity
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the proof of each target; the status is that of the worst."""
-    report = host.read_report(options)
+    snapshot = take(host.host(options))
+    report = evaluate(snapshot, host.now(), options.policy)
     outcomes: list[Outcome] = []
     for number, target in enumerate(options.target):
         if number:
@@ -21,11 +25,12 @@ def run(options: argparse.Namespace) -> int:
         found = host.find(report, target)
         if isinstance(found, GroupReport):
             outcomes.append(found.outcome)
-            print("\n".join(_group(report, found)))
+            print("\n".join([*_group(report, found), *memory_lines(snapshot, found.id)]))
         else:
             outcomes.append(Outcome.UNKNOWN)
             why = wording.no_groups(report) if not report.groups else "VFIO cannot bind it"
             print(f"{found.name}: in no IOMMU group; {why}")
+            print("".join(f"{line}\n" for line in unit_lines(snapshot, found.name)), end="")
     return exit_code(max(outcomes, key=severity))
 
 

@@ -1,0 +1,82 @@
+"""What firmware says of a group's devices, or of one that is in no group: beside the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.inference import tables
+from vfioguard.iommu.intel import ECAP_IR
+from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.iommu_groups import Region
+from vfioguard.snapshot import Snapshot
+
+_REFUSED = "an attach is refused whatever the interrupts (EINVAL from v6.6, before by Intel EPERM)"
+
+_TYPES = {"direct": "direct", "direct-relaxable": "direct-relaxable (given up for a guest)"}
+
+
+def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
+    """Memory that must stay mapped one to one for a member, with the tables that say so.
+
+    Nothing is parsed where the kernel shows that there is none.
+    """
+    members = _members(snapshot, number)
+    if members is None:
+        return
+    kept = _direct(members)
+    if kept is not None and not kept:
+        return
+    from vfioguard.inference import firmware_memory
+
+    found, gaps = firmware_memory.of_host(snapshot)
+    lines: list[str] = []
+    for one in found:
+        names = [holder.device for holder in one.holders if holder.group == number]
+        if names:
+            span = f"{one.start:#x}-{one.end:#x}"
+            lines.append(f"  {span}, {one.kind} in {one.source}: {', '.join(names)}")
+    source = members.group.reserved_regions.source
+    lines += [f"  {r.start:#x}-{r.end:#x}, {_TYPES[r.type]} in {source}" for r in kept or ()]
+    lines += [f"  {gap.source} may tell more: {gap.errno or gap.detail}" for gap in gaps]
+    if not lines:
+        return
+    yield ""
+    yield "memory that stays mapped one to one for its devices:"
+    yield from lines
+    if any(region.type == "direct" for region in kept or ()):
+        yield f"  {_REFUSED}"
+
+
+def _direct(members: Members) -> list[Region] | None:
+    """What the kernel shows; None: nothing can be read."""
+    regions = members.group.reserved_regions
+    if isinstance(regions, Gap):
+        return None
+    return [region for region in regions.value if region.type in _TYPES]
+
+
+def _members(snapshot: Snapshot, number: int) -> Members | None:
+    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
+    return next((one for one in groups if one.group.id == number), None)
+
+
+def unit_lines(snapshot: Snapshot, name: str) -> Iterator[str]:
+    """The remapping unit that the DMAR puts a function behind, for one that sysfs shows none of."""
+    table = tables.dmar(snapshot.acpi.dmar)
+    if isinstance(table, Gap):
+        return
+    from vfioguard.inference.dmar_scopes import unit_of
+    from vfioguard.inference.functions import functions
+    from vfioguard.inference.remapping_possible import evidence
+
+    function = next((one for one in functions(snapshot) if one.device.name == name), None)
+    unit = None if function is None else unit_of(table.value, function)
+    if unit is None:
+        yield f"  no remapping unit of {table.source} is for it"
+        return
+    ecap = dict(evidence(snapshot).ecaps).get(unit.base)
+    able = "" if not isinstance(ecap, Fact) else ", which can remap interrupts"
+    if isinstance(ecap, Fact) and not ecap.value & ECAP_IR:
+        able = ", which cannot remap interrupts (ECAP.IR is clear)"
+    yield f"  the remapping unit at {unit.base:#x} is for it ({table.source}){able}"
