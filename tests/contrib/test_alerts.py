@@ -21,7 +21,7 @@ from vfioguard import known
 
 RULES = rules_of(ALERTS)
 NAMES = [rule["alert"] for rule in RULES]
-#: Where the package puts docs/; a site that keeps them elsewhere replaces it (README there).
+#: Where the package puts the documents; a site that keeps them elsewhere replaces it.
 DOCUMENTS = "file:///usr/share/doc/vfioguard/"
 
 each_alert = pytest.mark.parametrize("rule", RULES, ids=NAMES)
@@ -53,7 +53,7 @@ def test_an_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(rule: dict[
 def test_the_runbook_has_the_section_that_an_alert_names(rule: dict[str, Any]) -> None:
     url, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     assert url.startswith(DOCUMENTS)
-    document = REPOSITORY / "docs" / url.removeprefix(DOCUMENTS)
+    document = REPOSITORY / url.removeprefix(DOCUMENTS)
     assert document == RUNBOOK
     assert anchor == rule["alert"].lower()  # a heading's anchor, as every renderer makes it
     sections = dict(
