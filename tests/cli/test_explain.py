@@ -85,3 +85,64 @@ def test_whether_that_unit_can_remap_is_told_where_sysfs_shows_it(
     alone["/sys/devices/virtual/iommu/dmar0/intel-iommu/ecap"] = ecap + b"\n"
     lines = explained(tmp_path, NIC.name, alone, FIRMWARE)
     assert f"which {words}" in lines[1]
+
+
+REFUSING = x86_host({3: ["0000:00:02.0"], 4: ["0000:00:03.0"]}, remapping=False)
+LINE = "[  9.1] vfio_iommu_type1_attach_group: No interrupt remapping support.  Use the module ..."
+
+
+def asked(tmp_path: Path, target: str, host: dict[str, Entry]) -> tuple[int, str]:
+    trees.write(tmp_path / "root", host)
+    result = vfioguard("explain", "--root", str(tmp_path / "root"), target)
+    assert result.stderr == ""
+    return result.returncode, " ".join(result.stdout.split())
+
+
+def test_a_line_of_the_log_is_explained_with_the_groups_of_this_host(tmp_path: Path) -> None:
+    status, text = asked(tmp_path, LINE, REFUSING)
+    assert status == 2
+    assert text.startswith("an attach was refused (EPERM)")
+    assert "refused for their interrupts: group 3, group 4" in text
+
+
+@pytest.mark.parametrize("name", ["EPERM", "eperm", "-EPERM", " EPERM "])
+def test_an_errno_is_explained_by_the_call_that_answers_it(tmp_path: Path, name: str) -> None:
+    trees.write(tmp_path / "root", REFUSING)
+    result = vfioguard("explain", "--root", str(tmp_path / "root"), "--", name)
+    text = " ".join(result.stdout.split())
+    assert "EPERM by the call that answers so: VFIO_SET_IOMMU" in text
+    assert "the override does not help" in text
+    assert text.startswith(
+        "here (kernel 6.12.0-amd64): refused for their interrupts: group 3, group 4"
+    )
+    assert result.returncode == 2
+
+
+def test_the_groups_that_firmware_keeps_memory_for_are_named(tmp_path: Path) -> None:
+    host = {**x86_host({5: [NIC], 6: ["0000:00:02.0"]}), REGIONS: DIRECT}
+    status, text = asked(tmp_path, "EINVAL", host)
+    assert status == 0
+    assert "memory is kept for: group 5" in text
+
+
+def test_a_group_that_the_host_has_a_hand_in_is_named(tmp_path: Path) -> None:
+    mixed = [
+        Function("0000:00:14.0", "IR-PCI-MSIX", driver="vfio-pci"),
+        Function("0000:00:14.1", "IR-PCI-MSIX", driver="igb"),
+    ]
+    bridge = [
+        Function("0000:01:00.0", "IR-PCI-MSIX", driver="vfio-pci"),
+        Function("0000:00:1c.0", "IR-PCI-MSIX", driver="pcieport"),
+    ]
+    _, text = asked(tmp_path, "EBUSY", x86_host({5: mixed, 6: bridge}))
+    assert "with members on VFIO and on other drivers: group 5" in text
+    assert "group 6" not in text
+
+
+@pytest.mark.parametrize("target", ["ENOSPC", "usb 1-1: new device"])
+def test_what_nobody_knows_is_one_line_and_a_status(tmp_path: Path, target: str) -> None:
+    trees.write(tmp_path / "root", REFUSING)
+    result = vfioguard("explain", "--root", str(tmp_path / "root"), target)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith("vfioguard: nothing is known of ")
+    assert len(result.stderr.splitlines()) == 1

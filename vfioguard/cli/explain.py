@@ -1,4 +1,4 @@
-"""`vfioguard explain`: the proof of a verdict, down to the files."""
+"""`vfioguard explain`: the proof of a verdict, down to the files; or what an error means."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from vfioguard import wording
 from vfioguard.cli import host
 from vfioguard.cli._explain_device import memory_lines, unit_lines
+from vfioguard.cli._explain_symptom import is_symptom, symptom_lines
+from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
 from vfioguard.report import GroupReport, Report
-from vfioguard.snapshot import take
+from vfioguard.snapshot import Snapshot, take
 from vfioguard.verdict import Outcome, Verdict, exit_code, severity
 
 
@@ -22,6 +24,9 @@ def run(options: argparse.Namespace) -> int:
     for number, target in enumerate(options.target):
         if number:
             print()
+        if is_symptom(target):
+            outcomes.append(_symptom(target, snapshot, report))
+            continue
         found = host.find(report, target)
         if isinstance(found, GroupReport):
             outcomes.append(found.outcome)
@@ -32,6 +37,16 @@ def run(options: argparse.Namespace) -> int:
             print(f"{found.name}: in no IOMMU group; {why}")
             print("".join(f"{line}\n" for line in unit_lines(snapshot, found.name)), end="")
     return exit_code(max(outcomes, key=severity))
+
+
+def _symptom(target: str, snapshot: Snapshot, report: Report) -> Outcome:
+    """Explain an errno or a line of the log; the outcome is the host's worst."""
+    lines = symptom_lines(target, snapshot, report)
+    if lines is None:
+        known = "EPERM, EINVAL, EBUSY, ENODEV, or lines about remapping, MSIs and reserved memory"
+        raise Failure(f"nothing is known of {target!r}; vfioguard explains {known}")
+    print("\n".join(lines))
+    return max((g.outcome for g in report.groups), key=severity, default=Outcome.UNKNOWN)
 
 
 def _group(report: Report, group: GroupReport) -> Iterator[str]:

@@ -78,11 +78,15 @@ def build(*, serve: bool = True) -> Parser:
     _report(verbs)
     for name, text in (
         ("check", "may these be attached? one line each: the gate for scripts"),
-        ("explain", "the proof of each verdict"),
+        ("explain", "the proof of each verdict; what an errno or a line of the log means"),
     ):
         verb = _verb(verbs, name, text, policy=True)
+        more = name == "explain"
         verb.add_argument(
-            "target", nargs="+", metavar="BDF|group:N", help="a device, or a whole group"
+            "target",
+            nargs="+",
+            metavar="BDF|group:N|TEXT" if more else "BDF|group:N",
+            help="a device, or a whole group" + (", an errno, a line of the log" if more else ""),
         )
 
     capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")

@@ -1,0 +1,54 @@
+"""What people meet before they know of groups: an errno of VFIO, or a line of the kernel's log.
+
+Data: what it means in which kernels, and what to do. `errors.py` has the errnos, `lines.py` the
+lines; nothing here looks at a host.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class About(StrEnum):
+    """What of a host bears on it: said of this one beside the general answer."""
+
+    INTERRUPTS = "interrupts"
+    MEMORY = "memory"
+    MEMBERS = "members"
+    GROUPS = "groups"
+
+
+class Cause(NamedTuple):
+    """One reason of an errno: the call that answers so, in which kernels, why, and what to do."""
+
+    call: str
+    kernels: str
+    why: str
+    change: str
+    about: About
+
+
+class Line(NamedTuple):
+    """A line of the kernel's log: a regular expression, what it means, and what to do."""
+
+    pattern: str
+    means: str
+    change: str
+    about: About
+
+
+def errors() -> dict[str, tuple[Cause, ...]]:
+    """Errno -> its causes, the usual first."""
+    from vfioguard.symptom.errors import ERRORS
+
+    return ERRORS
+
+
+def meaning(text: str) -> Line | None:
+    """The line that a text holds, whatever stands before it (time, host name, device)."""
+    import re
+
+    from vfioguard.symptom.lines import LINES
+
+    return next((line for line in LINES if re.search(line.pattern, text)), None)
