@@ -141,10 +141,13 @@ def test_the_watchdog_is_fed_while_the_answer_is_fresh(manager: Manager) -> None
     assert manager.drain() == ["WATCHDOG=1"] * 3
 
 
-def test_a_stale_answer_feeds_no_watchdog_and_is_complained_of_once(
+def test_an_answer_that_became_stale_feeds_no_watchdog_and_is_complained_of_once(
     manager: Manager, caplog: pytest.LogCaptureFixture
 ) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": WATCHDOG})
+    feeding(notifier, "not read yet")
+    notifier.ready("")
+    assert manager.drain() == ["READY=1"]
     with caplog.at_level(logging.WARNING, "vfioguard"):
         feeding(notifier, None, "last read 181 s ago", "last read 191 s ago", None)
     assert manager.drain() == ["WATCHDOG=1"] * 2

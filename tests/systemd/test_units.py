@@ -1,4 +1,4 @@
-"""The units as systemd itself reads and rates them. What they do is shown by tests/systemd/run."""
+"""The units as systemd reads and rates them. What they do is shown by .ci/stages/50-systemd."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ def test_systemd_has_nothing_to_say_about_the_units(tmp_path: Path) -> None:
         # verify wants to find the program, which is installed in another place here.
         text = unit.read_text().replace("/usr/bin/vfioguard", "/bin/true")
         (tmp_path / unit.name).write_text(text)
-    names = [str(path) for path in sorted(tmp_path.glob("*")) if path.suffix != ".sysusers"]
+    names = [
+        str(path)
+        for path in sorted(tmp_path.glob("*"))
+        if path.suffix in {".service", ".socket", ".timer"}
+    ]
     result = analyze("verify", "--man=no", *names)
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
@@ -52,6 +56,18 @@ def test_the_exposure_of_a_service_is_small(unit: str) -> None:
     found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", result.stdout)
     assert found is not None, result.stderr
     assert float(found[1]) <= EXPOSURE[unit]
+
+
+def test_the_drop_in_for_full_evidence_costs_what_it_says(tmp_path: Path) -> None:
+    drop_in = (UNITS / "full-evidence.conf").read_text()
+    together = tmp_path / "vfioguard.service"
+    together.write_text(f"{(UNITS / together.name).read_text()}\n{drop_in}")
+    result = analyze("security", "--offline=true", "--no-pager", str(together))
+    said = re.search(r"exposure is ([0-9.]+) instead of ([0-9.]+)\.", drop_in)
+    assert said is not None
+    assert f"exposure level for vfioguard.service: {said[1]} " in result.stdout, result.stderr
+    alone = analyze("security", "--offline=true", "--no-pager", str(UNITS / together.name))
+    assert f"exposure level for vfioguard.service: {said[2]} " in alone.stdout, alone.stderr
 
 
 @pytest.mark.parametrize("unit", sorted(EXPOSURE))

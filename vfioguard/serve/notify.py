@@ -70,7 +70,7 @@ class Notifier:
             reason = stale()
             if reason is None:
                 self._send("WATCHDOG=1")
-            elif told is None:
+            elif told is None and self._ready:
                 _log.warning("the watchdog is not fed: %s", reason)
             told = reason
             await asyncio.sleep(self._period)
