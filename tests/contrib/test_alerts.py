@@ -91,6 +91,10 @@ def test_promtool_is_asked_when_an_alert_fires_and_when_not(rule: dict[str, Any]
     )
 
 
+def test_the_readme_counts_the_alerts() -> None:
+    assert f"| {len(RULES)} alerts;" in (ALERTS.parent / "README.md").read_text()
+
+
 def test_the_findings_that_have_an_alert_of_their_own_exist() -> None:
     names = {name for rule in RULES for name in re.findall(r'finding=~?"(\w+)"', rule["expr"])}
     assert names - _PENDING_FINDINGS <= set(known.names("vfioguard.finding"))

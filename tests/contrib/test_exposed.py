@@ -21,7 +21,10 @@ DOCUMENT = REPOSITORY / "docs" / "metrics.md"
 #: Named by rules and panels, and not exposed yet; to be emptied.
 PENDING = {
     "vfioguard_group_changes_total",
+    "vfioguard_iommu_faults_total",
     "vfioguard_reconcile_mismatches_total",
+    "vfioguard_refused_attaches_total",
+    "vfioguard_state_kept",
     "vfioguard_uevent_overruns_total",
     "vfioguard_uevents_total",
     "vfioguard_watcher_up",
