@@ -146,7 +146,7 @@ def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostRepo
         tuple(unit.name for unit in iommus),
         in_force,
         pinned,
-        host.remapping.truth if host.is_x86 else None,
+        host.remapping if host.is_x86 else None,
     )
 
 

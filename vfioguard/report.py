@@ -99,7 +99,7 @@ class FindingReport(NamedTuple):
 class HostReport(NamedTuple):
     """`pinned` is the policy that the headlines were asked for, None for those in force.
 
-    `remapping` is x86's interrupt remapping, None where that is not known or there is none.
+    `remapping`: whether x86's interrupt remapping is enabled; None elsewhere.
     """
 
     kernel: str | None
@@ -107,7 +107,7 @@ class HostReport(NamedTuple):
     iommu: tuple[str, ...]
     policies_in_force: tuple[str, ...]
     pinned: str | None
-    remapping: bool | None = None
+    remapping: Answer | None = None
 
 
 class Report(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.logic import Answer, Proof
 from vfioguard.report import DeviceReport, GroupReport, Report
-from vfioguard.verdict import Outcome
+from vfioguard.verdict import Outcome, severity
 
 #: Raw text beyond this says nothing more to anybody.
 _RAW = 120
@@ -137,6 +138,14 @@ def ranges(numbers: Iterable[int]) -> str:
         else:
             spans.append([number, number])
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+
+
+def summary(report: Report) -> str:
+    """The groups in one clause: "2 refused, 20 allowed of 22 IOMMU groups"."""
+    counts = Counter(group.outcome for group in report.groups)
+    worst_first = sorted(counts.items(), key=lambda item: -severity(item[0]))
+    parts = ", ".join(f"{number} {outcome}" for outcome, number in worst_first)
+    return f"{parts} of {len(report.groups)} IOMMU groups" if parts else "no IOMMU group"
 
 
 def policies(report: Report) -> str:

@@ -11,6 +11,7 @@ import httpx
 
 from vfioguard.evaluate import evaluate, policy_names
 from vfioguard.root.memory import Entry, Memory
+from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.http import build
 from vfioguard.serve.latest import Latest, Scan
 from vfioguard.snapshot import take
@@ -54,7 +55,7 @@ class Client:
     def __init__(
         self, latest: Latest, base: str = "http://127.0.0.1:18346", *, raising: bool = True
     ) -> None:
-        self._transport = httpx.ASGITransport(build(latest), raise_app_exceptions=raising)
+        self._transport = httpx.ASGITransport(build(latest, Follow()), raise_app_exceptions=raising)
         self._base = base
 
     def request(self, method: str, path: str, **headers: str) -> httpx.Response:

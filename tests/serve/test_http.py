@@ -178,7 +178,6 @@ def test_the_gate_says_in_a_line_what_the_command_says() -> None:
         "/v1/groups/x",
         "/v1/groups/0/",
         "/v1/capture",
-        "/v1/events",
         "/docs",
         "/redoc",
         "/nowhere",

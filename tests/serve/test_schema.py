@@ -55,6 +55,7 @@ def test_the_document_has_every_route_with_its_errors() -> None:
         "/metrics",
         "/v1/check/{target}",
         "/v1/devices/{bdf}",
+        "/v1/events",
         "/v1/firmware",
         "/v1/groups",
         "/v1/groups/{id}",

@@ -87,7 +87,7 @@ def state_of(report: Report, boot_id: str | None, known: Known | None = None) ->
         report.generated_at,
         boot_id,
         host.kernel,
-        host.remapping,
+        None if host.remapping is None else host.remapping.truth,
         (host.pinned,) if host.pinned else host.policies_in_force,
         tuple((o.name, o.pending if o.value is None else o.value) for o in report.overrides),
         gap is None or gap.why is Why.ABSENT,

@@ -92,6 +92,18 @@ def build(*, serve: bool = True) -> Parser:
     capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")
     capture.add_argument("file", metavar="FILE.tar.xz", help="what to write")
 
+    _diff(verbs)
+    watch = _verb(verbs, "watch", "follow what changes on this host", policy=True)
+    watch.epilog = "exit status: 0 when it is interrupted, 3 error"
+    watch.add_argument(
+        "--interval",
+        action=Once,
+        type=_seconds,
+        default=2,
+        metavar="SECONDS",
+        help="time between two readings of the host (default 2)",
+    )
+
     _firmware(verbs)
     _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
 
@@ -122,6 +134,23 @@ def _report(verbs: Any) -> None:  # noqa: ANN401
         metavar="SECONDS",
         help="nfd: the labels expire this long after the report (default 300)",
     )
+
+
+def _diff(verbs: Any) -> None:  # noqa: ANN401
+    text = "what changed between two hosts, captures, or states that the daemon kept"
+    diff: Parser = verbs.add_parser("diff", help=text, description=text)
+    diff.set_defaults(parser=diff)
+    diff.epilog = "exit status: 0 nothing changed, 1 something did, 3 error"
+    diff.add_argument("before", metavar="A", help="/, a directory, a capture or a state file")
+    diff.add_argument("after", metavar="B", help="the same; what changed from A to B is told")
+    diff.add_argument(
+        "--output",
+        action=Once,
+        choices=("text", "json"),
+        default="text",
+        help="the form of the answer (default text)",
+    )
+    _policy(diff)
 
 
 def _firmware(verbs: Any) -> None:  # noqa: ANN401
@@ -166,14 +195,18 @@ def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser: 
         help="ACPI tables handed over as files (default $CREDENTIALS_DIRECTORY)",
     )
     if policy:
-        verb.add_argument(
-            "--policy",
-            action=Once,
-            choices=evaluate.policy_names(),
-            metavar="NAME",
-            help="judge by this predicate, not the running kernel's; `policies` lists them",
-        )
+        _policy(verb)
     return verb
+
+
+def _policy(verb: Parser) -> None:
+    verb.add_argument(
+        "--policy",
+        action=Once,
+        choices=evaluate.policy_names(),
+        metavar="NAME",
+        help="judge by this predicate, not the running kernel's; `policies` lists them",
+    )
 
 
 def _seconds(text: str) -> int:

@@ -27,14 +27,19 @@ def run(options: argparse.Namespace) -> int:
         return _self_test(options)
     # FastAPI and uvicorn take half a second, so not before this verb was chosen.
     from vfioguard.serve.address import CannotListen
-    from vfioguard.serve.daemon import serve
+    from vfioguard.serve.daemon import log_to_stderr, serve
+    from vfioguard.serve.following import following
+    from vfioguard.serve.history import remembering
     from vfioguard.serve.latest import Latest
     from vfioguard.serve.scan import scanner
 
-    latest = Latest(evaluate.policy_names(), options.interval)
+    log_to_stderr()
     scan = scanner(options.root, options.policy, tables(options))
+    follow = following(options.root, options.state_directory)
+    latest = Latest(evaluate.policy_names(), options.interval, published=follow.published)
+    scan = remembering(scan, follow.history)
     try:
-        serve(options.web_listen_address, latest, scan, options.interval)
+        serve(options.web_listen_address, latest, follow, scan, options.interval)
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0

@@ -212,6 +212,17 @@ SETTINGS: tuple[Setting, ...] = (
         "`/host` in a container, or a capture that `vfioguard capture` made.",
     ),
     Setting(
+        "state-directory",
+        text("the path of a directory"),
+        None,
+        "PATH",
+        "where the last state is kept, so that a restart or reboot does not hide what changed",
+        "Where the last state of this boot and of the one before it are kept, so that what changed "
+        "while the daemon did not run is told at its start. Left out, it is the first directory of "
+        "`$STATE_DIRECTORY`, which systemd sets; without that nothing is kept.",
+        example="/var/lib/vfioguard",
+    ),
+    Setting(
         "web.listen-address",
         text("HOST:PORT, [IPv6]:PORT or unix:PATH", _address),
         ("127.0.0.1:18346",),

@@ -64,7 +64,7 @@ def head_json(report: Report) -> dict[str, Json]:
             "iommu": list(host.iommu),
             "policies_in_force": list(host.policies_in_force),
             "pinned_policy": host.pinned,
-            "interrupt_remapping": host.remapping,
+            "interrupt_remapping": None if host.remapping is None else host.remapping.truth,
         },
         "overrides": {override.name: override.value for override in report.overrides},
         "pending_overrides": {

@@ -7,18 +7,17 @@ import logging
 import signal
 import socket
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from vfioguard.report import Report
+from vfioguard import wording
 from vfioguard.serve.address import Listeners
 from vfioguard.serve.connections import Connections, Limits
+from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.http import build
 from vfioguard.serve.latest import Latest, Scan
 from vfioguard.serve.notify import Notifier
 from vfioguard.serve.server import Server, affordable
-from vfioguard.verdict import severity
 
 _log = logging.getLogger("vfioguard")
 
@@ -33,24 +32,34 @@ class _OneLine(logging.Formatter):
         return "vfioguard: " + " | ".join(text.splitlines())
 
 
-def serve(addresses: Sequence[str], latest: Latest, scan: Callable[[], Scan], every: float) -> None:
+def serve(
+    addresses: Sequence[str],
+    latest: Latest,
+    follow: Follow,
+    scan: Callable[[], Scan],
+    every: float,
+) -> None:
     """Serve until SIGTERM or SIGINT; reads the host with `scan` every `every` seconds.
 
     Raises `CannotListen` before the host is read.
     """
-    _log_to_stderr()
     with Listeners(addresses) as listeners:
-        asyncio.run(_serve(listeners.sockets, latest, scan, every))
+        asyncio.run(_serve(listeners.sockets, latest, follow, scan, every))
 
 
 async def _serve(
-    sockets: list[socket.socket], latest: Latest, scan: Callable[[], Scan], every: float
+    sockets: list[socket.socket],
+    latest: Latest,
+    follow: Follow,
+    scan: Callable[[], Scan],
+    every: float,
 ) -> None:
-    server = Server(build(latest), Connections(affordable(Limits(), sockets)))
+    server = Server(build(latest, follow), Connections(affordable(Limits(), sockets)))
     notifier, now = Notifier(), asyncio.Event()
 
     def stop() -> None:
         notifier.stopping()
+        follow.hub.close()
         server.stop()
 
     def reload() -> None:
@@ -63,6 +72,7 @@ async def _serve(
     tasks = [
         asyncio.create_task(rescan(latest, scan, every, notifier, now)),
         asyncio.create_task(notifier.feed(latest.stale)),
+        asyncio.create_task(follow.run()),
     ]
     try:
         await server.serve(sockets)
@@ -98,7 +108,7 @@ async def rescan(
             notifier.failed(f"the host could not be read: {reason}")
         else:
             latest.publish(found, view)
-            if (summary := _summary(found.report)) != told:
+            if (summary := wording.summary(found.report)) != told:
                 _log.info("%s", summary)
                 told = summary
             notifier.ready(summary)
@@ -115,14 +125,8 @@ def describe_error(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}{where}".split())
 
 
-def _summary(report: Report) -> str:
-    counts = Counter(group.outcome for group in report.groups)
-    worst_first = sorted(counts.items(), key=lambda item: -severity(item[0]))
-    parts = ", ".join(f"{number} {outcome}" for outcome, number in worst_first)
-    return f"{parts} of {len(report.groups)} IOMMU groups" if parts else "no IOMMU group"
-
-
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """One line for each record, before anything else of the daemon has something to say."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -12,6 +12,7 @@ from vfioguard.report import GroupReport, UngroupedDevice
 from vfioguard.serve import metrics, negotiate
 from vfioguard.serve.body import Body
 from vfioguard.serve.check import check
+from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.latest import Latest
 from vfioguard.serve.reply import Asked, Reply, cached, fresh
 from vfioguard.serve.view import View, canonical, forms
@@ -35,8 +36,9 @@ class Problem(Exception):
 class Handlers:
     """One method for each route."""
 
-    def __init__(self, latest: Latest, requests: Counter[tuple[str, int]]) -> None:
+    def __init__(self, latest: Latest, requests: Counter[tuple[str, int]], follow: Follow) -> None:
         self._latest = latest
+        self._follow = follow
         self._requests = requests
         self._forms = forms()
 
@@ -101,7 +103,7 @@ class Handlers:
         """Prometheus text 0.0.4 or OpenMetrics 1.0, as asked for."""
         offered = ("text/plain", "application/openmetrics-text")
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
-        tail = metrics.tail(self._latest, self._requests, openmetrics=openmetrics)
+        tail = metrics.tail(self._latest, self._requests, self._follow, openmetrics=openmetrics)
         view = self._latest.view
         body = Body(b"") if view is None else view.openmetrics if openmetrics else view.metrics
         media_type = OPENMETRICS if openmetrics else TEXT

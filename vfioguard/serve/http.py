@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi import FastAPI, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -21,10 +21,12 @@ from starlette.types import Receive, Scope, Send
 from vfioguard import __version__
 from vfioguard.output.json import dumps
 from vfioguard.serve import openapi, schema
+from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.front import App, Front
 from vfioguard.serve.handlers import Handlers, Problem
 from vfioguard.serve.latest import Latest
 from vfioguard.serve.reply import Asked, Reply, refused
+from vfioguard.serve.stream import EVENT_STREAM, Stream
 from vfioguard.serve.view import forms
 from vfioguard.verdict import Outcome
 
@@ -35,6 +37,7 @@ Policy = Annotated[str | None, Query(description="judge by this predicate")]
 Outcomes = Annotated[list[Outcome] | None, Query(description="only these; may be repeated")]
 Strict = Annotated[bool, Query(description="409 also for what passes only by the override")]
 Number = Annotated[str, Path(alias="id")]
+LastEventId = Annotated[str, Header(alias="Last-Event-ID", description="go on after this one")]
 
 
 class _Bytes(Response):
@@ -57,8 +60,19 @@ class _Bytes(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def build(latest: Latest) -> App:
-    """The ASGI application over the latest answer."""
+class _Events(Response):
+    """A client of /v1/events."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._stream(scope, receive, send)
+
+
+def build(latest: Latest, follow: Follow) -> App:
+    """The ASGI application over the latest answer and what changes in it."""
     app = FastAPI(
         title="vfioguard",
         version=__version__,
@@ -71,10 +85,12 @@ def build(latest: Latest) -> App:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     requests: Counter[tuple[str, int]] = Counter()
-    answers = Handlers(latest, requests)
+    answers = Handlers(latest, requests, follow)
     _add_versioned(app, answers)
+    _add_events(app, follow)
     _add_others(app, answers)
-    document = dumps(openapi.finish(app.openapi(), latest.policies)).encode()
+    streams = {EVENT_STREAM: schema.Change.model_json_schema(ref_template=openapi.SCHEMA)}
+    document = dumps(openapi.finish(app.openapi(), latest.policies, streams)).encode()
 
     async def described() -> Response:
         return Response(document, media_type="application/json")
@@ -126,6 +142,14 @@ def _add_versioned(app: FastAPI, answers: Handlers) -> None:
     _add(app, "/v1/groups/{id}", group, schema.OneGroup, (404, 422, 503))
     _add(app, "/v1/devices/{bdf}", device, schema.OneDevice, (404, 422, 503))
     _add(app, "/v1/check/{target}", check, schema.Check, (404, 409, 422, 503), _PLAIN)
+
+
+def _add_events(app: FastAPI, follow: Follow) -> None:
+    async def events(last_event_id: LastEventId = "") -> Response:
+        """Each change as a Server-Sent Event: its kind is the name, a `Change` the data."""
+        return _Events(Stream(follow.hub, last_event_id))
+
+    _add(app, "/v1/events", events, None, (503,), EVENT_STREAM)
 
 
 def _add_others(app: FastAPI, answers: Handlers) -> None:

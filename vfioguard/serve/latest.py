@@ -45,7 +45,8 @@ class Latest:
 
     `policies` are the names that `under` may be asked for, `interval` and `clock` count seconds.
     A view that says the same as the one before it is not rendered again and keeps its tag, so that
-    a client that has it gets a 304. `nonce` keeps the tags of two processes apart.
+    a client that has it gets a 304. `nonce` keeps the tags of two processes apart. `published` is
+    told of every report that is served.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Latest:
         interval: float,
         clock: Callable[[], float] = time.monotonic,
         nonce: str | None = None,
+        published: Callable[[Report], None] | None = None,
     ) -> None:
         self.policies = policies
         self.failures = 0
         self._interval = interval
         self._clock = clock
         self._nonce = secrets.token_hex(4) if nonce is None else nonce
+        self._published = published
         self._generations = count(1)
         self._current: _Current | None = None
         self._failure: str | None = None
@@ -77,6 +80,8 @@ class Latest:
         self._failure = None
         # Keep another policy's view only while somebody asks for it.
         self._others = {p: kept for p, kept in self._others.items() if kept[0] >= number - 1}
+        if self._published is not None:
+            self._published(scan.report)
 
     def fail(self, reason: str) -> None:
         """A reading failed: what is served stays, and is not relied on. One line."""

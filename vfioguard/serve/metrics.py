@@ -3,23 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
 from vfioguard.output.prometheus import OPENMETRICS, TEXT, Family, render
+from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.latest import Latest
 
 
-def tail(latest: Latest, requests: Mapping[tuple[str, int], int], *, openmetrics: bool) -> bytes:
+def tail(
+    latest: Latest,
+    requests: Mapping[tuple[str, int], int],
+    follow: Follow,
+    *,
+    openmetrics: bool,
+) -> bytes:
     """What follows the Report's metrics; it differs at every scrape. Ends OpenMetrics.
 
     `requests` counts by route and status code.
     """
-    own = render(_families(latest, requests), openmetrics=openmetrics).encode()
+    own = render(
+        chain(_families(latest, requests), _followed(follow)), openmetrics=openmetrics
+    ).encode()
     # A dozen families without a series per group: 0.2 ms.
     encode, _ = choose_encoder(OPENMETRICS if openmetrics else TEXT)
     return own + encode(REGISTRY)
+
+
+def _followed(follow: Follow) -> Iterator[Family]:
+    yield Family(
+        "vfioguard_group_changes",
+        "counter",
+        "Changes of groups, devices and the host by kind, since the daemon was started and against "
+        "the state that it had kept.",
+        [((("kind", kind),), number) for kind, number in follow.counts.items()],
+    )
+    yield Family(
+        "vfioguard_event_streams",
+        "gauge",
+        "Clients that follow /v1/events now.",
+        [((), follow.hub.streams)],
+    )
+    yield Family(
+        "vfioguard_event_resets",
+        "counter",
+        "Times that a client of /v1/events had missed changes and was told to read anew.",
+        [((), follow.hub.resets)],
+    )
+    yield Family(
+        "vfioguard_state_kept",
+        "gauge",
+        "Whether the state could be written for the next start. Absent without a directory for it.",
+        [] if follow.kept is None else [((), int(follow.kept))],
+    )
 
 
 def _families(latest: Latest, requests: Mapping[tuple[str, int], int]) -> Iterator[Family]:

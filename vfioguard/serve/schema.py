@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from vfioguard.change import Direction, Kind
 from vfioguard.fact import Why
 from vfioguard.verdict import Outcome
 
@@ -152,6 +153,31 @@ class Check(Document):
     reason: str
     series: Outcome | None
     agrees: bool | None
+
+
+class ChangedDevice(BaseModel):
+    """A device that a change concerns."""
+
+    name: str
+    bus: str
+    driver: str | None
+    pci_class: str | None = Field(alias="class", pattern="^0x[0-9a-f]{6}$")
+
+
+class Change(BaseModel):
+    """The data of one event. Of a membership: who left and who joined."""
+
+    kind: Kind
+    direction: Direction
+    subject: str = Field(examples=["group:12", "0000:41:00.0", "host"])
+    group: int | None
+    before: str | int | bool | list[str] | None
+    after: str | int | bool | list[str] | None
+    cause: str | None
+    at: str = Field(description="RFC 3339, UTC", examples=["2026-11-22T18:00:00Z"])
+    summary: str
+    devices: list[ChangedDevice]
+    omitted_devices: int = Field(default=0, description="devices beyond those in `devices`")
 
 
 class Remapping(BaseModel):

@@ -1,0 +1,24 @@
+"""A `Follow` for the host at `root`, as the daemon's environment has it."""
+
+from __future__ import annotations
+
+import os
+
+from vfioguard.fact import value_or
+from vfioguard.kernel import boot_id
+from vfioguard.root.opening import open_root
+from vfioguard.serve.follow_changes import Follow
+from vfioguard.serve.journal import Journal, is_stderr
+from vfioguard.serve.state import StateFiles, default_directory
+from vfioguard.serve.tell import Teller
+
+
+def following(root: str, directory: str | None) -> Follow:
+    """Follow the host at `root`; its state is kept in `directory`, or where systemd says.
+
+    Raises `CannotOpen`.
+    """
+    where = directory or default_directory(os.environ)
+    journal = Journal() if is_stderr(os.environ) else None
+    boot = value_or(boot_id.read(open_root(root)), None)
+    return Follow(boot, StateFiles(where) if where else None, Teller(journal))

@@ -1,0 +1,125 @@
+"""The last state of this boot and of the one before it, kept over restarts ($STATE_DIRECTORY).
+
+systemd.exec(5), StateDirectory=. What cannot be read is set aside and never fatal: the daemon then
+knows no more than at its very first start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from vfioguard import atomic
+from vfioguard.change.codec import LIMIT, BadState, decode, encode
+from vfioguard.change.state import State
+
+LAST = "state.json"
+PREVIOUS = "previous-boot.json"
+
+#: Damaged files that are kept of each, the newest as `.bad-1`.
+_BAD = 3
+#: Seconds after which a file that was never finished belongs to a process that is gone.
+_ABANDONED = 60
+
+_log = logging.getLogger("vfioguard")
+
+
+class Kept(NamedTuple):
+    """What is known of before; None where there is nothing."""
+
+    last: State | None
+    previous_boot: State | None
+
+
+def default_directory(environment: Mapping[str, str]) -> str | None:
+    """What systemd made for us; it may be several, with colons."""
+    return environment.get("STATE_DIRECTORY", "").partition(":")[0] or None
+
+
+class StateFiles:
+    """The two files of one directory; for one process at a time. Threads may share it."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self._lock = threading.Lock()
+        self._last: State | None = None
+
+    @property
+    def previous(self) -> str:
+        """Where the state of the previous boot is."""
+        return os.path.join(self.directory, PREVIOUS)
+
+    def load(self, boot_id: str | None) -> Kept:
+        """What was kept, seen from this boot. A line in the log for whatever is wrong."""
+        with self._lock:
+            self._remove_abandoned()
+            last = self._last = self._read(LAST)
+            if last is not None and _is_other(last.boot_id, boot_id):
+                return Kept(last, last)
+            return Kept(last, self._read(PREVIOUS))
+
+    def save(self, state: State) -> None:
+        """Replace the last state; raises `OSError`. The first of a boot moves that before it."""
+        with self._lock:
+            last = self._last
+            if last is not None and _is_other(last.boot_id, state.boot_id):
+                atomic.write(self.previous, encode(last), 0o640)
+            atomic.write(os.path.join(self.directory, LAST), encode(state), 0o640)
+            self._last = state
+
+    def _read(self, name: str) -> State | None:
+        path = os.path.join(self.directory, name)
+        try:
+            return decode(_bytes(path))
+        except FileNotFoundError:
+            return None
+        except BadState as error:
+            aside = self._set_aside(path)
+            _log.warning("%s: %s; %s, and what changed since is not known", path, error, aside)
+        except OSError as error:
+            why = error.strerror or error
+            _log.warning("%s: %s; what changed since is not known", path, why)
+        return None
+
+    def _set_aside(self, path: str) -> str:
+        try:
+            for number in range(_BAD, 1, -1):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(f"{path}.bad-{number - 1}", f"{path}.bad-{number}")
+            os.rename(path, f"{path}.bad-1")
+        except OSError as error:
+            return f"it could not be set aside ({error.strerror})"
+        return f"it is {os.path.basename(path)}.bad-1 now"
+
+    def _remove_abandoned(self) -> None:
+        """What a process left that was killed while it wrote."""
+        try:
+            names = os.listdir(self.directory)
+        except OSError:
+            return  # the reads below say why
+        for name in names:
+            if name.startswith((f".{LAST}.", f".{PREVIOUS}.")):
+                path = os.path.join(self.directory, name)
+                with contextlib.suppress(OSError):
+                    if time.time() - os.lstat(path).st_mtime > _ABANDONED:
+                        os.unlink(path)
+
+
+def _is_other(one: str | None, other: str | None) -> bool:
+    """Whether these are two boots; one that is not known is not another one."""
+    return one is not None and other is not None and one != other
+
+
+def _bytes(path: str) -> bytes:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file")
+        return file.read(LIMIT + 1)
