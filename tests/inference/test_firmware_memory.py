@@ -282,3 +282,12 @@ def test_each_device_has_all_of_its_memory() -> None:
     assert {name: [one.start for one in memory] for name, memory in kept.items()} == {
         "0000:00:14.0": [START, 0x1000], "0000:00:02.0": [0x1000],
     }  # fmt: skip
+
+
+def test_a_table_that_names_everybody_again_and_again_is_given_up() -> None:
+    groups = {number: [f"0000:{number:02x}:00.0"] for number in range(64)}
+    blocks = [ivmd(0, 0x1000 * number, 0x1000, kind=0x20) for number in range(3000)]
+    memory, gaps = firmware_memory.of_host(take(Memory(amd(*blocks, groups=groups))))
+    assert sum(1 + len(one.holders) for one in memory) <= 65536
+    assert len(gaps) == 1
+    assert "not resolved" in gaps[0].detail

@@ -7,8 +7,8 @@ Linux refuses to give such a device to a guest, as the memory would have to stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables
@@ -16,6 +16,15 @@ from vfioguard.inference.functions import Index, functions
 from vfioguard.inference.memory import Memory
 from vfioguard.kernel.pci_topology import Place
 from vfioguard.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from vfioguard.acpi.dmar import Dmar
+    from vfioguard.acpi.iort import Iort
+    from vfioguard.acpi.ivrs import Ivrs
+
+
+#: Devices of all pieces together: sixteen pieces of memory for each of 4,096 functions.
+_MOST = 65536
 
 
 class Found(NamedTuple):
@@ -33,21 +42,44 @@ def of_host(snapshot: Snapshot) -> Found:
         return Found((), _gaps(*readings))
     index = Index(functions(snapshot))
     dmar, ivrs, iort = tables.dmar(acpi.dmar), tables.ivrs(acpi.ivrs), tables.iort(acpi.iort)
-    found: list[Memory] = []
+    places: Mapping[str, Reading[Place]] = snapshot.wiring.places if snapshot.wiring else {}
+    found, gaps = _bounded(_memory(dmar, ivrs, iort, index, places))
+    return Found(found, (*_gaps(dmar, ivrs, iort), *gaps))
+
+
+def _memory(
+    dmar: Reading[Dmar],
+    ivrs: Reading[Ivrs],
+    iort: Reading[Iort],
+    index: Index,
+    places: Mapping[str, Reading[Place]],
+) -> Iterator[Memory]:
+    """Imported here, as a host has one of them."""
     if isinstance(dmar, Fact):
         from vfioguard.inference import memory_intel
 
-        found += memory_intel.memory(dmar, index)
+        yield from memory_intel.memory(dmar, index)
     if isinstance(ivrs, Fact):
         from vfioguard.inference import memory_amd
 
-        found += memory_amd.memory(ivrs, index)
+        yield from memory_amd.memory(ivrs, index)
     if isinstance(iort, Fact):
         from vfioguard.inference import memory_arm
 
-        places: Mapping[str, Reading[Place]] = snapshot.wiring.places if snapshot.wiring else {}
-        found += memory_arm.memory(iort, index, places)
-    return Found(tuple(found), _gaps(dmar, ivrs, iort))
+        yield from memory_arm.memory(iort, index, places)
+
+
+def _bounded(memory: Iterator[Memory]) -> Found:
+    """All of it, unless a table names thousands of devices thousands of times."""
+    found: list[Memory] = []
+    left = _MOST
+    for one in memory:
+        left -= 1 + len(one.holders)
+        if left < 0:
+            why = f"more than {_MOST} devices and pieces of memory: the rest is not resolved"
+            return Found(tuple(found), (Gap(Why.MALFORMED, one.source, why),))
+        found.append(one)
+    return Found(tuple(found), ())
 
 
 def _gaps(*readings: Reading[object]) -> tuple[Gap, ...]:

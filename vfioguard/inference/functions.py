@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -38,6 +39,11 @@ class Index:
         self.all = tuple(all_)
         self._places: defaultdict[tuple[int, int, int], list[Function]] = defaultdict(list)
         self._below: defaultdict[Bdf, list[Function]] = defaultdict(list)
+        self._ids = sorted(
+            (one.bdf.domain, requester_id(one.bdf), at)
+            for at, one in enumerate(self.all)
+            if one.bdf is not None
+        )
         for function in self.all:
             if function.bdf is not None:
                 domain, _, device, number = function.bdf
@@ -49,9 +55,20 @@ class Index:
         """Those with this device and function number, on any bus of a domain."""
         return self._places.get((domain, device, number), ())
 
+    def between(self, domain: int, first: int, last: int) -> Sequence[Function]:
+        """Those of a domain with a requester id from `first` to `last`."""
+        low = bisect_left(self._ids, (domain, first))
+        high = bisect_left(self._ids, (domain, last + 1))
+        return [self.all[at] for _, _, at in self._ids[low:high]]
+
     def below(self, bridge: Function) -> Sequence[Function]:
         """Those behind a bridge, as far as that is known."""
         return () if bridge.bdf is None else self._below.get(bridge.bdf, ())
+
+
+def requester_id(bdf: Bdf) -> int:
+    """Bus, device and function in 16 bits, as a function's own requests carry them."""
+    return bdf.bus << 8 | bdf.device << 3 | bdf.function
 
 
 def functions(snapshot: Snapshot) -> tuple[Function, ...]:

@@ -33,7 +33,7 @@ def _memory(table: Fact[Ivrs], block: Ivmd, index: Index) -> Memory:
         why = "neither unity nor exclusion: Linux ignores it"
         return Memory(*place, (), (Gap(Why.ABSENT, table.source, why),))
     first, last = _range(block)
-    found = [one for one in index.all if _within(one, block.segment, first, last)]
+    found = list(index.between(block.segment, first, last))
     missing: list[str] = []
     for hid in _hids(table.value, block.segment, first, last):
         named = [one for one in index.all if one.bdf is None and _is(one, hid)]
@@ -53,13 +53,6 @@ def _range(block: Ivmd) -> tuple[int, int]:
     if block.type == _ALL:
         return 0, 0xFFFF
     return block.device_id, block.device_id if block.type == _ONE else block.auxiliary
-
-
-def _within(function: Function, segment: int, first: int, last: int) -> bool:
-    bdf = function.bdf
-    if bdf is None or bdf.domain != segment:
-        return False
-    return first <= bdf.bus << 8 | bdf.device << 3 | bdf.function <= last
 
 
 def _hids(table: Ivrs, segment: int, first: int, last: int) -> list[str]:

@@ -14,7 +14,7 @@ from vfioguard.acpi._iort_bodies import NamedComponent, Rmr
 from vfioguard.acpi.iort import Iort, Node
 from vfioguard.acpi.iort import Mapping as IdMapping
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import iort_ids
+from vfioguard.inference import functions, iort_ids
 from vfioguard.inference.functions import Function, Index
 from vfioguard.inference.memory import Memory, holder, pages
 from vfioguard.kernel.pci_topology import Place, requester_id
@@ -59,7 +59,7 @@ def _streams(
     for function in index.all:
         bdf = function.bdf
         if bdf is not None:
-            ids = {bdf.bus << 8 | bdf.device << 3 | bdf.function}
+            ids = {functions.requester_id(bdf)}
             alias = requester_id(function.device.name, places)
             if isinstance(alias, int):
                 ids.add(alias)
