@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.contrib.rules import (
     unit_tests,
 )
 from vfioguard import known
+from vfioguard.cli.parser import parse
 from vfioguard.serve import history
 
 RULES = rules_of(ALERTS)
@@ -90,6 +92,15 @@ def test_promtool_is_asked_when_an_alert_fires_and_when_not(rule: dict[str, Any]
         for check in test["promql_expr_test"]
         for sample in check["exp_samples"]
     )
+
+
+def test_the_runbook_types_commands_that_exist() -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", RUNBOOK.read_text(), re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line, comments=True) for text in blocks for line in text.splitlines()]
+    ours = [words[words.index("vfioguard") + 1 :] for words in commands if "vfioguard" in words[:2]]
+    assert {words[0] for words in ours} == {"check", "explain", "firmware", "report"}
+    for words in ours:
+        parse(words)
 
 
 def test_the_readme_counts_the_alerts() -> None:
