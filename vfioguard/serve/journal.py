@@ -10,7 +10,11 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+#: A field may be there several times, and a search finds each of its values.
+Fields: TypeAlias = "Sequence[tuple[str, str]]"
 
 SOCKET = "/run/systemd/journal/socket"
 
@@ -29,9 +33,9 @@ def is_stderr(environment: Mapping[str, str], descriptor: int = 2) -> bool:
     return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
-def record(fields: Mapping[str, str]) -> bytes:
+def record(fields: Fields) -> bytes:
     """The fields as the journal takes them; a value with a newline goes with its length."""
-    return b"".join(_field(name, value) for name, value in fields.items())
+    return b"".join(_field(name, value) for name, value in fields)
 
 
 def _field(name: str, value: str) -> bytes:
@@ -47,7 +51,7 @@ class Journal:
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
 
-    def send(self, fields: Mapping[str, str]) -> None:
+    def send(self, fields: Fields) -> None:
         """Send one record; raises `OSError` (EAGAIN where the journal does not keep up)."""
         data = record(fields)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
@@ -61,12 +65,12 @@ class Journal:
                 _send_large(one, data, fields)
 
 
-def _send_large(one: socket.socket, data: bytes, fields: Mapping[str, str]) -> None:
+def _send_large(one: socket.socket, data: bytes, fields: Fields) -> None:
     """As a sealed memory file, which the journal reads itself; else cut."""
     try:
         handle = os.memfd_create("vfioguard", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except OSError:  # a sandbox may forbid it
-        one.send(record({name: value[:_CUT] for name, value in fields.items()}))
+        one.send(record([(name, value[:_CUT]) for name, value in fields]))
         return
     with contextlib.closing(os.fdopen(handle, "wb", buffering=0)) as file:
         file.write(data)

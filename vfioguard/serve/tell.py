@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from vfioguard.change import Change, Direction, Kind, Value
 from vfioguard.change.sentence import sentence
-from vfioguard.serve.journal import Journal
+from vfioguard.serve.journal import Fields, Journal
 
 #: One for each kind, for ever: `journalctl MESSAGE_ID=...` (docs/changes.md).
 MESSAGE_IDS = {
@@ -32,7 +32,7 @@ MESSAGE_IDS = {
 #: Changes of one reading that are told one by one, the worst first. journald drops what exceeds
 #: 10,000 lines in 30 s, and nobody reads 4,096 of them.
 _LINES = 100
-#: Devices that are named in one field.
+#: Devices that are named, a field each.
 _DEVICES = 64
 
 # sd-daemon(3): what a person should look at, and what is good to know.
@@ -67,9 +67,8 @@ class Teller:
         _log.log(level, "%s", sentence(change))
 
 
-def fields(change: Change) -> dict[str, str]:
+def fields(change: Change) -> Fields:
     """The record of one change; fields without a value are left out."""
-    names = "\n".join(device.name for device in change.devices[:_DEVICES])
     found = {
         "MESSAGE": sentence(change),
         "MESSAGE_ID": MESSAGE_IDS[change.kind],
@@ -79,18 +78,23 @@ def fields(change: Change) -> dict[str, str]:
         "VFIOGUARD_DIRECTION": change.direction,
         "VFIOGUARD_SUBJECT": change.subject,
         "VFIOGUARD_GROUP": "" if change.group is None else str(change.group),
-        "VFIOGUARD_DEVICE": names,
-        "VFIOGUARD_BEFORE": _shown(change.before),
-        "VFIOGUARD_AFTER": _shown(change.after),
         "VFIOGUARD_CAUSE": change.cause or "",
         "VFIOGUARD_AT": change.at,
     }
-    return {name: value for name, value in found.items() if value}
+    several = [
+        ("VFIOGUARD_DEVICE", tuple(device.name for device in change.devices)),
+        ("VFIOGUARD_BEFORE", _shown(change.before)),
+        ("VFIOGUARD_AFTER", _shown(change.after)),
+    ]
+    return [
+        *((name, value) for name, value in found.items() if value),
+        *((name, value) for name, values in several for value in values[:_DEVICES]),
+    ]
 
 
-def _shown(value: Value) -> str:
+def _shown(value: Value) -> tuple[str, ...]:
     if value is None:
-        return ""
+        return ()
     if isinstance(value, tuple):
-        return "\n".join(value[:_DEVICES])
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return value
+    return (str(value).lower() if isinstance(value, bool) else str(value),)
