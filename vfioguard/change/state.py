@@ -117,6 +117,15 @@ def _groups(groups: tuple[GroupReport, ...], known: Known | None) -> tuple[Group
         return tuple([_group(group) for group in groups])
     if known.report.groups is groups:
         return known.state.groups
+    if len(known.report.groups) == len(groups):  # as where nothing came or went
+        return tuple(
+            [
+                state if then is now else _group(now)
+                for then, state, now in zip(
+                    known.report.groups, known.state.groups, groups, strict=True
+                )
+            ]
+        )
     seen = {
         group.id: (group, state)
         for group, state in zip(known.report.groups, known.state.groups, strict=True)
