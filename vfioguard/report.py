@@ -21,12 +21,24 @@ class DeviceReport(NamedTuple):
     isolated: Answer
 
 
+class Holder(NamedTuple):
+    """A process that has a group's device node open.
+
+    `since` is when the process was started (RFC 3339, UTC): the kernel keeps no time of the open.
+    """
+
+    pid: int
+    name: str
+    since: str | None
+
+
 class GroupReport(NamedTuple):
     """`headline` is the worst of the backends in force, or the pinned policy's verdict.
 
     `backends` maps every backend that vfioguard knows to its verdict, None where this kernel does
     not have it. `agrees`: whether the series and the kernel say the same of the group with every
-    override off; None where one of them does not know.
+    override off; None where one of them does not know. `holders` are the processes that hold the
+    group now, None where nobody looked: only the daemon does, where a VFIO driver is bound.
     """
 
     id: int
@@ -35,6 +47,13 @@ class GroupReport(NamedTuple):
     headline: Verdict
     backends: tuple[tuple[str, Verdict | None], ...]
     series: Verdict
+    holders: tuple[Holder, ...] | None = None
+
+    @property
+    def on_vfio(self) -> bool:
+        """Whether a member is bound to a VFIO driver: only then there is something to open."""
+        # vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci: every one of them says so.
+        return any("vfio" in (device.driver or "") for device in self.devices)
 
     @property
     def outcome(self) -> Outcome:

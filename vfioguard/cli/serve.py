@@ -26,10 +26,12 @@ def run(options: argparse.Namespace) -> int:
     if options.self_test:
         return _self_test(options)
     # FastAPI and uvicorn take half a second, so not before this verb was chosen.
+    from vfioguard.root.opening import open_root
     from vfioguard.serve.address import CannotListen
     from vfioguard.serve.daemon import log_to_stderr, serve
     from vfioguard.serve.following import following
     from vfioguard.serve.history import remembering
+    from vfioguard.serve.holders import Holders, holding
     from vfioguard.serve.latest import Latest
     from vfioguard.serve.scan import scanner
 
@@ -38,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     follow = following(options.root, options.state_directory)
     latest = Latest(evaluate.policy_names(), options.interval, published=follow.published)
     scan = remembering(scan, follow.history)
+    if options.root == "/":  # processes run here and nowhere else
+        scan = holding(scan, Holders(lambda: open_root("/")))
     try:
         serve(options.web_listen_address, latest, follow, scan, options.interval)
     except CannotListen as error:

@@ -92,7 +92,14 @@ def group_json(group: GroupReport) -> dict[str, Json]:
         },
         "series": verdict_json(group.series),
         "agrees": group.agrees,
+        "holders": _holders(group),
     }
+
+
+def _holders(group: GroupReport) -> list[Json] | None:
+    if group.holders is None:
+        return None
+    return [{"pid": one.pid, "name": one.name, "since": one.since} for one in group.holders]
 
 
 def device_json(device: DeviceReport) -> dict[str, Json]:

@@ -168,7 +168,7 @@ def _counts(report: Report) -> Iterator[Family]:
     yield _gauge(
         "vfioguard_bound_groups",
         "The same of those IOMMU groups alone that have a member bound to a VFIO driver.",
-        _by_backend([group for group in report.groups if _on_vfio(group)]),
+        _by_backend([group for group in report.groups if group.on_vfio]),
     )
     yield _gauge(
         "vfioguard_headline_groups",
@@ -225,8 +225,8 @@ def _needs(report: Report, limit: int) -> Iterator[Family]:
     )
     yield _gauge(
         "vfioguard_groups_exposed",
-        "IOMMU groups known to need the override and bound to a VFIO driver.",
-        [((), sum(bool(need) and _on_vfio(group) for group, need in needs))],
+        "IOMMU groups known to need the override, and bound to a VFIO driver or held open now.",
+        [((), sum(bool(need and (group.on_vfio or group.holders)) for group, need in needs))],
     )
     refused = [
         (group, name, verdict)
@@ -263,11 +263,6 @@ def _deciding(report: Report, group: GroupReport) -> list[tuple[str, Verdict]]:
 def _need(verdicts: list[Verdict]) -> bool | None:
     needs = {verdict.needs_override for verdict in verdicts}
     return True if True in needs else None if None in needs else False
-
-
-def _on_vfio(group: GroupReport) -> bool:
-    # vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci: every one of them says so.
-    return any("vfio" in (device.driver or "") for device in group.devices)
 
 
 def _addresses(group: GroupReport) -> Iterator[Labels]:

@@ -67,8 +67,19 @@ class Ungrouped(BaseModel):
     pci_class: str | None = Field(alias="class", pattern="^0x[0-9a-f]{6}$")
 
 
+class Holder(BaseModel):
+    """A process that has the group's device node open; `since` is when the process was started."""
+
+    pid: int
+    name: str
+    since: str | None
+
+
 class Group(BaseModel):
-    """An IOMMU group. A backend that this kernel does not have is null."""
+    """An IOMMU group. A backend that this kernel does not have is null.
+
+    `holders` is null where nobody looked (no member is bound to a VFIO driver), or a gap says why.
+    """
 
     id: int
     type: str | None
@@ -79,6 +90,7 @@ class Group(BaseModel):
     backends: dict[str, Verdict | None]
     series: Verdict
     agrees: bool | None
+    holders: list[Holder] | None
 
 
 class Document(BaseModel):

@@ -1,0 +1,185 @@
+"""Who holds a group: real processes that hold real files open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.serve.serving import Client, Clock, latest_of, scan_of
+from tests.support.functions import Function
+from tests.support.hosts import x86_host
+from vfioguard.report import GroupReport, Report
+from vfioguard.root.memory import Entry, Memory
+from vfioguard.serve import schema
+from vfioguard.serve.holders import EVERY, Holders, holding, look
+
+REPOSITORY = Path(__file__).parents[2]
+A, B = "0000:01:00.0", "0000:02:00.0"
+HOST = x86_host({3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "e1000e")]}) | {
+    f"/sys/devices/pci{A[:7]}/{A}/vfio-dev/vfio7/dev": b"511:7\n"
+}
+_HOLD = "import sys; files = [open(p) for p in sys.argv[1:]]; print('held', flush=True); input()"
+
+
+@contextlib.contextmanager
+def a_process_with(*paths: Path) -> Iterator[int]:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, *map(str, paths)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process.pid
+        process.kill()
+
+
+def group(report: Report, number: int) -> GroupReport:
+    return next(one for one in report.groups if one.id == number)
+
+
+def ours() -> list[int]:
+    """The processes that we may look into whatever else runs here."""
+    me = psutil.Process()
+    return [me.pid, *(child.pid for child in me.children())]
+
+
+def holders_of(
+    dev: Path, entries: Mapping[str, Entry] = HOST, clock: Callable[[], float] = time.monotonic
+) -> Holders:
+    return Holders(lambda: Memory(entries), str(dev), ours, clock)
+
+
+def root_in_the_first_namespace() -> None:
+    """What these tests are about is not to be seen otherwise."""
+    assert os.geteuid() == 0
+    assert os.readlink("/proc/self/ns/pid") == "pid:[4026531836]"
+
+
+@pytest.mark.parametrize("node", ["3", "devices/vfio7"])
+def test_a_process_that_holds_the_node_is_named(tmp_path: Path, node: str) -> None:
+    root_in_the_first_namespace()
+    with a_process_with(tmp_path / node) as pid:
+        report = holders_of(tmp_path).add(scan_of(HOST).report)
+        (holder,) = group(report, 3).holders or ()
+        began = psutil.Process(pid).create_time()
+    assert holder.pid == pid
+    assert holder.name.startswith("python")
+    assert holder.since == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
+    assert group(report, 4).holders is None, "no member is bound to VFIO: nobody looked"
+
+
+def test_one_process_with_both_nodes_is_one_holder(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    with a_process_with(tmp_path / "3", tmp_path / "devices" / "vfio7") as pid:
+        held = look({str(tmp_path / "3"): 3, str(tmp_path / "devices" / "vfio7"): 3}, ours())
+    assert [holder.pid for holder in held.groups[3]] == [pid]
+    assert held.gap is None
+
+
+def test_it_is_found_among_all_processes(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    node = tmp_path / "3"
+    with a_process_with(node) as pid:
+        held = look({str(node): 3}, psutil.pids())
+    assert [holder.pid for holder in held.groups[3]] == [pid]
+
+
+def test_a_group_that_nobody_holds_has_no_holder(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    report = holders_of(tmp_path).add(scan_of(HOST).report)
+    assert group(report, 3).holders == ()
+
+
+def test_a_host_without_vfio_is_not_looked_at(tmp_path: Path) -> None:
+    report = scan_of(x86_host(3)).report
+    assert holders_of(tmp_path).add(report) is report
+
+
+def test_a_look_is_taken_now_and_then_and_when_there_are_other_nodes(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    clock = Clock()
+    holders, report = holders_of(tmp_path, clock=clock), scan_of(HOST).report
+    assert group(holders.add(report), 3).holders == ()
+    with a_process_with(tmp_path / "3"):
+        assert group(holders.add(report), 3).holders == ()
+        clock.now += EVERY
+        assert group(holders.add(report), 3).holders
+    other = scan_of(x86_host({3: [Function(A, None, None)], 5: [Function(B, None, "vfio-pci")]}))
+    with a_process_with(tmp_path / "5"):
+        assert group(holders.add(other.report), 5).holders
+
+
+def test_what_did_not_change_is_the_same_object(tmp_path: Path) -> None:
+    holders, report = holders_of(tmp_path), scan_of(HOST).report
+    once = holders.add(report)
+    again = holders.add(report._replace(generated_at="later"))
+    assert all(one is other for one, other in zip(once.groups, again.groups, strict=True))
+    assert once.groups[1] is report.groups[1]
+
+
+def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
+    code = (
+        "import psutil\n"
+        "from vfioguard.serve.holders import look\n"
+        "held = look({'/dev/vfio/3': 3}, psutil.pids())\n"
+        "print(dict(held.groups), held.gap.why, held.gap.errno)"
+    )
+    tmp_path.chmod(0o755)
+    result = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, sys.path)])},
+    )
+    assert (result.stdout, result.stderr) == ("{} denied None\n", "")
+
+
+def test_another_pid_namespace_is_a_gap(tmp_path: Path) -> None:
+    code = "from vfioguard.serve.holders import look; print(look({}, []).gap.detail)"
+    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert "PID namespace" in result.stdout, result.stderr
+
+
+def test_a_hostile_name_is_a_plain_one(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    evil = tmp_path / "a\x1b[2J\n\u202eb"
+    evil.symlink_to("/bin/sleep")
+    node = tmp_path / "3"
+    node.touch()
+    with open(node) as file, subprocess.Popen([evil, "60"], pass_fds=[file.fileno()]) as process:
+        held = look({str(node): 3}, ours())
+        process.kill()
+    names = [one.name for one in held.groups[3] if one.pid == process.pid]
+    assert names
+    assert all(name.isascii() and name.isprintable() for name in names)
+
+
+def test_the_holders_are_in_the_json_and_make_a_group_exposed(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    refused = x86_host(
+        {3: [Function(A, "PCI-MSIX", "vfio-pci")], 4: [Function(B, "PCI-MSIX")]}, remapping=False
+    )
+    scan = holding(lambda: scan_of(refused), holders_of(tmp_path, refused))
+    with a_process_with(tmp_path / "3") as pid:
+        found = scan()
+    client = Client(latest_of(found))
+    assert client.json("/v1/groups/3")["holders"][0]["pid"] == pid
+    assert client.json("/v1/groups/4")["holders"] is None
+    assert client.json("/v1/groups/3?policy=iommu_capable")["holders"][0]["pid"] == pid
+    assert schema.OneGroup.model_validate(client.json("/v1/groups/3"), extra="forbid")
+    assert "vfioguard_groups_exposed 1\n" in client.get("/metrics").text
