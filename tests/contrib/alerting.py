@@ -9,6 +9,7 @@ The rules are the shipped files but for the times: every `for` and `interval` is
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -22,7 +23,7 @@ import yaml
 from tests.contrib.rules import ALERTS, RULES
 from tests.contrib.servers import Prometheus, Webhook, free_port, running, until
 from tests.contrib.test_dashboard import expressions
-from tests.serve.test_daemon import daemon, wait_until_ready
+from tests.serve.test_daemon import Daemon, daemon, wait_until_ready
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from tests.support.trees import write
@@ -67,8 +68,13 @@ def hosts() -> tuple[dict[str, Entry], dict[str, Entry]]:
     return host("IR-PCI-MSIX", remapping=True), host("PCI-MSIX", remapping=False)
 
 
-def turn(root: str, now: Mapping[str, Entry], after: Mapping[str, Entry]) -> None:
-    """Make the files of a host on the disk those of another with the same paths."""
+def turn(
+    vfioguard: Daemon, root: str, now: Mapping[str, Entry], after: Mapping[str, Entry]
+) -> None:
+    """Make the files of a host those of another with the same paths, and have it read again.
+
+    A directory sends no uevents: SIGHUP stands for them.
+    """
     assert now.keys() == after.keys()
     for path, entry in after.items():
         if entry != now[path]:
@@ -76,6 +82,7 @@ def turn(root: str, now: Mapping[str, Entry], after: Mapping[str, Entry]) -> Non
             with open(f"{root}{path}.new", "wb") as file:
                 file.write(entry)
             os.rename(f"{root}{path}.new", f"{root}{path}")
+    vfioguard.process.send_signal(signal.SIGHUP)
 
 
 def configure(directory: Path, target: str, webhook: str, alertmanager: int) -> None:
@@ -162,7 +169,7 @@ def main() -> None:
         webhook = stack.enter_context(Webhook())
         threading.Thread(target=webhook.serve_forever, daemon=True).start()
         stack.callback(webhook.shutdown)
-        vfioguard = stack.enter_context(daemon(Path(root), "--interval", "1"))
+        vfioguard = stack.enter_context(daemon(Path(root)))
         wait_until_ready(vfioguard)
         story.tell("vfioguard serve is ready")
         target = vfioguard.url.removeprefix("http://")
@@ -171,7 +178,7 @@ def main() -> None:
         check_quiet(prometheus, story)
         check_collection(prometheus, story)
 
-        turn(root, safe, unsafe)
+        turn(vfioguard, root, safe, unsafe)
         story.tell("the host has lost remapping and got allow_unsafe_interrupts=Y")
         check_alert(webhook.wait_for(_ALERT, "firing"), target)
         story.tell(f"the webhook has {_ALERT}")
@@ -179,7 +186,7 @@ def main() -> None:
         until("the fleet's count", lambda: prometheus.query(f"{_EXPOSED} == 1"))
         check_dashboard(prometheus, target, story)
 
-        turn(root, unsafe, safe)
+        turn(vfioguard, root, unsafe, safe)
         story.tell("the host is mended")
         webhook.wait_for(_ALERT, "resolved")
         story.tell("the webhook knows that it is resolved")
