@@ -256,3 +256,13 @@ def test_the_other_tables_of_a_host_are_decoded_too(tmp_path: Path, signature: s
 def test_a_table_that_a_capture_lists_without_its_content_was_not_read(tmp_path: Path) -> None:
     body = told("--root", root(tmp_path, x86_host(), INTEL, {f"{TABLES}/MCFG": b""}))
     assert states(body)["MCFG"] == "failed"
+
+
+def test_what_is_behind_virtios_iommus_and_which_segments_there_are_is_told(tmp_path: Path) -> None:
+    host = str(Path(__file__).parents[1] / "fixtures/sysfs/6.12-amd64--viot/as-booted.tar.xz")
+    text = vfioguard("firmware", "--root", host).stdout
+    assert "0000:00:00.0 to 0000:03:1f.7: behind virtio-iommu 0000:00:0e.0" in text
+    assert "segment 0, buses 00-ff at 0x" in text
+    both = vfioguard("firmware", *files(tmp_path, OWN["viot-all"], OWN["mcfg-two"])).stdout
+    assert both.count("behind virtio-iommu") >= 1
+    assert both.count("segment ") >= 2

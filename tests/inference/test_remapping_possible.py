@@ -311,6 +311,14 @@ def test_linux_corrects_the_ivrs_of_a_few_machines(
     assert found.possible is expected
 
 
+def test_what_a_correction_leaves_out_is_named_as_the_kernel_names_it() -> None:
+    """An Acer A315-41 with v5.15 complains of IOAPIC[5] alone: Linux added 4."""
+    machine = dmi("Acer", "Aspire A315-41")
+    found = amd(BOTH, madt(4, 5), version=(5, 15), machine=machine)
+    assert (found.possible, found.missing) == (False, (5,))
+    assert amd(BOTH, madt(4, 5), version=(5, 15)).missing == (4, 5)
+
+
 @pytest.mark.parametrize("version", [None, (4, 19), (5, 4)])
 def test_whether_an_older_kernel_corrects_it_is_not_known(version: tuple[int, int] | None) -> None:
     machine = dmi("Acer", "Aspire A315-41")

@@ -10,8 +10,11 @@ from vfioguard.acpi import dmar as _dmar
 from vfioguard.acpi import iort as _iort
 from vfioguard.acpi import ivrs as _ivrs
 from vfioguard.acpi import madt as _madt
+from vfioguard.acpi import mcfg as _mcfg
+from vfioguard.acpi import viot as _viot
 from vfioguard.acpi._ivrs_entries import Special
 from vfioguard.acpi._madt_arm import Gicd, GicIts, GicMsiFrame
+from vfioguard.cli._firmware_others import mcfg_lines, viot_lines
 
 #: How lines about memory begin that devices go on using.
 MEMORY = "memory "
@@ -35,9 +38,13 @@ def lines(table: object) -> list[str]:
             nodes = table.by_offset()
             found = [line for node in table.nodes for line in _node(node, nodes)]
             return [_title(table.header, f"{table.node_count} nodes"), *found]
+        case _viot.Viot():
+            return [_title(table.header, f"{table.node_count} nodes"), *viot_lines(table)]
+        case _mcfg.Mcfg():
+            return [_title(table.header), *mcfg_lines(table)]
         case _:
             header: Header = getattr(table, "header")  # noqa: B009 - every table has one
-            parts: Iterable[object] = getattr(table, "nodes", getattr(table, "allocations", ()))
+            parts: Iterable[object] = getattr(table, "nodes", ())
             return [_title(header, *_count(type(part).__name__ for part in parts))]
 
 
