@@ -28,14 +28,15 @@ def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
     if kept is not None and not kept:
         return
     from vfioguard.inference import firmware_memory
+    from vfioguard.inference.memory import by_device
 
     found, gaps = firmware_memory.of_host(snapshot)
-    lines: list[str] = []
-    for one in found:
-        names = [holder.device for holder in one.holders if holder.group == number]
-        if names:
-            span = f"{one.start:#x}-{one.end:#x}"
-            lines.append(f"  {span}, {one.kind} in {one.source}: {', '.join(names)}")
+    kept_for = by_device(found)
+    lines = [
+        f"  {one.start:#x}-{one.end:#x}, {one.kind} in {one.source}: {device.name}"
+        for device in members.devices
+        for one in kept_for.get(device.name, ())
+    ]
     source = members.group.reserved_regions.source
     lines += [f"  {r.start:#x}-{r.end:#x}, {_TYPES[r.type]} in {source}" for r in kept or ()]
     lines += [f"  {gap.source} may tell more: {gap.errno or gap.detail}" for gap in gaps]

@@ -6,7 +6,6 @@ group in the group's `reserved_regions` ("direct", "direct-relaxable").
 """
 
 from vfioguard.fact import Fact, Reading
-from vfioguard.kernel import pci_topology
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
@@ -40,8 +39,13 @@ def of_device(bus: Directory, device: Device, *, needed: bool) -> Device:
     """The same of one function, which stays where it is: its way is read once."""
     if device.bus != "pci" or needed is (device.bridges is not None):
         return device
-    way = pci_topology.bridges(bus, device.name) if needed else None
-    return device._replace(bridges=way)
+    return device._replace(bridges=_way(bus, device.name) if needed else None)
+
+
+def _way(bus: Directory, name: str) -> Reading[tuple[str, ...]]:
+    from vfioguard.kernel import pci_topology
+
+    return pci_topology.bridges(bus, name)
 
 
 def _may(members: Members) -> bool:
