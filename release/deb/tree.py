@@ -150,13 +150,14 @@ def scripts(units: list[str]) -> None:
 
     What writes a textfile instead of serving is for those who choose it: it is not enabled.
     """
+    units = sorted(units, key=lambda unit: unit.endswith(".service"))  # sockets first
     has_install = [
         unit for unit in units if "\n[Install]\n" in (REPOSITORY / "systemd" / unit).read_text()
     ]
     words = {
-        "@UNITS@": sorted(units, key=lambda unit: unit.endswith(".service")),
+        "@UNITS@": units,
         "@ENABLED@": [unit for unit in has_install if "-report." not in unit],
-        "@SERVICES@": [unit for unit in has_install if unit.endswith("vfioguard.service")],
+        "@SERVICES@": [unit for unit in has_install if unit.endswith(".service")],
     }
     for name in ("postinst", "prerm", "postrm"):
         text = (HERE / name).read_text()
