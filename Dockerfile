@@ -9,13 +9,19 @@ FROM ${BUILDER} AS build
 ARG PIP_NO_INDEX
 ARG PIP_FIND_LINKS
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY vfioguard vfioguard
-# What is copied on has no pip; another environment lends its own. Compiled here, as the file system
-# of a container is best read-only.
-RUN python3 -m venv /pip \
+# The locked versions, by their hashes. What is copied on has no pip; another environment lends its
+# own. Compiled here, as the file system of a container is best read-only.
+RUN python3 -m venv /tools \
+    && /tools/bin/pip install --no-cache-dir "uv>=0.9.18" \
+    && /tools/bin/uv export --quiet --frozen --no-default-groups --no-emit-project \
+        --output-file /tools/requirements.txt \
     && python3 -m venv --without-pip /opt/vfioguard \
-    && /pip/bin/pip --python /opt/vfioguard/bin/python install --no-cache-dir --compile .
+    && /tools/bin/pip --python /opt/vfioguard/bin/python install --no-cache-dir --compile \
+        --require-hashes --requirement /tools/requirements.txt \
+    && /tools/bin/pip --python /opt/vfioguard/bin/python install --no-cache-dir --compile \
+        --no-deps .
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="vfioguard" \
