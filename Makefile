@@ -52,7 +52,7 @@ wheel: $(VENV)/package
 # Of what the package brings along, not of what tests it.
 sbom: $(VENV)/package
 	mkdir -p dist
-	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --format cyclonedx1.5 \
+	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --extra web --format cyclonedx1.5 \
 		--output-file $(SBOM)
 	$(VENV)/bin/python -m release.sbom $(SBOM) $(SOURCE_DATE_EPOCH) $(VERSION)
 
@@ -68,7 +68,7 @@ completion: $(VENV)/ready
 
 deb: $(VENV)/package wheel sbom man completion
 	$(VENV)/bin/python -m release.settings build/vfioguard.toml
-	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --no-emit-project \
+	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --extra web --no-emit-project \
 		--output-file build/requirements.txt
 	$(VENV)/bin/python release/deb/tree.py $(WHEEL) $(SBOM) build/requirements.txt \
 		$(SOURCE_DATE_EPOCH) $(ARCH)

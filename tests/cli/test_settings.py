@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.cli.test_cli import vfioguard
 from vfioguard.cli import parser
-from vfioguard.cli.settings import SETTINGS, Kind, Setting, Wrong, choice, number, shown, text, toml
+from vfioguard.cli.setting import Kind, Setting, Wrong, choice, number, shown, text, toml
+from vfioguard.cli.settings import SETTINGS
 
 ANYTHING = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())

@@ -10,7 +10,8 @@ import pytest
 from release.settings import configuration, example, settings_page
 from tests.cli.test_config import GROWN
 from vfioguard.cli import config
-from vfioguard.cli.settings import SETTINGS, Setting
+from vfioguard.cli.setting import Setting
+from vfioguard.cli.settings import SETTINGS
 
 REPOSITORY = Path(__file__).parent.parent.parent
 

@@ -35,8 +35,19 @@ def test_answers_over_tcp_are_not_held_back() -> None:
     ["0.0.0.0:0", "[::]:0", ":0", "192.0.2.1:0", "[2001:db8::1]:0", "255.255.255.255:1"],
 )
 def test_what_others_could_reach_is_refused(address: str) -> None:
-    with pytest.raises(CannotListen, match="others could reach it, and vfioguard has no TLS"):
+    with pytest.raises(CannotListen, match="others could reach it; give"):
         Listeners([address])
+
+
+def test_others_may_reach_us_where_that_is_wanted() -> None:
+    with Listeners(["0.0.0.0:0", "[::]:0", ":0"], exposed=True) as listeners:
+        assert len(listeners.sockets) >= 3
+
+
+def test_an_abstract_unix_socket_is_described_as_people_write_it() -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("\0vfioguard-test")
+        assert describe(one) == "unix:@vfioguard-test"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.serve.address import CannotListen, Listeners
 from vfioguard.serve.connections import Connections, Limits, Pool
+from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.http import build
 from vfioguard.serve.server import Server, affordable
 
@@ -32,7 +33,7 @@ class Running:
         self.clock = Clock()
         self.connections = Connections(Limits(4, 4, 1), self.clock)
         latest = latest_of(scan_of(x86_host(groups)), clock=self.clock)
-        self.server = Server(build(latest), self.connections)
+        self.server = Server(build(latest, Follow()), self.connections)
         self.path = ""
         self._writers: list[asyncio.StreamWriter] = []
 

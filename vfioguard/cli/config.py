@@ -11,7 +11,8 @@ from typing import NamedTuple, cast
 
 from vfioguard.cli._toml_lines import Lines
 from vfioguard.cli.run import Failure
-from vfioguard.cli.settings import SETTINGS, Setting, Wrong, shown, toml
+from vfioguard.cli.setting import Setting, Wrong, shown, toml
+from vfioguard.cli.settings import SETTINGS
 
 DEFAULT_FILE = "/etc/vfioguard.toml"
 #: The origin of a value that nobody set.

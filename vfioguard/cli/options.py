@@ -8,7 +8,8 @@ from typing import cast
 
 from vfioguard.cli.config import DEFAULT_FILE
 from vfioguard.cli.parser import Once
-from vfioguard.cli.settings import SETTINGS, SWITCH, Setting, Wrong, toml
+from vfioguard.cli.setting import SWITCH, Setting, Wrong, toml
+from vfioguard.cli.settings import SETTINGS
 
 
 def add(parser: argparse.ArgumentParser) -> None:

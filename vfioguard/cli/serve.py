@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from vfioguard import evaluate
 from vfioguard.cli import config
 from vfioguard.cli.host import host, now, tables
 from vfioguard.cli.run import OWN_FAILURE, Failure
-from vfioguard.cli.settings import SETTINGS, toml
+from vfioguard.cli.setting import toml
+from vfioguard.cli.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from vfioguard.serve.web import Web
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,10 +48,29 @@ def run(options: argparse.Namespace) -> int:
     if options.root == "/":  # processes run here and nowhere else
         scan = holding(scan, Holders(lambda: open_root("/")))
     try:
-        serve(options.web_listen_address, latest, follow, scan, options.interval)
+        serve(_web(options), latest, follow, scan, options.interval)
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0
+
+
+def _web(options: argparse.Namespace) -> Web:
+    from vfioguard.serve.connections import Limits
+    from vfioguard.serve.web import Web
+
+    return Web(
+        listen_address=tuple(options.web_listen_address),
+        systemd_socket=options.web_systemd_socket,
+        config_file=options.web_config_file,
+        allow_unauthenticated=options.web_allow_unauthenticated,
+        allowed_host=tuple(options.web_allowed_host or ()),
+        access_log=options.web_access_log,
+        limits=Limits(
+            options.web_max_connections,
+            options.web_max_unix_connections,
+            options.web_max_streams,
+        ),
+    )
 
 
 def _self_test(options: argparse.Namespace) -> int:

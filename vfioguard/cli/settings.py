@@ -10,156 +10,9 @@ word on its command line, so `report`, `check` and `explain` read no file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple, cast
 
 from vfioguard import evaluate
-
-#: Characters of a wrong value that its error quotes.
-_SHOWN = 60
-
-
-class Wrong(ValueError):
-    """A value that a setting cannot have; the message goes after its name."""
-
-
-class Kind(NamedTuple):
-    """What a setting may be. `article` says it in words: "a string".
-
-    `from_text` makes the value of an option's argument, `from_toml` that of a file's (one item of
-    it, where the setting is repeatable); both raise `Wrong`. `choices` are all it can be, if few.
-    `unit` is what a number counts.
-    """
-
-    article: str
-    from_text: Callable[[str], object]
-    from_toml: Callable[[object], object]
-    choices: tuple[str, ...] = ()
-    unit: str = ""
-
-
-class Setting(NamedTuple):
-    """One setting. `key` is dotted as in TOML; the option is the same with `--` before it.
-
-    `default` None means that there is none; then `example` is shown. A repeatable setting is a
-    tuple: an option for each item, an array in the file. `help` is one line, `doc` paragraphs in
-    which `backquotes` mark what is typed.
-    """
-
-    key: str
-    kind: Kind
-    default: object
-    metavar: str
-    help: str
-    doc: str
-    repeatable: bool = False
-    example: object = None
-
-    @property
-    def flag(self) -> str:
-        """The option of `vfioguard serve`."""
-        return f"--{self.key}"
-
-    @property
-    def dest(self) -> str:
-        """The attribute of the parsed options."""
-        return re.sub("[.-]", "_", self.key)
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The tables of the file that lead to it, and its name."""
-        return tuple(self.key.split("."))
-
-
-def text(article: str = "a string", check: Callable[[str], object] = str) -> Kind:
-    """A string that is not empty and that `check` does not refuse with `Wrong`."""
-
-    def from_toml(value: object) -> str:
-        if not isinstance(value, str):
-            raise Wrong(f"{shown(value)} is not {article}")
-        if not value or not value.isprintable():
-            raise Wrong(f"{shown(value)} is empty or unprintable, not {article}")
-        check(value)
-        return value
-
-    return Kind(article, from_toml, from_toml)
-
-
-def choice(article: str, names: tuple[str, ...]) -> Kind:
-    """One of these words."""
-
-    def from_toml(value: object) -> str:
-        if not isinstance(value, str) or value not in names:
-            from difflib import get_close_matches
-
-            near = get_close_matches(value, names, 1, 0.5) if isinstance(value, str) else []
-            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
-            raise Wrong(f"{shown(value)} is not {article}; {hint}")
-        return value
-
-    return Kind(article, from_toml, from_toml, names)
-
-
-def number(unit: str, least: float, most: float, *, whole: bool = False) -> Kind:
-    """A number of `unit` within these bounds, both included."""
-    article = f"{'a whole' if whole else 'a'} number of {unit}"
-
-    def from_toml(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise Wrong(f"{shown(value)} is not {article}")
-        if not least <= value <= most:  # false for a NaN too
-            raise Wrong(f"{shown(value)} is not between {least:g} and {most:g} {unit}")
-        return value if whole else float(value)
-
-    def from_text(value: str) -> float:
-        try:
-            found = int(value) if whole else float(value)
-        except ValueError:
-            raise Wrong(f"{shown(value)} is not {article}") from None
-        return from_toml(found)
-
-    return Kind(article, from_text, from_toml, unit=unit)
-
-
-def _switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Wrong(f"{shown(value)} is not true or false")
-    return value
-
-
-#: On or off; the option has a `--no-` form, as a switch of the file must be undone by an option.
-SWITCH = Kind("true or false", _switch, _switch)
-
-
-def toml(value: object) -> str:
-    """A value as TOML writes it, in one line."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        case int() if value.bit_length() > 64:
-            return hex(value)  # Python refuses to write thousands of decimal digits
-        case str():
-            return '"' + "".join(map(_escaped, value)) + '"'
-        case list() | tuple():
-            return f"[{', '.join(map(toml, cast('tuple[object, ...]', value)))}]"
-        case dict():
-            return "a table"
-        case _:
-            return str(value)
-
-
-def shown(value: object) -> str:
-    """A value as an error quotes it: in one line that is not too long."""
-    found = toml(value)
-    return found if len(found) <= _SHOWN else f"{found[: _SHOWN - 3]}..."
-
-
-def _escaped(char: str) -> str:
-    if char in '"\\':
-        return f"\\{char}"
-    return char if char.isprintable() else f"\\U{ord(char):08x}"
+from vfioguard.cli.setting import SWITCH, Setting, Wrong, choice, number, shown, text
 
 
 def _address(value: str) -> None:
@@ -223,6 +76,47 @@ SETTINGS: tuple[Setting, ...] = (
         example="/var/lib/vfioguard",
     ),
     Setting(
+        "web.access-log",
+        SWITCH,
+        False,
+        "",
+        "log every request",
+        "Log a line for every request: who asked, for what, and the status. Who is turned away is "
+        "logged in any case, but not more than a line a second.",
+    ),
+    Setting(
+        "web.allow-unauthenticated",
+        SWITCH,
+        False,
+        "",
+        "let others reach us without TLS or without a password",
+        "Serve on addresses that others can reach although nothing here keeps anybody out or from "
+        "listening in. For a network that does, or a proxy in front.",
+    ),
+    Setting(
+        "web.allowed-host",
+        text("a host name"),
+        None,
+        "NAME",
+        "another name of this host in URLs, without port",
+        "A name, without port, by which clients on TCP may ask for this host, beside `localhost` "
+        "and the address that they connect to. Other names are refused, as a web page could have "
+        "made them up (DNS rebinding).",
+        repeatable=True,
+        example=("host1.example.org",),
+    ),
+    Setting(
+        "web.config.file",
+        text("the path of a file"),
+        None,
+        "PATH",
+        "TLS, users and headers, in the form of Prometheus's exporter-toolkit",
+        "A file in the form of Prometheus's exporter-toolkit: TLS, client certificates, users, "
+        "headers and a rate limit. It binds TCP; a UNIX socket has its file's mode. Certificates, "
+        "keys and the file are read again when they change.",
+        example="/etc/vfioguard/web.yml",
+    ),
+    Setting(
         "web.listen-address",
         text("HOST:PORT, [IPv6]:PORT or unix:PATH", _address),
         ("127.0.0.1:18346",),
@@ -230,7 +124,43 @@ SETTINGS: tuple[Setting, ...] = (
         "where to serve HTTP",
         "Where to serve HTTP: addresses of this machine alone, or the path of a UNIX socket, which "
         "is made with mode 0660 and removed at the end. Port 0 lets the kernel choose; the log "
-        "says which.",
+        "says which. What others could reach needs `web.config.file` with TLS and users or client "
+        "certificates, or `web.allow-unauthenticated`.",
         repeatable=True,
+    ),
+    Setting(
+        "web.max-connections",
+        number("connections", 1, 65536, whole=True),
+        128,
+        "NUMBER",
+        "open connections over TCP at most",
+        "Open connections over TCP at most. Where one more comes, the one that has waited longest "
+        "without a request is closed. Fewer where the limit of open files asks for it.",
+    ),
+    Setting(
+        "web.max-streams",
+        number("connections", 1, 65536, whole=True),
+        16,
+        "NUMBER",
+        "open streams of events at most",
+        "Open streams of events at most, over TCP and over UNIX sockets each. They count beside "
+        "the other connections.",
+    ),
+    Setting(
+        "web.max-unix-connections",
+        number("connections", 1, 65536, whole=True),
+        64,
+        "NUMBER",
+        "open connections over UNIX sockets at most",
+        "Open connections over UNIX sockets at most; TCP takes nothing from them.",
+    ),
+    Setting(
+        "web.systemd-socket",
+        SWITCH,
+        False,
+        "",
+        "serve on the sockets that systemd passes, and no others",
+        "Serve on the sockets that systemd passes (`vfioguard.socket`), and on no address of "
+        "`web.listen-address`. They survive a restart of the daemon.",
     ),
 )

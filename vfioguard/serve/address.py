@@ -35,13 +35,24 @@ class _File(NamedTuple):
 class Listeners:
     """Listening sockets for all addresses, or none: raises `CannotListen`.
 
-    A context; its end closes the sockets and removes the files that are still its own.
+    `exposed`: others may reach us. `passed` are sockets that somebody else has opened. A context;
+    its end closes the sockets and removes the files that are still its own.
     """
 
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self.sockets: list[socket.socket] = []
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        *,
+        exposed: bool = False,
+        passed: Sequence[socket.socket] = (),
+    ) -> None:
+        self.sockets: list[socket.socket] = list(passed)
         self._files: list[_File] = []
+        self._exposed = exposed
         try:
+            for one in passed:
+                if one.family != socket.AF_UNIX:
+                    self._permit(describe(one), str(one.getsockname()[0]))
             for address in addresses:
                 self._add(address)
         except BaseException:
@@ -82,7 +93,9 @@ class Listeners:
     def _add_tcp(self, address: str) -> None:
         absent: OSError | None = None
         bound = False
-        for family, host, port in _resolve(address):
+        answers = _resolve(address)
+        self._permit(address, *(host for _, host, _ in answers))
+        for family, host, port in answers:
             # asyncio turns Nagle's algorithm off only where it sees IPPROTO_TCP: 40 ms a request.
             one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             try:
@@ -99,6 +112,14 @@ class Listeners:
             bound = True
         if absent is not None and not bound:
             raise absent
+
+    def _permit(self, address: str, *hosts: str) -> None:
+        if not self._exposed and not all(ipaddress.ip_address(h).is_loopback for h in hosts):
+            raise CannotListen(
+                f"{address}: others could reach it; give --web.config.file with TLS and users or "
+                "client certificates, or, where something else protects it, "
+                "--web.allow-unauthenticated"
+            )
 
     def _add_unix(self, path: str) -> None:
         if not path:
@@ -120,7 +141,9 @@ class Listeners:
 def describe(one: socket.socket, *, tls: bool = False) -> str:
     """The address as a URL, with the port that the kernel chose, or `unix:PATH`."""
     if one.family == socket.AF_UNIX:
-        return f"{_UNIX}{one.getsockname()}"
+        name: str | bytes = one.getsockname()
+        # The name of an abstract socket begins with a zero byte, which is written as @ (unix(7)).
+        return f"{_UNIX}{name if isinstance(name, str) else name.decode().replace(chr(0), '@')}"
     host, port = one.getsockname()[:2]
     scheme = "https" if tls else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
@@ -139,11 +162,6 @@ def _resolve(address: str) -> list[tuple[socket.AddressFamily, str, int]]:
         why = error.strerror if isinstance(error, OSError) else "not a host name"
         raise CannotListen(f"{address}: {why}") from error
     addresses = [(family, str(where[0]), int(where[1])) for family, _, _, _, where in answers]
-    if not all(ipaddress.ip_address(host).is_loopback for _, host, _ in addresses):
-        raise CannotListen(
-            f"{address}: others could reach it, and vfioguard has no TLS yet; "
-            "use 127.0.0.1, [::1] or unix:PATH, and a proxy with TLS before it"
-        )
     return list(dict.fromkeys(addresses))
 
 

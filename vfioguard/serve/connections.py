@@ -62,11 +62,12 @@ class Limits(NamedTuple):
 
 
 class Connection:
-    """One of them. `peer` is who is at the other end, in words."""
+    """One of them. `peer` is who is at the other end, `names` what its certificate says."""
 
     def __init__(self, all_of_them: Connections, pool: Pool) -> None:
         self.pool = pool
         self.peer = "?"
+        self.names: frozenset[str] = frozenset()
         self.phase = Phase.HANDSHAKE
         self.deadline = math.inf
         self.stall = math.inf

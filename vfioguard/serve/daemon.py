@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from vfioguard import wording
-from vfioguard.serve.address import Listeners
-from vfioguard.serve.connections import Connections, Limits
 from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.http import build
 from vfioguard.serve.latest import Latest, Scan
 from vfioguard.serve.notify import Notifier
-from vfioguard.serve.server import Server, affordable
+from vfioguard.serve.web import Opened, Web, opened
 
 _log = logging.getLogger("vfioguard")
 
@@ -32,29 +28,19 @@ class _OneLine(logging.Formatter):
         return "vfioguard: " + " | ".join(text.splitlines())
 
 
-def serve(
-    addresses: Sequence[str],
-    latest: Latest,
-    follow: Follow,
-    scan: Callable[[], Scan],
-    every: float,
-) -> None:
+def serve(web: Web, latest: Latest, follow: Follow, scan: Callable[[], Scan], every: float) -> None:
     """Serve until SIGTERM or SIGINT; reads the host with `scan` every `every` seconds.
 
     Raises `CannotListen` before the host is read.
     """
-    with Listeners(addresses) as listeners:
-        asyncio.run(_serve(listeners.sockets, latest, follow, scan, every))
+    with opened(web) as face:
+        asyncio.run(_serve(face, latest, follow, scan, every))
 
 
 async def _serve(
-    sockets: list[socket.socket],
-    latest: Latest,
-    follow: Follow,
-    scan: Callable[[], Scan],
-    every: float,
+    face: Opened, latest: Latest, follow: Follow, scan: Callable[[], Scan], every: float
 ) -> None:
-    server = Server(build(latest, follow), Connections(affordable(Limits(), sockets)))
+    server = face.server(latest, follow)
     notifier, now = Notifier(), asyncio.Event()
 
     def stop() -> None:
@@ -75,7 +61,7 @@ async def _serve(
         asyncio.create_task(follow.run()),
     ]
     try:
-        await server.serve(sockets)
+        await server.serve(face.listeners.sockets)
     finally:
         for task in tasks:
             task.cancel()

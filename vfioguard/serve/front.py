@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from vfioguard.serve.access import Access
 from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -17,50 +18,125 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 _UNROUTED = "other"
+#: Of every answer, unless it has its own: nothing of ours is for pages from elsewhere.
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"deny",
+    b"cross-origin-resource-policy": b"same-origin",
+}
+
+
+class Refusal(NamedTuple):
+    """Why somebody gets no answer, and what goes with it."""
+
+    status: int
+    detail: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+_ANOTHER = Refusal(
+    400,
+    "the Host header names another host; use 127.0.0.1, [::1], localhost or the address that you "
+    "connect to, or start the daemon with --web.allowed-host NAME",
+)
+
+
+class Guard(Protocol):
+    """What `--web.config.file` asks of those who come over TCP (guard.py)."""
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
+    async def admit(self, scope: Message) -> tuple[str, Refusal | None]: ...
+
+
+class Face(NamedTuple):
+    """What the application is told of its surroundings. `hosts` are further names of ours."""
+
+    hosts: frozenset[str] = frozenset()
+    guard: Guard | None = None
+    access: Access | None = None
 
 
 class Front:
-    """Refuses a Host that is not ours and counts by route and status.
+    """Refuses a Host that is not ours and who is not let in; counts by route and status, and logs.
 
     A page from elsewhere can make a browser send requests here under a name that it controls (DNS
     rebinding); its Host header then is that name. A UNIX socket is out of a browser's reach.
     """
 
-    def __init__(self, app: App, requests: Counter[tuple[str, int]]) -> None:
+    def __init__(self, app: App, requests: Counter[tuple[str, int]], face: Face) -> None:
         self._app = app
         self._requests = requests
+        self._hosts = face.hosts
+        self._guard = face.guard
+        self._access = face.access or Access()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        user, refusal = await self._admit(scope)
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 # Bounded: the template of a route, never the path that was asked for.
                 handler = getattr(scope.get("route"), "path", _UNROUTED)
-                self._requests[handler, message["status"]] += 1
-                message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
+                status = message["status"]
+                self._requests[handler, status] += 1
+                self._note(scope, user, status)
+                message["headers"] = self._headers(message["headers"])
             await send(message)
 
-        if scope["type"] != "http" or _is_ours(scope):
+        if refusal is None:
             await self._app(scope, receive, counted)
         else:
-            await _refuse(counted)
+            await _refuse(counted, refusal)
+
+    async def _admit(self, scope: Message) -> tuple[str, Refusal | None]:
+        server = scope.get("server")
+        if server is None or server[1] is None:  # a UNIX socket has no port
+            return "", None
+        if not self._is_ours(scope, server[0]):
+            return "", _ANOTHER
+        return ("", None) if self._guard is None else await self._guard.admit(scope)
+
+    def _headers(self, own: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """With ours, and those of the file, which win; an empty one is none."""
+        if self._guard is None:
+            return [*own, *_HEADERS.items()]
+        merged = [*own, *_HEADERS.items()]
+        chosen = dict(self._guard.headers)
+        return [item for item in merged if item[0] not in chosen] + [
+            h for h in chosen.items() if h[1]
+        ]
+
+    def _is_ours(self, scope: Message, address: str) -> bool:
+        """A name that is known, or the address itself that was connected to: no page chooses it."""
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        return all(
+            is_loopback(host) or (name := name_of(host)) in self._hosts or name == address
+            for host in hosts
+        )
+
+    def _note(self, scope: Message, user: str, status: int) -> None:
+        connection = scope.get("state", {}).get("connection")
+        who = "?" if connection is None else connection.peer
+        path = scope.get("raw_path") or b"?"
+        self._access.note(who, user, (scope["method"], path, scope["query_string"]), status)
 
 
-def _is_ours(scope: Message) -> bool:
-    server = scope.get("server")
-    if server is None or server[1] is None:  # a UNIX socket has no port
-        return True
-    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-    return all(is_loopback(host) for host in hosts)
+def name_of(host: str) -> str | None:
+    """The name or the address in a Host header, without port; None where it is neither."""
+    found = _HOST.fullmatch(host.strip())
+    return None if found is None else found["six"] or found["name"].lower().rstrip(".")
 
 
 def is_loopback(host: str) -> bool:
     """Whether a Host header (name or address, maybe a port) means this machine only."""
-    found = _HOST.fullmatch(host.strip())
-    if found is None:
+    name = name_of(host)
+    if name is None:
         return False
-    name = found["six"] or found["name"].lower().rstrip(".")
     if name == "localhost":
         return True
     try:
@@ -69,11 +145,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-async def _refuse(send: Send) -> None:
-    body = problem(400, "the Host header names another host; use 127.0.0.1, [::1] or localhost")
+async def _refuse(send: Send, refusal: Refusal) -> None:
+    body = problem(refusal.status, refusal.detail)
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *refusal.headers,
     ]
-    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -22,7 +22,7 @@ from vfioguard import __version__
 from vfioguard.output.json import dumps
 from vfioguard.serve import openapi, schema
 from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.front import App, Front
+from vfioguard.serve.front import App, Face, Front
 from vfioguard.serve.handlers import Handlers, Problem
 from vfioguard.serve.latest import Latest
 from vfioguard.serve.reply import Asked, Reply, refused
@@ -71,7 +71,7 @@ class _Events(Response):
         await self._stream(scope, receive, send)
 
 
-def build(latest: Latest, follow: Follow) -> App:
+def build(latest: Latest, follow: Follow, face: Face | None = None) -> App:
     """The ASGI application over the latest answer and what changes in it."""
     app = FastAPI(
         title="vfioguard",
@@ -106,7 +106,7 @@ def build(latest: Latest, follow: Follow) -> App:
         (Exception, _failed),
     ):
         app.add_exception_handler(kind, handler)
-    return Front(app, requests)
+    return Front(app, requests, face or Face())
 
 
 def _add_versioned(app: FastAPI, answers: Handlers) -> None:

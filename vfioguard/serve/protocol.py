@@ -6,10 +6,12 @@ An attacker's connection costs about 20 KiB here, whatever it sends or does not 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 import struct
 from asyncio.sslproto import SSLProtocol
+from typing import cast
 
 import h11
 import uvicorn
@@ -47,6 +49,8 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         # Held is one piece of an answer at most, and `pause_writing` means that it is not taken.
         transport.set_write_buffer_limits(*_UNSENT)
         self.connection.peer = _peer(transport, self.connection.pool)
+        if (secure := transport.get_extra_info("ssl_object")) is not None:
+            self.connection.names = _names(secure)
         self.connection.open(transport, Phase.HEADERS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -149,3 +153,13 @@ def _peer(transport: asyncio.Transport, pool: Pool) -> str:
     if not name:  # gone already
         return "?"
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+def _names(secure: ssl.SSLObject) -> frozenset[str]:
+    """The alternative names of the client's certificate, if one was verified."""
+    certificate = secure.getpeercert() or {}
+    pairs = cast("tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ()))
+    return frozenset(
+        str(ipaddress.ip_address(name.strip())) if kind == "IP Address" else name
+        for kind, name in pairs
+    )

@@ -1,0 +1,74 @@
+"""Basic authentication, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import bcrypt
+
+from vfioguard.serve.passwords import Known, Passwords
+
+HASHES = {"admin": bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()}
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def know(passwords: Passwords, *headers: str) -> list[tuple[Known, str]]:
+    async def go() -> list[tuple[Known, str]]:
+        return await asyncio.gather(*(passwords.know(header) for header in headers))
+
+    return asyncio.run(go())
+
+
+def test_only_the_right_password_of_a_user_is_known() -> None:
+    passwords = Passwords(HASHES)
+    headers = [
+        basic("admin", "secret"),
+        basic("admin", "wrong"),
+        basic("admin", ""),
+        basic("nobody", "secret"),
+        basic("", ""),
+    ]
+    found = [known for known, _ in know(passwords, *headers)]
+    assert found == [Known.YES, Known.NO, Known.NO, Known.NO, Known.NO]
+
+
+def test_a_password_that_was_right_is_not_right_for_another_user_or_a_longer_one() -> None:
+    passwords = Passwords(HASHES)
+    assert know(passwords, basic("admin", "secret")) == [(Known.YES, "admin")]
+    assert know(passwords, basic("admin", "secret"))[0][0] is Known.YES
+    assert know(passwords, basic("admin", "secrets"))[0][0] is Known.NO
+    assert know(passwords, basic("other", "secret"))[0][0] is Known.NO
+
+
+def test_what_is_no_basic_authentication_is_nobody() -> None:
+    headers = ["", "Basic", "Basic !", "Bearer x", "Basic eA==", "Basic /zo=", "basic  eDp5\x00"]
+    assert [known for known, _ in know(Passwords(HASHES), *headers)] == [Known.NO] * len(headers)
+
+
+def test_a_user_whose_hash_htpasswd_made_is_known() -> None:
+    hashed = HASHES["admin"].replace("$2b$", "$2y$")
+    assert know(Passwords({"a": hashed}), basic("a", "secret")) == [(Known.YES, "a")]
+
+
+def test_a_password_longer_than_bcrypt_looks_at_is_cut_as_go_cuts_it() -> None:
+    long = "x" * 80
+    hashed = bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode()
+    assert know(Passwords({"a": hashed}), basic("a", long)) == [(Known.YES, "a")]
+
+
+def test_a_crowd_of_wrong_passwords_is_told_to_come_again_and_who_is_known_passes() -> None:
+    async def go() -> None:
+        passwords = Passwords(HASHES)
+        await passwords.know(basic("admin", "secret"))
+        crowd = [asyncio.create_task(passwords.know(basic("admin", str(n)))) for n in range(50)]
+        await asyncio.sleep(0)
+        assert await passwords.know(basic("admin", "secret")) == (Known.YES, "admin")
+        found = [known for known, _ in await asyncio.gather(*crowd)]
+        assert found.count(Known.NO) == 10
+        assert found.count(Known.BUSY) == 40
+
+    asyncio.run(go())

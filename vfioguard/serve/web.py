@@ -1,0 +1,94 @@
+"""The settings of the HTTP face, and what they open: sockets, TLS, and who is let in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from vfioguard.serve.access import Access
+from vfioguard.serve.activation import passed
+from vfioguard.serve.address import CannotListen, Listeners
+from vfioguard.serve.connections import Connections, Limits
+from vfioguard.serve.follow_changes import Follow
+from vfioguard.serve.front import Face, Guard, name_of
+from vfioguard.serve.http import build
+from vfioguard.serve.latest import Latest
+from vfioguard.serve.server import Server, TlsNow, affordable
+
+
+class Web(NamedTuple):
+    """What `vfioguard serve --web.*` says."""
+
+    listen_address: tuple[str, ...] = ()
+    systemd_socket: bool = False
+    config_file: str | None = None
+    allow_unauthenticated: bool = False
+    allowed_host: tuple[str, ...] = ()
+    access_log: bool = False
+    limits: Limits = Limits()
+
+
+class _Checked(NamedTuple):
+    """What the file of `--web.config.file` gives."""
+
+    guard: Guard | None = None
+    tls: TlsNow | None = None
+    protects: bool = False
+
+
+class Opened(NamedTuple):
+    """Sockets that listen, and what will serve them."""
+
+    listeners: Listeners
+    face: Face
+    tls: TlsNow | None
+    limits: Limits
+
+    def server(self, latest: Latest, follow: Follow) -> Server:
+        """To be made and run within the event loop."""
+        app = build(latest, follow, self.face)
+        return Server(app, Connections(self.limits), self.tls)
+
+
+@contextmanager
+def opened(web: Web) -> Generator[Opened]:
+    """Everything that can be wrong is found here: raises `CannotListen`."""
+    checked = _check(web)
+    sockets = passed(os.environ, os.getpid()) if web.systemd_socket else []
+    with Listeners(
+        () if web.systemd_socket else web.listen_address,
+        exposed=checked.protects or web.allow_unauthenticated,
+        passed=sockets,
+    ) as listeners:
+        hosts = frozenset(filter(None, map(name_of, web.allowed_host)))
+        face = Face(hosts, checked.guard, Access(every=web.access_log))
+        yield Opened(listeners, face, checked.tls, affordable(web.limits, listeners.sockets))
+
+
+def _check(web: Web) -> _Checked:
+    if web.config_file is None:
+        return _Checked()
+    # YAML and bcrypt are needed, and there, only where somebody has such a file.
+    try:
+        from vfioguard.serve.guard import FileGuard
+        from vfioguard.serve.secured import Secured
+        from vfioguard.serve.yaml_file import BadFile
+    except ImportError as error:
+        raise _incomplete(error) from error
+    try:
+        secured = Secured(web.config_file)
+    except BadFile as error:
+        raise CannotListen(str(error)) from error
+    except ImportError as error:
+        raise _incomplete(error) from error
+    config = secured.config
+    return _Checked(FileGuard(secured), secured.tls if config.tls else None, config.protects)
+
+
+def _incomplete(error: ImportError) -> CannotListen:
+    return CannotListen(
+        f"--web.config.file needs the Python module {error.name}: install vfioguard[web], or "
+        "python3-yaml and python3-bcrypt"
+    )
