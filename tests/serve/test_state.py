@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.support.states import state
-from vfioguard.change.codec import MARK, decode, encode
-from vfioguard.serve.state import Kept, StateFiles, default_directory
+from vfioguard.change.codec import MARK, encode
+from vfioguard.serve.state import LAST, PREVIOUS, Kept, StateFiles, default_directory
 
 REPOSITORY = Path(__file__).parents[2]
 #: Times that a process is killed while it writes states without a pause.
-KILLS = int(os.environ.get("VFIOGUARD_KILLS", "25"))
-
-_WRITER = """
-import sys
-from tests.support.states import state
-from vfioguard.serve.state import StateFiles
-
-files = StateFiles(sys.argv[1])
-files.load("b1")
-print("ready", flush=True)
-for number in range(1_000_000):
-    groups = {group: [f"0000:{group:02x}:00.0"] for group in range(number % 60)}
-    files.save(state(groups, boot_id=f"b{number // 7}", at=str(number)))
-"""
+KILLS = int(os.environ.get("VFIOGUARD_KILLS", "100"))
 
 
 def lines(log: pytest.LogCaptureFixture) -> list[str]:
@@ -127,38 +112,19 @@ def test_systemd_says_where(value: str | None, directory: str | None) -> None:
 
 
 def test_a_kill_at_any_moment_leaves_a_state_that_was_written(tmp_path: Path) -> None:
-    chance = random.Random(18346)
-    seen: Counter[str] = Counter()
-    abandoned = 0
-    numbers: set[int] = set()
-    for _ in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(tmp_path)],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0, 0.03))
-            process.send_signal(signal.SIGKILL)
-        for name in ("state.json", "previous-boot.json"):
-            path = tmp_path / name
-            if not path.exists():
-                assert not seen[name], "a file that was there is gone"
-                continue
-            seen[name] += 1
-            found = decode(path.read_bytes())
-            number = int(found.at)
-            assert len(found.groups) == number % 60
-            assert found.boot_id == f"b{number // 7}"
-            numbers.add(number)
-        abandoned += sum(path.name.startswith(".") for path in tmp_path.iterdir())
-        for path in tmp_path.glob(".*"):
-            path.unlink()
-    print(
-        f"{KILLS} kills: {seen['state.json']} states and {seen['previous-boot.json']} of a boot "
-        f"before were found, every one whole and as written; {len(numbers)} different ones; "
-        f"{abandoned} unfinished files lay beside them"
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.serve.killing", str(tmp_path), str(KILLS)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert seen["state.json"] > KILLS / 2
+    assert result.returncode == 0, result.stderr
+    seen = json.loads(result.stdout)
+    print(
+        f"{KILLS} kills: {seen[LAST]} states and {seen[PREVIOUS]} of a boot before were found, all "
+        f"whole and as written, {seen['different']} different ones; "
+        f"{seen['unfinished']} unfinished files lay beside them"
+    )
+    assert seen[LAST] > KILLS / 2
+    assert seen["unfinished"], "no kill came in the middle of a write"
