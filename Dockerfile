@@ -16,7 +16,7 @@ COPY vfioguard vfioguard
 RUN python3 -m venv /tools \
     && /tools/bin/pip install --no-cache-dir "uv>=0.9.18" \
     && /tools/bin/uv export --quiet --frozen --no-default-groups --no-emit-project \
-        --output-file /tools/requirements.txt \
+        --extra web --output-file /tools/requirements.txt \
     && python3 -m venv --without-pip /opt/vfioguard \
     && /tools/bin/pip --python /opt/vfioguard/bin/python install --no-cache-dir --compile \
         --require-hashes --requirement /tools/requirements.txt \

@@ -14,12 +14,14 @@ DIRECTORY = Path(__file__).parent.parent.parent / "contrib" / "kubernetes"
 
 
 def command(file: str, container: str, probe: str = "") -> list[str]:
-    """The command of a container, or of one of its probes."""
+    """What a container runs, or one of its probes; an image's own command is `vfioguard`."""
     document = yaml.safe_load((DIRECTORY / file).read_text())
     spec = document["spec"]["template"]["spec"]
     named = [*spec.get("initContainers", []), *spec["containers"]]
     found = next(one for one in named if one["name"] == container)
-    return found[probe]["exec"]["command"] if probe else found["command"]
+    if probe:
+        return found[probe]["exec"]["command"]
+    return [*found.get("command", ["vfioguard"]), *found.get("args", [])]
 
 
 if __name__ == "__main__":

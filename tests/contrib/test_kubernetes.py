@@ -11,6 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tests.cli.test_cli import vfioguard
+
 DIRECTORY = Path(__file__).parent.parent.parent / "contrib" / "kubernetes"
 #: The oldest that Kubernetes' own project supports is never older than a year.
 VERSIONS = ("1.33", "1.37")
@@ -99,6 +101,12 @@ def test_the_node_can_only_be_read_but_for_the_features(
         if mount["name"] in host and mount.get("readOnly") is not True
     }
     assert written == ({"features"} if container["name"] == "nfd" else set())
+
+
+def test_the_daemon_takes_its_arguments() -> None:
+    arguments = pod("daemonset.yaml")["containers"][0]["args"]
+    result = vfioguard(*arguments, "--config.check")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_prometheus_asks_for_what_the_daemon_serves() -> None:
