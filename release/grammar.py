@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from vfioguard.cli import parser
 
-#: What an argument is, by the words that its help shows for it.
-FILES = frozenset({"PATH", "FILE", "FILE.tar.xz"})
-TARGET = "BDF|group:N"
+#: What an argument is, by the word that its help shows for it.
+FILES = frozenset({"A", "B", "DIR", "FILE", "FILE.tar.xz", "PATH"})
+TARGETS = frozenset({"BDF|group:N", "BDF|group:N|TEXT"})
+#: What nobody can complete.
+FREE = frozenset({"HOST:PORT|unix:PATH", "N", "SECONDS"})
 
 
 class Option(NamedTuple):
@@ -54,7 +56,7 @@ def _verb(name: str, text: str, one: argparse.ArgumentParser) -> Verb:
 def _option(action: argparse.Action) -> Option:
     metavar = "" if action.nargs == 0 else str(action.metavar or "")
     choices = tuple(map(str, action.choices or ()))
-    completes = "files" if metavar in FILES else "targets" if metavar == TARGET else ""
+    completes = "files" if metavar in FILES else "targets" if metavar in TARGETS else ""
     if action.nargs != 0 and not metavar:
         metavar = "|".join(choices)
     many = action.nargs == "+" or isinstance(action, argparse._AppendAction)

@@ -66,7 +66,11 @@ _ROUTES = (
     ("/-/healthy, /-/ready", "The process lives; its answers may be relied on."),
     ("/openapi.json", "All routes."),
 )
-_SIGNALS = "SIGTERM and SIGINT end it, with status 0, when what is under way has been answered."
+_SIGNALS = """
+SIGTERM and SIGINT end it, with status 0, when what is under way has been answered. SIGHUP reads the
+host again at once; for changed settings it must be restarted.
+"""
+_OF = "Of `report`, `check` and `explain`; the other commands say theirs above."
 
 
 def main(directory: str, epoch: str) -> None:
@@ -109,7 +113,8 @@ def _commands(known: list[Verb]) -> str:
         if verb.epilog.startswith("exit status") and "allowed" not in verb.epilog:
             parts.append(roff.paragraphs(_sentence(verb.epilog)))
     parts += [roff.heading("outcomes"), *(roff.tagged(roff.bold(a), b) for a, b in _OUTCOMES)]
-    parts += [roff.heading("exit status"), *(roff.tagged(roff.bold(a), b) for a, b in _EXITS)]
+    parts += [roff.heading("exit status"), roff.paragraphs(_OF)]
+    parts += [roff.tagged(roff.bold(a), b) for a, b in _EXITS]
     parts += [roff.heading("environment"), roff.tagged(roff.bold("NO_COLOR"), "No colour.")]
     parts.append(roff.heading("examples"))
     for what, lines in _EXAMPLES:
@@ -156,6 +161,8 @@ def _item(option: Option) -> str:
 
 
 def _sentence(text: str) -> str:
+    if text.split(maxsplit=1)[0].endswith(":"):  # the form of output that it is about
+        return f"{text}."
     return text[0].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
