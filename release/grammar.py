@@ -11,7 +11,7 @@ from vfioguard.cli import parser
 FILES = frozenset({"A", "B", "DIR", "FILE", "FILE.tar.xz", "PATH"})
 TARGETS = frozenset({"BDF|group:N", "BDF|group:N|TEXT"})
 #: What nobody can complete.
-FREE = frozenset({"HOST:PORT|unix:PATH", "N", "SECONDS"})
+FREE = frozenset({"HOST:PORT|unix:PATH", "NAME", "NUMBER", "SECONDS"})
 
 
 class Option(NamedTuple):

@@ -65,6 +65,9 @@ def libraries(wheel: str, requirements: str, arch: str) -> None:
     subprocess.run([*uv, wheel], check=True)
     shutil.rmtree(target / "bin")
     (target / ".lock").unlink(missing_ok=True)
+    # PyYAML's fast reader has a libyaml of its own in it. The one that is used needs neither.
+    for extension in target.glob("yaml/_yaml.*.so"):
+        extension.unlink()
     for info in target.glob("*.dist-info"):
         for name in NOISE:
             (info / name).unlink(missing_ok=True)
