@@ -10,7 +10,9 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serve.serving import Client, latest_of, scan_of, served
+from tests.support.functions import Function
 from tests.support.hosts import x86_host
+from vfioguard.report import Holder
 from vfioguard.serve.body import Body
 
 HOST = x86_host(3, remapping=False)
@@ -74,6 +76,23 @@ def test_the_daemon_tells_when_it_read_the_host() -> None:
     assert found["vfioguard_snapshot_failures_total"] == [({}, 1)]
     assert found["vfioguard_ready"] == [({}, 0)]
     assert "process_cpu_seconds_total" in found
+
+
+@pytest.mark.parametrize(
+    ("holders", "refused"), [((Holder(4711, "qemu", ""),), [1.0]), ((), [0.0]), (None, [])]
+)
+def test_what_a_process_holds_is_counted_where_processes_can_be_seen(
+    holders: tuple[Holder, ...] | None, refused: list[float]
+) -> None:
+    groups = {1: [Function("0000:01:00.0", "PCI-MSIX", driver="vfio-pci")], 2: ["0000:02:00.0"]}
+    scan = scan_of(x86_host(groups, remapping=False))
+    first, second = scan.report.groups
+    report = scan.report._replace(groups=(first._replace(holders=holders), second))
+    client = Client(latest_of(scan._replace(report=report)))
+    found = values(text_string_to_metric_families(client.get("/metrics").text))
+    held = {labels["outcome"]: value for labels, value in found.get("vfioguard_held_groups", [])}
+    assert [value for outcome, value in held.items() if outcome == "refused"] == refused
+    assert sum(held.values()) == sum(refused)
 
 
 def test_before_the_first_reading_there_is_no_count_of_groups() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
@@ -9,8 +10,10 @@ from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
 from vfioguard.output.prometheus import OPENMETRICS, TEXT, Family, render
+from vfioguard.report import Report
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.latest import Latest
+from vfioguard.verdict import Outcome
 
 
 def tail(
@@ -60,8 +63,21 @@ def _followed(follow: Follow) -> Iterator[Family]:
     )
 
 
+def _held(report: Report | None) -> Iterator[Family]:
+    looked = [group for group in report.groups if group.holders is not None] if report else []
+    held = Counter(group.outcome for group in looked if group.holders)
+    yield Family(
+        "vfioguard_held_groups",
+        "gauge",
+        "IOMMU groups that a process is seen to hold open now, by the headline. Absent where none "
+        "is bound to a VFIO driver, and where the processes cannot be looked at.",
+        [((("outcome", outcome),), held[outcome]) for outcome in Outcome] if looked else [],
+    )
+
+
 def _families(latest: Latest, requests: Mapping[tuple[str, int], int]) -> Iterator[Family]:
     scan = latest.scan
+    yield from _held(scan.report if scan else None)
     yield Family(
         "vfioguard_snapshot_timestamp_seconds",
         "gauge",
