@@ -171,6 +171,20 @@ def test_a_scope_of_length_0_ends_its_unit_and_not_the_table() -> None:
     assert len(parsed.table.units) == 10
 
 
+@pytest.mark.parametrize("size", [1, 4, 16, 100])
+def test_zeros_may_fill_the_rest_of_a_dmar_as_the_kernel_has_it(size: int) -> None:
+    parsed = dmar.parse(sealed(OWN["dmar-all"] + bytes(size)))
+    assert parsed.broken is None
+    assert parsed.table.units == dmar.parse(OWN["dmar-all"]).table.units
+
+
+def test_a_structure_without_a_length_before_anything_else_is_a_break() -> None:
+    raw = sealed(OWN["dmar-all"] + bytes(16) + b"\x01")
+    assert dmar.parse(raw).broken == BadTable(
+        len(OWN["dmar-all"]), "the length of this remapping structure is 0"
+    )
+
+
 def test_an_unknown_dmar_structure_is_kept_and_stepped_over() -> None:
     structure = bytes([0x20, 0, 12, 0]) + bytes(range(8))
     raw = sealed(OWN["dmar-all"][:48] + structure + OWN["dmar-all"][48:])

@@ -6,7 +6,16 @@ from struct import pack
 
 import pytest
 
-from tests.support.packed_tables import dmar, drhd, io_apic_scope, ivhd, ivrs, madt, special
+from tests.support.packed_tables import (
+    dmar,
+    drhd,
+    io_apic_scope,
+    ivhd,
+    ivrs,
+    madt,
+    special,
+    table,
+)
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.remapping_possible import Evidence, Possible, possible
 from vfioguard.kernel.acpi_tables import PATH
@@ -110,6 +119,16 @@ def test_a_unit_that_is_not_in_the_dmar_was_added_later_and_says_nothing() -> No
 )
 def test_a_dmar_that_the_kernel_rejects_is_impossible(table: bytes) -> None:
     assert intel(table, madt(2)).possible is False
+
+
+@pytest.mark.parametrize(("length", "expected"), [(8, None), (11, None), (16, True)])
+def test_an_io_apic_entry_that_is_too_short_makes_nothing_certain(
+    length: int, expected: bool | None
+) -> None:
+    """BAD_MADT_ENTRY() ends the kernel's reading of them; a longer one is read as it begins."""
+    entry = pack("<BBBBII", 1, length, 2, 0, 0xFEC00000, 0).ljust(16, b"\0")[:length]
+    raw = table(b"APIC", pack("<II", 0xFEE00000, 1) + entry)
+    assert intel(GOOD, raw).possible is expected
 
 
 def test_an_io_apic_without_an_address_is_skipped_as_the_kernel_does() -> None:
@@ -277,9 +296,9 @@ def test_of_two_overrides_for_an_io_apic_the_first_counts_and_four_are_kept() ->
 
 def test_a_command_line_that_cannot_be_read_may_add_what_is_missing() -> None:
     hidden = Gap(Why.DENIED, "/proc/cmdline", "Permission denied", "EACCES")
-    for table in (BOTH, ELSEWHERE):
+    for raw in (BOTH, ELSEWHERE):
         evidence = Evidence(
-            absent("DMAR"), there(table), (there(madt(33, 5)),), options=hidden, version=(6, 12)
+            absent("DMAR"), there(raw), (there(madt(33, 5)),), options=hidden, version=(6, 12)
         )
         assert possible(evidence).possible is None
 

@@ -216,8 +216,16 @@ def _unit(reader: Reader, kind: int, at: int, end: int) -> Unit:
 
 
 def _body(reader: Reader, head: Header, fixed: Fixed) -> Dmar:
-    walk = reader.walk(48, reader.end, _HEAD, "remapping structure")
-    return Dmar(head, *fixed, tuple(_unit(reader, *found) for found in walk))
+    whole, last = reader.broken is None, 48
+    units: list[Unit] = []
+    for kind, at, end in reader.walk(48, reader.end, _HEAD, "remapping structure"):
+        units.append(_unit(reader, kind, at, end))
+        last = end
+    # Zeros may fill the rest: the kernel ends there as well (dmar_walk_remapping_entries()).
+    padded = not reader.data[last : reader.end].strip(b"\0")
+    if whole and padded and reader.broken and reader.broken.offset == last:
+        reader.broken = None
+    return Dmar(head, *fixed, tuple(units))
 
 
 def parse(data: bytes) -> Parsed[Dmar]:
