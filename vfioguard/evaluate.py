@@ -35,6 +35,7 @@ from vfioguard.verdict import Verdict, judge, severity
 SERIES = "vfio_safe_irq_domain"
 #: Shown even where this kernel does not have them: scripts rely on the keys.
 _ALWAYS_SHOWN = ("type1", "iommufd")
+_AT_ONCE = 256
 
 #: (group, what settles it without the test, or None) -> verdict
 _Judge = Callable[[Members, Answer | None], Verdict]
@@ -84,7 +85,7 @@ def judge_all(
     snapshot: Snapshot, generated_at: str, pinned: str | None = None, before: Judged | None = None
 ) -> Judged:
     """The same; groups that did not change since `before` are its objects (kernel/earlier.py)."""
-    policies = {p.name: p for p in known.leaves("vfioguard.policy", "POLICY", Policy)}
+    policies = _policies()
     if pinned is not None and pinned not in policies:
         raise UnknownPolicy(f"no policy {pinned!r}; there are {', '.join(sorted(policies))}")
     old = members_of(before.host.snapshot) if before else ()
@@ -123,6 +124,25 @@ def judge_all(
         tuple(zip(acpi._fields, map(acpi_tables.state, acpi), strict=True)),
     )
     return Judged(report, host, context, gaps)
+
+
+def disagreements(judged: Judged) -> int:
+    """How many groups have another verdict than one that is made from nothing else. 0, or a bug."""
+    host = Host(judged.snapshot)
+    policies = _policies()
+    carried = {name: policy.carried(host) for name, policy in policies.items()}
+    bench = _bench(host, policies, carried, judged.report.host.pinned)
+    wrong = 0
+    pairs = zip(members_of(judged.snapshot), judged.report.groups, strict=True)
+    for number, (members, report) in enumerate(pairs):
+        wrong += _group(host, bench, members) != report
+        if number % _AT_ONCE == 0:  # or a second set of all verdicts would be held meanwhile
+            host.forget()
+    return wrong
+
+
+def _policies() -> dict[str, Policy]:
+    return {p.name: p for p in known.leaves("vfioguard.policy", "POLICY", Policy)}
 
 
 def _groups(host: Host, bench: _Bench, step: Step, *, anew: bool) -> tuple[GroupReport, ...]:

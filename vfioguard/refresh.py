@@ -6,9 +6,17 @@ What cannot be told from the little that is read is None, and the caller takes a
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.kernel import devices, group_members, irq, memory_holders, pci_topology
+from vfioguard.kernel import (
+    devices,
+    group_members,
+    iommu_groups,
+    irq,
+    memory_holders,
+    pci_topology,
+)
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
@@ -27,6 +35,22 @@ def overrides(root: Root, before: Snapshot) -> Snapshot:
     """With the module parameters as they are now: a dozen system calls."""
     found = keep(parameters(root, before.kernel), before.parameters)
     return before if found is before.parameters else before._replace(parameters=found)
+
+
+def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
+    """The PCI functions of groups that changed without a uevent (POLICY 7): 7 system calls each.
+
+    Their MSIs, and the type of their group.
+    """
+    bus = root.under(devices.PCI)
+    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    for members in groups:
+        typed = reader.type(members.group.id) == members.group.type
+        for device in members.devices:
+            if device.bus != "pci":
+                continue
+            if not typed or devices.msi_irqs(bus, device.name) != device.msi_irqs:
+                yield device.name
 
 
 def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:

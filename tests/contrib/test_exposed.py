@@ -19,17 +19,8 @@ from tests.support.hosts import x86_host
 from tests.support.trees import write
 
 DOCUMENT = REPOSITORY / "docs" / "metrics.md"
-#: Named by rules and panels, and not exposed yet; to be emptied.
-PENDING = {
-    "vfioguard_iommu_faults_total",
-    "vfioguard_reconcile_mismatches_total",
-    "vfioguard_refused_attaches_total",
-    "vfioguard_uevent_overruns_total",
-    "vfioguard_uevents_total",
-    "vfioguard_watcher_up",
-}
 #: Exposed only where the daemon may read /dev/kmsg.
-FROM_THE_LOG = {"vfioguard_iommu_faults_total", "vfioguard_refused_attaches_total"} - PENDING
+FROM_THE_LOG = {"vfioguard_iommu_faults_total", "vfioguard_refused_attaches_total"}
 
 
 def scrape(root: str) -> str:
@@ -92,11 +83,11 @@ def test_every_metric_of_the_alerts_and_the_rules_is_exposed(exposed: dict[str, 
     rules = [*rules_of(ALERTS), *rules_of(RULES)]
     named = set().union(*(metrics_in(rule["expr"]) for rule in rules))
     assert len(named) > 15
-    assert named - PENDING - set(exposed) == set()
+    assert named - set(exposed) == set()
 
 
 def test_every_metric_of_the_runbook_is_exposed(exposed: dict[str, Metric]) -> None:
-    assert set(re.findall(r"vfioguard_[a-z_]+", RUNBOOK.read_text())) - PENDING <= set(exposed)
+    assert set(re.findall(r"vfioguard_[a-z_]+", RUNBOOK.read_text())) <= set(exposed)
 
 
 def test_every_metric_of_the_dashboard_is_exposed_or_recorded(exposed: dict[str, Metric]) -> None:
@@ -104,7 +95,7 @@ def test_every_metric_of_the_dashboard_is_exposed_or_recorded(exposed: dict[str,
     named = set().union(*map(metrics_in, asked))
     recorded = {rule["record"] for rule in rules_of(RULES)}
     assert named & recorded
-    assert named - PENDING - set(exposed) - recorded == set()
+    assert named - set(exposed) - recorded == set()
 
 
 def test_every_recorded_series_is_shown() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import os
 import re
 import shutil
@@ -18,13 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
 from tests.support.trees import write
-from vfioguard.serve.daemon import rescan
-from vfioguard.serve.latest import Scan
-from vfioguard.serve.notify import Notifier
-from vfioguard.serve.scan import scanner
+from vfioguard.serve.scan import Reader
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOSTS = REPOSITORY / "tests" / "fixtures" / "sysfs"
@@ -217,44 +211,10 @@ def test_a_port_in_use_is_one_line_and_exit_3() -> None:
     assert result.stderr == f"vfioguard: {address}: Address already in use\n"
 
 
-def test_a_reading_that_raises_is_one_line_and_the_next_one_counts(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    good = scan_of(x86_host(2))
-    results: list[Scan | Exception] = [good, ValueError("two\nlines"), good]
-
-    async def go() -> None:
-        loop, done, latest = asyncio.get_running_loop(), asyncio.Event(), latest_of()
-
-        def scan() -> Scan:
-            if not results:  # so the last of them is published
-                loop.call_soon_threadsafe(done.set)
-                return good
-            match results.pop(0):
-                case Exception() as error:
-                    raise error
-                case found:
-                    return found
-
-        task = asyncio.create_task(rescan(latest, scan, 0.001, Notifier({}), asyncio.Event()))
-        await done.wait()
-        assert latest.failures == 1
-        assert latest.unready() is None
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    with caplog.at_level(logging.INFO, "vfioguard"):
-        asyncio.run(asyncio.wait_for(go(), 20))
-    failures = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert len(failures) == 1
-    assert failures[0].startswith("the host could not be read: ValueError: two lines (")
-
-
 def test_a_directory_is_opened_anew_for_every_reading(tmp_path: Path) -> None:
     host = x86_host(1)
     root = write(tmp_path / "host", host)
-    scan = scanner(root, None)
+    scan = Reader(root, None).read
     assert len(scan().report.groups) == 1
     shutil.rmtree(root)
     os.mkdir(root)

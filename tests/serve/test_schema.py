@@ -11,7 +11,7 @@ from tests.serve.serving import Client, latest_of, problem, served
 from tests.support.hosts import x86_host
 from vfioguard.evaluate import policy_names
 from vfioguard.serve import schema
-from vfioguard.serve.scan import scanner
+from vfioguard.serve.scan import Reader
 from vfioguard.verdict import Outcome
 
 HOSTS = sorted((Path(__file__).parent.parent / "fixtures" / "sysfs").iterdir())
@@ -27,7 +27,7 @@ def holds(model: type[BaseModel], body: bytes) -> None:
 
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_every_answer_is_what_the_schema_says(host: Path) -> None:
-    scan = scanner(str(host / "bound.tar.xz"), None)()
+    scan = Reader(str(host / "bound.tar.xz"), None).read()
     client = Client(latest_of(scan))
     holds(schema.Report, client.get("/v1/report").content)
     holds(schema.Firmware, client.get("/v1/firmware").content)

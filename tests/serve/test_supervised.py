@@ -13,8 +13,9 @@ from tests.serve.test_daemon import ALLOWED, daemon
 from tests.serve.test_notify import WATCHDOG, Manager
 from tests.support.hosts import x86_host
 from tests.support.trees import write
-from vfioguard.serve.daemon import rescan
+from vfioguard.serve.follow import Follower, Hooks, Intervals
 from vfioguard.serve.latest import Scan
+from vfioguard.serve.news import News
 from vfioguard.serve.notify import Notifier
 
 PARAMETER = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
@@ -50,7 +51,7 @@ def test_a_reading_that_hangs_stops_the_feeding_and_not_the_loop(tmp_path: Path)
     latest = latest_of(scan_of(x86_host(2)), clock=clock)
     turned = 0
 
-    def hang() -> Scan:
+    def hang(_news: News) -> Scan:
         release.wait()
         return scan_of(x86_host(2))
 
@@ -63,7 +64,8 @@ def test_a_reading_that_hangs_stops_the_feeding_and_not_the_loop(tmp_path: Path)
         return latest.stale()
 
     async def go(notifier: Notifier) -> None:
-        reading = asyncio.create_task(rescan(latest, hang, 10, notifier, asyncio.Event()))
+        hooks = Hooks(lambda _report: None, lambda _reason: None)
+        reading = asyncio.create_task(Follower(hang, latest, Intervals(), hooks).run())
         with contextlib.suppress(asyncio.CancelledError):
             await notifier.feed(stale)
         assert latest.unready() is not None

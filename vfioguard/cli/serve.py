@@ -32,23 +32,27 @@ def run(options: argparse.Namespace) -> int:
         return _self_test(options)
     # FastAPI and uvicorn take half a second, so not before this verb was chosen.
     from vfioguard.root.opening import open_root
+    from vfioguard.serve import log
     from vfioguard.serve.address import CannotListen
-    from vfioguard.serve.daemon import log_to_stderr, serve
+    from vfioguard.serve.daemon import Host, serve
+    from vfioguard.serve.follow import Intervals
     from vfioguard.serve.following import following
     from vfioguard.serve.history import remembering
     from vfioguard.serve.holders import Holders, holding
     from vfioguard.serve.latest import Latest
-    from vfioguard.serve.scan import scanner
+    from vfioguard.serve.scan import Reader
 
-    log_to_stderr()
-    scan = scanner(options.root, options.policy, tables(options))
+    log.to_stderr()
+    reader = Reader(options.root, options.policy, tables(options))
+    intervals = Intervals(options.poll_interval, options.interval)
     follow = following(options.root, options.state_directory)
-    latest = Latest(evaluate.policy_names(), options.interval, published=follow.published)
-    scan = remembering(scan, follow.history)
-    if options.root == "/":  # processes run here and nowhere else
-        scan = holding(scan, Holders(lambda: open_root("/")))
+    latest = Latest(evaluate.policy_names(), min(intervals), published=follow.published)
+    read = remembering(reader.read, follow.history)
+    if reader.running:  # processes run here and nowhere else
+        read = holding(read, Holders(lambda: open_root("/")))
     try:
-        serve(_web(options), latest, follow, scan, options.interval)
+        followed = Host(reader, read, intervals, options.uevents)
+        serve(_web(options), latest, follow, followed)
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0

@@ -37,10 +37,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "interval",
         number("seconds", 0.1, 86400),
-        60.0,
+        300.0,
         "SECONDS",
-        "time between two readings of the host",
-        "Time between two readings of the host. When three are missed, `/-/ready` answers 503.",
+        "time between two full readings of the host",
+        "Time between two full readings of the host. In between it is followed: by uevents, and by "
+        "looking at what sends none every `poll-interval`. A full reading finds whatever neither "
+        "told; `vfioguard_reconcile_mismatches_total` counts what it should not have found.",
     ),
     Setting(
         "policy",
@@ -54,6 +56,16 @@ SETTINGS: tuple[Setting, ...] = (
         "It binds the daemon alone: `vfioguard report`, `check` and `explain` read no file and "
         "take `--policy`.",
         example="iommu_group_has_isolated_msi",
+    ),
+    Setting(
+        "poll-interval",
+        number("seconds", 0.1, 3600),
+        5.0,
+        "SECONDS",
+        "time between two looks for what sends no uevent",
+        "Time between two looks for what changes without a uevent: the module parameters each "
+        "time, the MSIs of devices and the types of groups of at least 256 groups, all of them in "
+        "twelve looks. When three are missed, `/-/ready` answers 503.",
     ),
     Setting(
         "root",
@@ -74,6 +86,17 @@ SETTINGS: tuple[Setting, ...] = (
         "while the daemon did not run is told at its start. Left out, it is the first directory of "
         "`$STATE_DIRECTORY`, which systemd sets; without that nothing is kept.",
         example="/var/lib/vfioguard",
+    ),
+    Setting(
+        "uevents",
+        choice("a source of uevents", ("kernel", "udev", "off")),
+        "kernel",
+        "SOURCE",
+        "where uevents come from: kernel, udev, or off",
+        "Where uevents come from. `kernel` works in every network namespace, without udevd and in "
+        "a sandbox. `udev` are udevd's own, which it sends after its rules have run, and only into "
+        "the namespace that it is in. `off` leaves it to `poll-interval` and `interval`; then "
+        "`/-/ready` expects none.",
     ),
     Setting(
         "web.access-log",

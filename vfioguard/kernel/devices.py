@@ -90,17 +90,24 @@ def _uevent(bus: Directory, name: str) -> Reading[uevent.Uevent]:
 def _msi(
     bus: Directory, irqs: Directory, name: str
 ) -> tuple[Reading[tuple[int, ...]], Reading[str] | None]:
+    found = msi_irqs(bus, name)
+    if isinstance(found, Gap) or not found.value:
+        return found, None
+    return found, irq.chip_name(irqs, found.value[0])
+
+
+def msi_irqs(bus: Directory, name: str) -> Reading[tuple[int, ...]]:
+    """The interrupts of a device's MSIs, which guests change without a uevent."""
     path = f"{name}/msi_irqs"
     source = bus.prefix + path
     try:
         names = bus.listdir(path)
     except OSError as error:
-        return gap_from(error, source), None
+        return gap_from(error, source)
     if not names:
-        return Fact((), b"", source), None
+        return Fact((), b"", source)
     joined = "".join(names)
     if not (joined.isascii() and joined.isdecimal()):
-        return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!r:.64}"), None
+        return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!r:.64}")
     numbers = tuple(sorted(map(int, names)))
-    raw = " ".join(map(str, numbers)).encode()
-    return Fact(numbers, raw, source), irq.chip_name(irqs, numbers[0])
+    return Fact(numbers, " ".join(map(str, numbers)).encode(), source)

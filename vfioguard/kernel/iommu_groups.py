@@ -87,7 +87,7 @@ class Reader:
 
     def group(self, number: int) -> Group:
         """One group without its members."""
-        kind = self._text(f"{number}/type")
+        kind = self.type(number)
         translated = isinstance(kind, Fact) and kind.value in _TRANSLATED
         return Group(
             number,
@@ -95,6 +95,10 @@ class Reader:
             self._reserved(f"{number}/reserved_regions"),
             None if translated else self._text(f"{number}/name"),
         )
+
+    def type(self, number: int) -> Reading[str]:
+        """The type of its default domain, which root may write without a uevent."""
+        return self._text(f"{number}/type")
 
     def members(self, number: int) -> Reading[tuple[Member, ...]]:
         """The devices of one group, sorted by entry; the name is the link target's."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from vfioguard import __version__
-from vfioguard.bdf import parse_bdf
+from vfioguard.bdf import Bdf, parse_bdf
 from vfioguard.output import Output, Style
 from vfioguard.report import GroupReport, Report
 from vfioguard.verdict import Outcome, Verdict, severity
@@ -268,16 +268,26 @@ def _need(verdicts: list[Verdict]) -> bool | None:
 def _addresses(group: GroupReport) -> Iterator[Labels]:
     """node_exporter's labels of each PCI member, and empty ones, once, for all other members."""
     found = [parse_bdf(d.name) if d.bus == "pci" else None for d in group.devices]
-    for bdf in found:
-        if bdf is not None:
-            yield (
-                ("segment", f"{bdf.domain:04x}"),
-                ("bus", f"{bdf.bus:02x}"),
-                ("device", f"{bdf.device:02x}"),
-                ("function", f"{bdf.function:x}"),
-            )
+    yield from (_labels(bdf) for bdf in found if bdf is not None)
     if not found or None in found:
-        yield (("segment", ""), ("bus", ""), ("device", ""), ("function", ""))
+        yield labels_of("")
+
+
+def labels_of(name: str) -> Labels:
+    """node_exporter's labels of a PCI function by its address; empty ones for anything else."""
+    bdf = parse_bdf(name)
+    if bdf is None:
+        return (("segment", ""), ("bus", ""), ("device", ""), ("function", ""))
+    return _labels(bdf)
+
+
+def _labels(bdf: Bdf) -> Labels:
+    return (
+        ("segment", f"{bdf.domain:04x}"),
+        ("bus", f"{bdf.bus:02x}"),
+        ("device", f"{bdf.device:02x}"),
+        ("function", f"{bdf.function:x}"),
+    )
 
 
 def _render(report: Report, _style: Style) -> str:

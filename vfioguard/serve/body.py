@@ -1,48 +1,82 @@
-"""Bytes that are served many times, and their gzip form, made when it is first asked for."""
+"""Text that is served many times, kept deflated: a tenth of its size, and ready for gzip clients.
+
+A body is made of pieces that were deflated by themselves, so that where one changes the others
+stay as they are. Together they are one gzip member, as many clients stop after the first of several
+(RFC 1951; RFC 1952 2.2).
+"""
 
 from __future__ import annotations
 
 import zlib
-from typing import NamedTuple, Protocol, Self
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 # Measured on 1.6 MB of metrics: level 1 costs a third of level 6 and gives 4 times the bytes of it,
 # which is still a tenth of the plain text.
 _LEVEL = 1
-_GZIP = 16 + zlib.MAX_WBITS
+_RAW = -zlib.MAX_WBITS
+_HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no name, no time, any system
+_END = b"\x03\0"  # a last block that is empty
+_PIECE = 64 << 10
+#: The polynomial of CRC-32, reflected, and one (RFC 1952 8; zlib's crc32.c).
+_POLYNOMIAL, _ONE = 0xEDB88320, 1 << 31
 
 
-class _Packer(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
-    def flush(self, mode: int = ..., /) -> bytes: ...
-    def copy(self) -> Self: ...
+class Piece(NamedTuple):
+    """Some text, deflated up to a byte boundary and without an end; its size and its CRC-32."""
+
+    packed: bytes
+    size: int
+    crc: int
+
+
+def piece(text: bytes) -> Piece:
+    """Deflate a piece of at most some tens of kilobytes."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
+    packed = packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)
+    return Piece(packed, len(text), zlib.crc32(text))
+
+
+def pieces(text: bytes) -> tuple[Piece, ...]:
+    """A text of any size."""
+    return tuple(piece(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
 
 
 class Body:
-    """`plain`, and what compresses it together with a tail that differs every time."""
+    """What a client gets, whether it takes gzip or not."""
 
-    def __init__(self, plain: bytes) -> None:
-        self.plain = plain
-        self._packed: tuple[bytes, _Packer] | None = None
+    __slots__ = ("_gzip", "pieces", "size")
+
+    def __init__(self, parts: Iterable[Piece]) -> None:
+        self.pieces = tuple(parts)
+        self.size = sum(one.size for one in self.pieces)
+        self._gzip: bytes | None = None
+
+    def plain(self) -> Iterator[bytes]:
+        """The text, piece by piece: nobody holds all of it."""
+        for one in self.pieces:
+            yield zlib.decompress(one.packed + _END, _RAW)
 
     @property
     def is_packed(self) -> bool:
-        """Whether `gzip` is cheap by now; before, it belongs into a thread."""
-        return self._packed is not None
+        """Whether `gzip` is at hand; before, it belongs into a thread."""
+        return self._gzip is not None
 
-    def pack(self) -> None:
-        """Compress what does not change. Two threads that do it at once do it twice, no more."""
-        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-        head = packer.compress(self.plain) + packer.flush(zlib.Z_SYNC_FLUSH)
-        self._packed = head, packer
+    def gzip(self) -> bytes:
+        """One gzip member. Two threads that ask at once make it twice, no more."""
+        if self._gzip is None:
+            crc = 0
+            for one in self.pieces:
+                crc = _times(_shift(one.size), crc) ^ one.crc
+            tail = crc.to_bytes(4, "little") + (self.size & 0xFFFFFFFF).to_bytes(4, "little")
+            self._gzip = b"".join([_HEAD, *(one.packed for one in self.pieces), _END, tail])
+        return self._gzip
 
-    def gzip(self, tail: bytes = b"") -> bytes:
-        """`plain + tail` as one gzip member: many clients stop after the first of several."""
-        if self._packed is None:
-            self.pack()
-        assert self._packed is not None, "packed above"
-        head, packer = self._packed
-        end = packer.copy()
-        return head + end.compress(tail) + end.flush()
+
+def whole(text: bytes) -> Body:
+    """A text that comes and goes as one."""
+    return Body(pieces(text))
 
 
 class Tagged(NamedTuple):
@@ -50,3 +84,31 @@ class Tagged(NamedTuple):
 
     tag: str
     body: Body
+
+
+@lru_cache(maxsize=4096)
+def _shift(size: int) -> int:
+    """What `size` bytes behind it multiply a CRC with: x to the power of 8 `size`."""
+    result = _ONE
+    for bit in range(size.bit_length()):
+        if size >> bit & 1:
+            result = _times(_power(bit), result)
+    return result
+
+
+@lru_cache(maxsize=64)
+def _power(bit: int) -> int:
+    """X to the power of 8 times 2 to the `bit`."""
+    return _times(_power(bit - 1), _power(bit - 1)) if bit else 1 << 23
+
+
+def _times(one: int, other: int) -> int:
+    """The product of two polynomials over GF(2) modulo CRC-32's, bits reflected."""
+    product, bit = 0, _ONE
+    while one:
+        if one & bit:
+            product ^= other
+            one ^= bit
+        bit >>= 1
+        other = (other >> 1) ^ (_POLYNOMIAL if other & 1 else 0)
+    return product

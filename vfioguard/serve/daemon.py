@@ -1,47 +1,65 @@
-"""The process: sockets, the rescan on a timer, signals, and a log of one line per event."""
+"""The process: sockets, what follows the host, signals."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
 from vfioguard import wording
+from vfioguard.report import Report
+from vfioguard.serve import counts
+from vfioguard.serve.follow import Follower, Hooks, Intervals
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.latest import Latest, Scan
+from vfioguard.serve.news import EVERYTHING, News
 from vfioguard.serve.notify import Notifier
+from vfioguard.serve.scan import Reader
+from vfioguard.serve.senses import Senses
 from vfioguard.serve.web import Opened, Web, opened
+
+#: Seconds for which a thread keeps the interpreter: a reading must not hold the loop up for the
+#: usual 5 ms at each of its system calls.
+_SWITCH = 0.001
 
 _log = logging.getLogger("vfioguard")
 
 
-class _OneLine(logging.Formatter):
-    """Every record is one line: an exception is its message and where it was raised."""
+class Host(NamedTuple):
+    """What is followed: `read` is the reader's, with what history and other processes add to it.
 
-    def format(self, record: logging.LogRecord) -> str:
-        text = record.getMessage().strip()
-        if record.exc_info and record.exc_info[1] is not None:
-            text += f": {describe_error(record.exc_info[1])}"
-        return "vfioguard: " + " | ".join(text.splitlines())
+    `uevents` are "kernel", "udev" or "off".
+    """
+
+    reader: Reader
+    read: Callable[[News], Scan]
+    intervals: Intervals
+    uevents: str
 
 
-def serve(web: Web, latest: Latest, follow: Follow, scan: Callable[[], Scan], every: float) -> None:
-    """Serve until SIGTERM or SIGINT; reads the host with `scan` every `every` seconds.
+def serve(web: Web, latest: Latest, follow: Follow, host: Host) -> None:
+    """Serve until SIGTERM or SIGINT, and follow the host.
 
     Raises `CannotListen` before the host is read.
     """
+    sys.setswitchinterval(_SWITCH)
     with opened(web) as face:
-        asyncio.run(_serve(face, latest, follow, scan, every))
+        asyncio.run(_serve(face, latest, follow, host))
 
 
-async def _serve(
-    face: Opened, latest: Latest, follow: Follow, scan: Callable[[], Scan], every: float
-) -> None:
+async def _serve(face: Opened, latest: Latest, follow: Follow, host: Host) -> None:
+    notifier = Notifier()
+    follower = Follower(host.read, latest, host.intervals, _hooks(notifier))
+    senses = Senses(follower.tell, host.uevents, running=host.reader.running)
+    latest.blind = senses.blind
+    latest.counts += [partial(counts.of_senses, senses), partial(counts.of_reader, host.reader)]
     server = face.server(latest, follow)
-    notifier, now = Notifier(), asyncio.Event()
 
     def stop() -> None:
         notifier.stopping()
@@ -50,70 +68,43 @@ async def _serve(
 
     def reload() -> None:
         notifier.reloading()
-        now.set()
+        follower.tell(EVERYTHING)
 
     loop = asyncio.get_running_loop()
     for number, handler in (signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, reload):
         loop.add_signal_handler(number, handler)
+    senses.start()
+    gc.freeze()  # the modules are there to stay: no collection looks at them again
     tasks = [
-        asyncio.create_task(rescan(latest, scan, every, notifier, now)),
+        asyncio.create_task(follower.run()),
         asyncio.create_task(notifier.feed(latest.stale)),
         asyncio.create_task(follow.run()),
     ]
     try:
         await server.serve(face.listeners.sockets)
     finally:
+        senses.close()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
 
 
-async def rescan(
-    latest: Latest,
-    scan: Callable[[], Scan],
-    every: float,
-    notifier: Notifier,
-    now: asyncio.Event,
-) -> None:
-    """Read the host for ever, in a thread; a reading that fails ends nothing but itself.
-
-    `now` asks for a reading before its time.
-    """
+def _hooks(notifier: Notifier) -> Hooks:
+    """What is told of each reading, to the log and to systemd."""
     told = ""
-    while True:
-        now.clear()
-        try:
-            found = await asyncio.to_thread(scan)
-            view = await asyncio.to_thread(latest.render, found.report)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
-            reason = describe_error(error)
-            latest.fail(reason)
-            _log.error("the host could not be read: %s", reason)
-            told = ""
-            notifier.failed(f"the host could not be read: {reason}")
-        else:
-            latest.publish(found, view)
-            if (summary := wording.summary(found.report)) != told:
-                _log.info("%s", summary)
-                told = summary
-            notifier.ready(summary)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(now.wait(), every)
 
+    def published(report: Report) -> None:
+        nonlocal told
+        if (summary := wording.summary(report)) != told:
+            _log.info("%s", summary)
+            told = summary
+        notifier.ready(summary)
 
-def describe_error(error: BaseException) -> str:
-    """What went wrong and where, in one line."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
-    return " ".join(f"{type(error).__name__}: {error}{where}".split())
+    def failed(reason: str) -> None:
+        nonlocal told
+        _log.error("the host could not be read: %s", reason)
+        told = ""
+        notifier.failed(f"the host could not be read: {reason}")
 
-
-def log_to_stderr() -> None:
-    """One line for each record, before anything else of the daemon has something to say."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    _log.setLevel(logging.INFO)
+    return Hooks(published, failed)

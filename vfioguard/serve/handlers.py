@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
 from vfioguard.output.json import Json, dumps
 from vfioguard.output.prometheus import OPENMETRICS, TEXT
 from vfioguard.report import GroupReport, UngroupedDevice
 from vfioguard.serve import metrics, negotiate
-from vfioguard.serve.body import Body
+from vfioguard.serve.body import Body, pieces
 from vfioguard.serve.check import check
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.latest import Latest
@@ -47,11 +48,9 @@ class Handlers:
         view = await self._view(policy)
         wanted = negotiate.media_type(asked.accept, tuple(self._forms))
         if wanted == _JSON:
-            return await _cached(asked, view.tag, _JSON, view.json)
+            return await _cached(asked, view.tag, _JSON, await _made(view, "json", view.json))
         form = self._forms[wanted]
-        body = view.forms.get(wanted)
-        if body is None:
-            body = await asyncio.to_thread(view.form, wanted, form)
+        body = await _made(view, wanted, partial(view.form, form))
         return await _cached(asked, f"{view.tag}-{wanted}", form.media_type, body)
 
     async def groups(
@@ -60,9 +59,10 @@ class Handlers:
         """The groups, all or by outcome; as text one line each."""
         view = await self._view(policy)
         if _wants_lines(asked):
-            lines = view.groups_text(outcomes)
+            lines = await asyncio.to_thread(view.groups_text, outcomes)
             return await _cached(asked, f"{view.tag}-text", _LINES, lines)
-        return await _cached(asked, view.tag, _JSON, view.groups_json(outcomes))
+        groups = await asyncio.to_thread(view.groups_json, outcomes)
+        return await _cached(asked, view.tag, _JSON, groups)
 
     async def group(self, asked: Asked, number: str, policy: str | None) -> Reply:
         """One group with its proof."""
@@ -84,7 +84,8 @@ class Handlers:
         scan = self._latest.scan
         if scan is None or scan.firmware is None:
             raise Problem(503, self._latest.unready() or "the firmware has not been read")
-        return await _cached(asked, scan.firmware.tag, _JSON, scan.firmware.body)
+        tag, body = await asyncio.to_thread(scan.firmware)
+        return await _cached(asked, tag, _JSON, body)
 
     async def check(self, asked: Asked, target: str, policy: str | None, *, strict: bool) -> Reply:
         """May it be attached? The gate for `curl -f`; `target` is a BDF or group:N."""
@@ -105,13 +106,15 @@ class Handlers:
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
         tail = metrics.tail(self._latest, self._requests, self._follow, openmetrics=openmetrics)
         view = self._latest.view
-        body = Body(b"") if view is None else view.openmetrics if openmetrics else view.metrics
+        body = Body(())
+        if view is not None:
+            name = "openmetrics" if openmetrics else "metrics"
+            body = await _made(view, name, partial(view.metrics, openmetrics=openmetrics))
+        body = Body((*body.pieces, *pieces(tail)))
         media_type = OPENMETRICS if openmetrics else TEXT
         if not asked.gzip:
-            return fresh(media_type, body.plain + tail)
-        if not body.is_packed:
-            await asyncio.to_thread(body.pack)
-        return fresh(media_type, body.gzip(tail), {"content-encoding": "gzip"})
+            return fresh(media_type, body)
+        return fresh(media_type, body.gzip(), {"content-encoding": "gzip"})
 
     def healthy(self) -> Reply:
         """The process lives."""
@@ -125,7 +128,8 @@ class Handlers:
 
     async def page(self) -> Reply:
         """The page for people."""
-        body = (await self._view(None)).page
+        view = await self._view(None)
+        body = await _made(view, "page", view.page)
         return fresh(_PAGE, body, {"content-security-policy": _PAGE_POLICY})
 
     async def _view(self, policy: str | None) -> View:
@@ -152,7 +156,14 @@ def _wants_lines(asked: Asked) -> bool:
     return negotiate.media_type(asked.accept, (_JSON, "text/plain")) != _JSON
 
 
+async def _made(view: View, name: str, make: Callable[[], Body]) -> Body:
+    """A body of the view; what is not at hand is made in a thread."""
+    if view.has(name):
+        return view.body(name, make)
+    return await asyncio.to_thread(view.body, name, make)
+
+
 async def _cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply:
     if asked.gzip and isinstance(body, Body) and not body.is_packed:
-        await asyncio.to_thread(body.pack)
+        await asyncio.to_thread(body.gzip)
     return cached(asked, tag, media_type, body)

@@ -22,9 +22,9 @@ from vfioguard.wording import printable
 
 P = ParamSpec("P")
 
-#: Seconds between two looks at least; a look takes no more than a twentieth of the time.
+#: Seconds between two looks at least; looks take no more than a thousandth of the time.
 EVERY = 10.0
-_SHARE = 20
+_SHARE = 1000
 #: PROC_PID_INIT_INO, include/linux/proc_ns.h: elsewhere processes of the host are out of sight.
 _INIT_PID_NAMESPACE = "pid:[4026531836]"
 _NAME = 64
@@ -63,8 +63,8 @@ class Holders:
         self._clock = clock
         self._due = -1.0
         self._seen: tuple[GroupReport, ...] = ()
-        self._places: set[int] = set()
-        self._nodes: dict[str, int] = {}
+        # Place of a bound group in the report -> the paths by which it can be opened.
+        self._nodes: dict[int, dict[str, int]] = {}
         self._cache: dict[int, tuple[GroupReport, GroupReport]] = {}
         self.held = Held({}, None)
 
@@ -73,32 +73,40 @@ class Holders:
 
         A group that did not change, and whose holders did not, is the same object as before.
         """
-        self._follow(report.groups)
-        bound = [report.groups[place] for place in sorted(self._places)]
-        if not bound:
+        new = self._follow(report.groups)
+        if not self._nodes:
             self._cache.clear()
             self.held = Held({}, None)
             return report
-        nodes = _nodes(self._root(), self._dev, bound)
         began = self._clock()
-        if began >= self._due or nodes != self._nodes:
-            self._nodes = nodes
+        if new or began >= self._due:
+            nodes = {path: group for found in self._nodes.values() for path, group in found.items()}
             self.held = look(nodes, self._processes())
             self._due = began + max(EVERY, _SHARE * (self._clock() - began))
-        return attach(report, self.held, self._places, self._cache)
+        return attach(report, self.held, self._nodes, self._cache)
 
-    def _follow(self, groups: tuple[GroupReport, ...]) -> None:
-        """Where the bound groups are: of 16,384 only those that changed are looked at."""
+    def _follow(self, groups: tuple[GroupReport, ...]) -> bool:
+        """Find the nodes of the bound groups, of 16,384 only where something changed.
+
+        Whether there are others than before.
+        """
         if groups is self._seen:
-            return
+            return False
         before = self._seen if len(self._seen) == len(groups) else (None,) * len(groups)
+        was = dict(self._nodes)
         if before is not self._seen:
-            self._places.clear()
+            self._nodes.clear()
             self._cache.clear()
+        root: Root | None = None
         for place, (then, now) in enumerate(zip(before, groups, strict=True)):
-            if then is not now:
-                (self._places.add if now.on_vfio else self._places.discard)(place)
+            if then is now:
+                continue
+            self._nodes.pop(place, None)
+            if now.on_vfio:
+                root = root or self._root()
+                self._nodes[place] = _nodes(root, self._dev, now)
         self._seen = groups
+        return was != self._nodes
 
 
 def attach(
@@ -184,15 +192,13 @@ def _holder(pid: int) -> Holder:
         return Holder(pid, "?", None)
 
 
-def _nodes(root: Root, dev: str, bound: Iterable[GroupReport]) -> dict[str, int]:
-    """Every path by which one of these groups can be opened."""
-    nodes: dict[str, int] = {}
-    for group in bound:
-        nodes[f"{dev}/{group.id}"] = nodes[f"{dev}/noiommu-{group.id}"] = group.id
-        for device in group.devices:
-            try:
-                names = root.listdir(f"/sys/bus/{device.bus}/devices/{device.name}/vfio-dev")
-            except OSError:
-                continue  # a kernel without cdevs, or a member with another driver
-            nodes |= {f"{dev}/devices/{name}": group.id for name in names}
+def _nodes(root: Root, dev: str, group: GroupReport) -> dict[str, int]:
+    """Every path by which a group can be opened."""
+    nodes = {f"{dev}/{group.id}": group.id, f"{dev}/noiommu-{group.id}": group.id}
+    for device in group.devices:
+        try:
+            names = root.listdir(f"/sys/bus/{device.bus}/devices/{device.name}/vfio-dev")
+        except OSError:
+            continue  # a kernel without cdevs, or a member with another driver
+        nodes |= {f"{dev}/devices/{name}": group.id for name in names}
     return nodes

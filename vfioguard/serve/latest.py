@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import NamedTuple
 
+from vfioguard.output.prometheus import Family
 from vfioguard.report import Report
 from vfioguard.serve.body import Tagged
 from vfioguard.serve.view import View
@@ -20,15 +21,15 @@ _STALE = 3
 class Scan(NamedTuple):
     """One reading of the host. `under` judges the same reading by another policy.
 
-    `taken_at` is Unix time in seconds, `seconds` how long reading and judging took; `firmware` the
-    decoded tables as JSON.
+    `taken_at` is Unix time in seconds, `seconds` how long reading and judging took; `firmware`
+    makes the decoded tables as JSON.
     """
 
     report: Report
     under: Callable[[str], Report]
     taken_at: float
     seconds: float
-    firmware: Tagged | None = None
+    firmware: Callable[[], Tagged] | None = None
 
 
 class _Current(NamedTuple):
@@ -66,6 +67,11 @@ class Latest:
         self._generations = count(1)
         self._current: _Current | None = None
         self._failure: str | None = None
+        self._lost = False
+        #: Why changes are not heard of, None where they are.
+        self.blind: Callable[[], str | None] = lambda: None
+        #: What the parts of the daemon count, as families of metrics.
+        self.counts: list[Callable[[], Iterable[Family]]] = []
         self._others: dict[str, tuple[int, View]] = {}
         self._locks = {policy: asyncio.Lock() for policy in policies}
 
@@ -88,6 +94,10 @@ class Latest:
         self.failures += 1
         self._failure = reason
 
+    def doubt(self, *, lost: bool) -> None:
+        """Whether events were lost that no reading has made up for yet."""
+        self._lost = lost
+
     @property
     def view(self) -> View | None:
         """The latest view, None before the first reading."""
@@ -102,6 +112,10 @@ class Latest:
         """Why the answer is not to be relied on now, None where it is."""
         if self._failure is not None:
             return f"the host could not be read: {self._failure}"
+        if self._lost:
+            return "events were lost; the host is being read again"
+        if (reason := self.blind()) is not None:
+            return reason
         return self.stale()
 
     def stale(self) -> str | None:
@@ -137,7 +151,7 @@ class Latest:
     def _render(self, report: Report, previous: View | None) -> View:
         if previous is not None and _same(report, previous.report):
             return previous
-        return View(report, f"{self._nonce}-{next(self._generations)}")
+        return View(report, f"{self._nonce}-{next(self._generations)}", previous)
 
 
 def _same(one: Report, other: Report) -> bool:

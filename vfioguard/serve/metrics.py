@@ -102,7 +102,7 @@ def _families(latest: Latest, requests: Mapping[tuple[str, int], int]) -> Iterat
         "vfioguard_ready",
         "gauge",
         "Whether the answers may be relied on: 0 before the first reading, after one that failed, "
-        "and when none came for three intervals.",
+        "while lost events have not been made up for, and when none came for three intervals.",
         [((), int(latest.unready() is None))],
     )
     yield Family(
@@ -114,3 +114,5 @@ def _families(latest: Latest, requests: Mapping[tuple[str, int], int]) -> Iterat
             for (handler, code), number in sorted(requests.items())
         ],
     )
+    for counted in latest.counts:
+        yield from counted()

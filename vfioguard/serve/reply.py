@@ -31,7 +31,7 @@ class Reply(NamedTuple):
     status: int
     media_type: str | None
     headers: dict[str, str]
-    body: bytes = b""
+    body: Body | bytes = b""
 
 
 def cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply:
@@ -45,14 +45,12 @@ def cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply
     known = {one.strip().removeprefix("W/") for one in asked.if_none_match.split(",")}
     if known & {etag, "*"}:
         return Reply(304, None, headers)
-    if isinstance(body, bytes):
+    if not packed or isinstance(body, bytes):
         return Reply(200, media_type, headers, body)
-    if not packed:
-        return Reply(200, media_type, headers, body.plain)
     return Reply(200, media_type, {**headers, "content-encoding": "gzip"}, body.gzip())
 
 
-def fresh(media_type: str, body: bytes, headers: dict[str, str] | None = None) -> Reply:
+def fresh(media_type: str, body: Body | bytes, headers: dict[str, str] | None = None) -> Reply:
     """What is true only now."""
     return Reply(200, media_type, {"cache-control": "no-store", **_VARY, **(headers or {})}, body)
 

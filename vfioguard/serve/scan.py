@@ -1,63 +1,147 @@
-"""Read and judge the host once: all that the daemon does besides serving."""
+"""Reads and judges the host for the daemon: all of it, or what may have changed."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 
-from vfioguard.evaluate import evaluate
-from vfioguard.inference import firmware, firmware_memory, remapping_possible
+from vfioguard import refresh
+from vfioguard.evaluate import Judged, disagreements, evaluate, judge_all
+from vfioguard.fact import Fact
+from vfioguard.inference import firmware_memory, remapping_possible
+from vfioguard.inference.firmware import of_host
+from vfioguard.kernel.group_members import Members
 from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps
 from vfioguard.root import Root
 from vfioguard.root.opening import open_root
-from vfioguard.serve.body import Body, Tagged
+from vfioguard.serve.body import Tagged, whole
 from vfioguard.serve.latest import Scan
+from vfioguard.serve.news import EVERYTHING, News
 from vfioguard.snapshot import Snapshot, take
 
+#: A poll looks at a part of the groups, so that all are looked at in so many polls, and at least
+#: at so many.
+_POLLS, _LEAST = 12, 256
+#: Changed functions beyond this are cheaper to read with the listings of the host.
+_MANY = 32
+KINDS: tuple[str, ...] = ("full", "listings", "devices")
 
-def scanner(path: str, pinned: str | None, handed: str = "") -> Callable[[], Scan]:
-    """What reads the host at `path`, judged by `pinned` or by what is in force.
 
-    `handed` is a directory of ACPI tables (`open_root`).
+class Reader:
+    """Follows one host; called by one thread at a time.
 
-    Raises `CannotOpen`. A directory is opened for every reading, as what it remembers of links
-    would be wrong in the next one; a capture is loaded once.
+    `readings` counts by kind: "full", "listings", "devices"; `mismatches` the groups that were
+    followed to another state than a full reading found, which is a bug.
     """
-    root = open_root(path, handed)
-    tables = _Firmware()
-    if os.path.isdir(path):
-        return lambda: _scan(open_root(path, handed), pinned, tables)
-    return lambda: _scan(root, pinned, tables)
+
+    def __init__(self, path: str, pinned: str | None, handed: str = "") -> None:
+        """`handed` is a directory of ACPI tables (`open_root`). Raises `CannotOpen`."""
+        self._path = path
+        self._handed = handed
+        self._pinned = pinned
+        self._capture = None if os.path.isdir(path) else open_root(path, handed)
+        self._open()
+        self._judged: Judged | None = None
+        self._next = 0
+        self._firmware = _Firmware()
+        #: Whether this is the running host itself.
+        self.running = os.path.realpath(path) == "/"
+        self.readings = Counter(dict.fromkeys(KINDS, 0))
+        self.mismatches = 0
+
+    def _open(self) -> Root:
+        """A directory is opened for every reading: what it remembers of links may be wrong then."""
+        return self._capture or open_root(self._path, self._handed)
+
+    def read(self, news: News = EVERYTHING) -> Scan:
+        """The host as it is now, by reading what the news are about."""
+        began = time.monotonic()
+        taken_at = time.time()
+        generated_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(taken_at))
+        root = self._open()
+        before = self._judged
+        if before is None or news.everything:
+            kind, snapshot = "full", take(root, before.snapshot if before else None)
+        else:
+            kind, snapshot = self._follow(root, before.snapshot, news)
+        self.readings[kind] += 1
+        if before is not None and snapshot is before.snapshot:
+            judged = before._replace(report=before.report._replace(generated_at=generated_at))
+        else:
+            judged = judge_all(snapshot, generated_at, self._pinned, before)
+        if before is not None and news.reconcile:
+            self.mismatches += disagreements(judged) + _astray(root, before.snapshot, snapshot)
+        self._judged = judged
+        under = partial(evaluate, snapshot, generated_at)
+        firmware = partial(self._firmware.render, snapshot)
+        return Scan(judged.report, under, taken_at, time.monotonic() - began, firmware)
+
+    def _follow(self, root: Root, snapshot: Snapshot, news: News) -> tuple[str, Snapshot]:
+        """The least that is enough."""
+        changed = news.devices
+        if news.parameters or news.poll:
+            snapshot = refresh.overrides(root, snapshot)
+        if news.poll:
+            changed |= set(refresh.unannounced(root, self._patrol(snapshot)))
+        if news.listings or len(changed) > _MANY:
+            return "listings", take(root, snapshot, changed)
+        for name in sorted(changed):
+            again = refresh.function(root, snapshot, name)
+            if again is None:
+                return "listings", take(root, snapshot, changed)
+            snapshot = again
+        return "devices", snapshot
+
+    def _patrol(self, snapshot: Snapshot) -> Iterator[Members]:
+        """The groups whose turn it is."""
+        groups = _groups(snapshot)
+        share = max(_LEAST, -(-len(groups) // _POLLS))
+        start = self._next if self._next < len(groups) else 0
+        self._next = start + share
+        return iter(groups[start : start + share])
 
 
 class _Firmware:
     """The decoded tables as JSON, made once for the same tables: once in a boot."""
 
     def __init__(self) -> None:
-        self._of: object = None
-        self._kept: Tagged | None = None
+        self._kept: tuple[object, Tagged] | None = None
 
     def render(self, snapshot: Snapshot) -> Tagged:
         evidence = remapping_possible.evidence(snapshot)
         memory = firmware_memory.of_host(snapshot)
         of = snapshot.acpi, snapshot.kernel.arch, evidence, memory
-        if self._kept is None or of != self._of:
-            text = dumps(firmware_json(firmware.of_host(snapshot))).encode() + b"\n"
-            self._kept = Tagged(hashlib.sha256(text).hexdigest()[:16], Body(text))
-            self._of = of
-        return self._kept
+        if self._kept is None or of != self._kept[0]:
+            text = dumps(firmware_json(of_host(snapshot))).encode() + b"\n"
+            self._kept = of, Tagged(hashlib.sha256(text).hexdigest()[:16], whole(text))
+        return self._kept[1]
 
 
-def _scan(root: Root, pinned: str | None, tables: _Firmware) -> Scan:
-    began = time.monotonic()
-    taken_at = time.time()
-    generated_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(taken_at))
-    snapshot = take(root)
-    report = evaluate(snapshot, generated_at, pinned)
-    under = partial(evaluate, snapshot, generated_at)
-    rendered = tables.render(snapshot)
-    return Scan(report, under, taken_at, time.monotonic() - began, rendered)
+def _groups(snapshot: Snapshot) -> tuple[Members, ...]:
+    return snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
+
+
+def _astray(root: Root, before: Snapshot, full: Snapshot) -> int:
+    """How many groups are not what following the changed devices leads to: 0, or a bug.
+
+    What differs may have changed without a word; told of it, the follower must get there.
+    """
+    was = {members.group.id: members for members in _groups(before)}
+    changed = {
+        device.name
+        for members in _groups(full)
+        if was.get(members.group.id) is not members
+        for one in (members, was.get(members.group.id, members))
+        for device in one.devices
+    }
+    followed = take(root, before, frozenset(changed))
+    wrong = sum(one != other for one, other in zip(_groups(followed), _groups(full), strict=False))
+    wrong += abs(len(_groups(followed)) - len(_groups(full)))
+    if wrong and take(root, full) is not full and take(root, full) != full:
+        return 0  # the host changed between the two readings
+    return wrong

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import operator
+from collections.abc import Callable, Collection, Iterator
+from typing import TypeAlias
 
 from vfioguard import known, wording
 from vfioguard.bdf import parse_bdf
@@ -17,7 +19,8 @@ from vfioguard.output.json import (
     ungrouped_json,
 )
 from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevice
-from vfioguard.serve.body import Body
+from vfioguard.serve.blocks import Blocks
+from vfioguard.serve.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.page import page
 from vfioguard.verdict import Outcome
 
@@ -25,113 +28,158 @@ from vfioguard.verdict import Outcome
 class View:
     """What the handlers serve. `tag` names these bytes among all that any process ever serves.
 
-    Groups are slices of the whole report, so that a host with 16,384 of them is held once.
+    Nothing is rendered before it is asked for, and of `before` everything is kept that the same
+    groups make. What takes long belongs into a thread; two that ask at once render twice, no more.
     """
 
-    def __init__(self, report: Report, tag: str) -> None:
+    def __init__(self, report: Report, tag: str, before: View | None = None) -> None:
         self.report = report
         self.tag = tag
-        self.forms: dict[str, Body] = {}
-        self._open = dumps(_opening(report))[:-1].encode() + b","
-        self._spans: dict[int, slice] = {}
-        self._all: Body | None = None
-        self.json = Body(self._whole())
-        self.metrics = Body(self._metrics(openmetrics=False))
-        self.openmetrics = Body(self._metrics(openmetrics=True))
-        self.page = page(report).encode()
-        self._lines = {g.id: f"{wording.group_line(g)}\n".encode() for g in report.groups}
-        self._groups = {f"group:{group.id}": group for group in report.groups}
-        self._devices: dict[str, GroupReport | UngroupedDevice] = {
-            d.name: d for d in report.ungrouped
-        }
-        self._devices |= {d.name: group for group in report.groups for d in group.devices}
+        self._bodies: dict[str, Body] = {}
+        changed = None if before is None else _changed(before.report, report)
+        self.json_blocks: Blocks = (before.json_blocks if before else _JSON_BLOCKS).after(changed)
+        self.line_blocks: Blocks = (before.line_blocks if before else _LINE_BLOCKS).after(changed)
+        self.index = _index(report, before, changed)
 
-    def _whole(self) -> bytes:
-        head: dict[str, Json] = {**head_json(self.report)}
-        parts = [dumps(head)[:-1].encode(), b',"groups":[']
-        at = len(parts[0]) + len(parts[1])
-        for number, group in enumerate(self.report.groups):
-            text = (b"," if number else b"") + dumps(group_json(group)).encode()
-            parts.append(text)
-            self._spans[group.id] = slice(at + (1 if number else 0), at + len(text))
-            at += len(text)
-        parts += (b"],", dumps(tail_json(self.report))[1:].encode(), b"\n")
-        return b"".join(parts)
+    def body(self, name: str, make: Callable[[], Body]) -> Body:
+        """The body of this name, made when it is first asked for."""
+        found = self._bodies.get(name)
+        if found is None:
+            found = self._bodies[name] = make()
+        return found
 
-    def _metrics(self, *, openmetrics: bool) -> bytes:
+    def has(self, name: str) -> bool:
+        """Whether a body is at hand."""
+        return name in self._bodies
+
+    def json(self) -> Body:
+        """The whole report."""
+        head = dumps({**head_json(self.report)})[:-1].encode() + b',"groups":['
+        tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
+        groups = self.json_blocks.pieces(self.report.groups)
+        return Body((*pieces(head), *groups, *pieces(tail)))
+
+    def metrics(self, *, openmetrics: bool) -> Body:
+        """The metrics that the report knows."""
         families = prometheus.families(self.report)
-        return prometheus.render(families, openmetrics=openmetrics).encode()
+        return whole(prometheus.render(families, openmetrics=openmetrics).encode())
 
-    def form(self, name: str, output: Output) -> Body:
-        """Another form of the whole report, rendered when it is first asked for."""
-        body = Body(output.render(self.report, Style(every_group=True)).encode())
-        self.forms[name] = body
-        return body
+    def form(self, output: Output) -> Body:
+        """Another form of the whole report."""
+        return whole(output.render(self.report, Style(every_group=True)).encode())
+
+    def page(self) -> Body:
+        """The page for people."""
+        return whole(page(self.report).encode())
 
     def find(self, target: str) -> GroupReport | UngroupedDevice | None:
         """What `group:N`, a PCI address or another device's name stands for."""
         if target.startswith("group:"):
-            return self._groups.get(target)
-        return self._devices.get(canonical(target))
+            number = target.removeprefix("group:")
+            plain = number.isascii() and number.isdecimal() and len(number) < 10
+            return self.index.get(int(number)) if plain and str(int(number)) == number else None
+        return self.index.get(canonical(target))
 
     def missing(self, target: str) -> str:
         """Says that there is no such target, and which there are."""
         if target.startswith("group:"):
-            return wording.missing(target, "IOMMU group", list(self._groups))
-        return wording.missing(target, "device", list(self._devices))
+            groups = [f"group:{group.id}" for group in self.report.groups]
+            return wording.missing(target, "IOMMU group", groups)
+        return wording.missing(target, "device", [n for n in self.index if isinstance(n, str)])
 
     def selected(self, outcomes: Collection[Outcome]) -> list[GroupReport]:
         """The groups with one of these outcomes; all of them where none is named."""
         return [g for g in self.report.groups if not outcomes or g.outcome in outcomes]
 
-    def groups_json(self, outcomes: Collection[Outcome]) -> Body | bytes:
-        """The list of groups. The whole one is kept from the first time on, as `json` is."""
-        selected = self.selected(outcomes)
-        if len(selected) < len(self.report.groups):
-            return self._list(selected)
-        if self._all is None:
-            self._all = Body(self._list(selected))
-        return self._all
+    def groups_json(self, outcomes: Collection[Outcome]) -> Body:
+        """The list of groups."""
+        head, tail = piece(self._open() + b'"groups":['), piece(b"]}\n")
+        return Body((head, *self._some(self.json_blocks, outcomes), tail))
 
-    def _list(self, groups: list[GroupReport]) -> bytes:
-        whole = memoryview(self.json.plain)
-        parts = b",".join([whole[run] for run in self._runs(groups)])
-        return b"".join((self._open, b'"groups":[', parts, b"]}\n"))
-
-    def _runs(self, groups: list[GroupReport]) -> list[slice]:
-        """Where they stand; those that follow each other in one piece, commas included."""
-        runs: list[slice] = []
-        for group in groups:
-            span = self._spans[group.id]
-            if runs and runs[-1].stop == span.start - 1:
-                runs[-1] = slice(runs[-1].start, span.stop)
-            else:
-                runs.append(span)
-        return runs
-
-    def groups_text(self, outcomes: Collection[Outcome]) -> bytes:
+    def groups_text(self, outcomes: Collection[Outcome]) -> Body:
         """A line for each group, its members in the third column."""
-        return b"".join([self._lines[group.id] for group in self.selected(outcomes)])
+        return Body(self._some(self.line_blocks, outcomes))
+
+    def _some(self, blocks: Blocks, outcomes: Collection[Outcome]) -> Iterator[Piece]:
+        """All groups from what is kept; a selection is rendered, as nobody asks twice for it."""
+        selected = self.selected(outcomes)
+        if len(selected) == len(self.report.groups):
+            return blocks.pieces(selected)
+        return blocks.after(None).pieces(selected)
 
     def group_json(self, group: GroupReport) -> bytes:
         """One group with its proof."""
-        return self._open + self.json.plain[self._spans[group.id]][1:] + b"\n"
+        return self._open() + _group(group)[1:] + b"\n"
 
     def device_json(self, target: str) -> bytes:
         """The device, its verdict and its group; raises KeyError where there is none."""
         name = canonical(target)
-        found = self._devices[name]
+        found = self.index[name]
         device: dict[str, Json]
         if isinstance(found, GroupReport):
             device = device_json(next(member for member in found.devices if member.name == name))
             outcome, needs = found.outcome, found.headline.needs_override
-            group = self.json.plain[self._spans[found.id]]
+            group = _group(found)
         else:
             device = {**ungrouped_json(found), "bus": "pci", "isolated": None}
             outcome, needs = Outcome.UNKNOWN, None
             group = b"null"
         shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
-        return self._open + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
+        return self._open() + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
+
+    def _open(self) -> bytes:
+        return dumps(_opening(self.report))[:-1].encode() + b","
+
+
+def _group(group: GroupReport) -> bytes:
+    return dumps(group_json(group)).encode()
+
+
+def _line(group: GroupReport) -> bytes:
+    return f"{wording.group_line(group)}\n".encode()
+
+
+#: Of no report yet: what every first view begins with.
+_JSON_BLOCKS = Blocks(_group, b",")
+_LINE_BLOCKS = Blocks(_line)
+
+
+def _changed(before: Report, after: Report) -> list[int]:
+    """The numbers of the groups that came, went or are not the same objects."""
+    old, new = before.groups, after.groups
+    if len(old) == len(new):
+        pairs = [
+            (one.id, other.id)
+            for one, other, same in zip(old, new, map(operator.is_, old, new), strict=True)
+            if not same
+        ]
+        if all(one == other for one, other in pairs):
+            return [number for number, _ in pairs]
+    was = {group.id: group for group in old}
+    return [group.id for group in new if was.pop(group.id, None) is not group] + list(was)
+
+
+#: Groups by number and by the names of their devices; devices that are in none.
+_Index: TypeAlias = "dict[str | int, GroupReport | UngroupedDevice]"
+
+
+def _index(report: Report, before: View | None, changed: list[int] | None) -> _Index:
+    """A device that is in a group goes before another of its name that is in none."""
+    if before is None or changed is None or before.report.ungrouped != report.ungrouped:
+        found: _Index = {device.name: device for device in report.ungrouped}
+        groups = list(report.groups)
+    else:
+        found = dict(before.index)
+        for number in changed:
+            old = found.pop(number, None)
+            for device in old.devices if isinstance(old, GroupReport) else ():
+                found.pop(device.name, None)
+        again = set(changed)
+        groups = [group for group in report.groups if group.id in again] if again else []
+    for group in groups:
+        found[group.id] = group
+        found.update(dict.fromkeys([device.name for device in group.devices], group))
+    return found
 
 
 def canonical(target: str) -> str:

@@ -1,0 +1,59 @@
+"""inotify(7) on the module parameters: their writes send no uevent, but pass through the VFS.
+
+The kernel's own changes of sysfs do not, so this is for these files alone; a poll is behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import os
+from collections.abc import Callable, Iterable
+
+# include/uapi/linux/inotify.h
+_IN_MODIFY, _IN_CLOSE_WRITE = 0x2, 0x8
+_IN_DELETE_SELF = 0x400
+_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Inotify:
+    """Calls `changed` when one of the files was written, in the running loop."""
+
+    def __init__(self, paths: Iterable[str], changed: Callable[[], None]) -> None:
+        self._paths = tuple(paths)
+        self._changed = changed
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._fd = -1
+
+    def start(self) -> None:
+        """Watch; raises OSError where the kernel has no inotify or no instance left."""
+        self._fd = self._libc.inotify_init1(_FLAGS)
+        if self._fd < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        asyncio.get_running_loop().add_reader(self._fd, self._drain)
+        self.arm()
+
+    def arm(self) -> None:
+        """Watch the files that there are: once more is harmless, and needed after a module came."""
+        mask = _IN_MODIFY | _IN_CLOSE_WRITE | _IN_DELETE_SELF
+        for path in self._paths:
+            if self._fd >= 0:  # one that is not there comes with its module
+                self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+    def _drain(self) -> None:
+        try:
+            while os.read(self._fd, 4096):
+                pass
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+        self._changed()

@@ -1,0 +1,48 @@
+"""What may have changed on the host. Only that: what it is now is read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class News(NamedTuple):
+    """`devices` are PCI functions; `listings`: devices or groups came or went.
+
+    `parameters`: a module or one of its parameters. `everything`: it is not known what, as
+    when events were `lost`. `poll`: it is time to look for what nobody tells. `reconcile`: it is
+    time to read everything, and to compare.
+    """
+
+    devices: frozenset[str] = frozenset()
+    listings: bool = False
+    parameters: bool = False
+    everything: bool = False
+    poll: bool = False
+    reconcile: bool = False
+    lost: bool = False
+
+    def __or__(self, other: News) -> News:
+        """Both at once."""
+        return News(
+            self.devices | other.devices,
+            self.listings or other.listings,
+            self.parameters or other.parameters,
+            self.everything or other.everything,
+            self.poll or other.poll,
+            self.reconcile or other.reconcile,
+            self.lost or other.lost,
+        )
+
+    @property
+    def costly(self) -> bool:
+        """Whether directories of the whole host are listed for it: storms are made of these."""
+        return self.listings or self.everything
+
+
+NOTHING = News()
+EVERYTHING = News(everything=True)
+LOST = News(everything=True, lost=True)
+PARAMETERS = News(parameters=True)
+LISTINGS = News(listings=True)
+POLL = News(poll=True)
+RECONCILE = News(everything=True, reconcile=True)

@@ -1,0 +1,192 @@
+"""Uevents: pyudev's Monitor, drained so that it survives what a netlink socket does to its reader.
+
+A full socket drops events and says so once, with ENOBUFS at a receive. Monitor.poll() fails for
+ever after that, as the descriptor stays in error until a receive has taken it (pyudev#194), so only
+the receive call is used, until it has nothing more. What was lost is found by reading the host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol, cast
+
+import pyudev  # pyright: ignore[reportMissingTypeStubs]
+
+from vfioguard.bdf import parse_bdf
+from vfioguard.serve.news import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, News
+
+#: What is asked for, as udevd does for itself; without CAP_NET_ADMIN net.core.rmem_max bounds it.
+BUFFER = 128 << 20
+#: Events that are taken in one go, so that a flood does not keep the loop from everything else.
+_BATCH = 256
+#: Seconds before a socket that failed is made anew.
+_AGAIN = 5.0
+#: Modules whose parameters decide, or that bring a way to attach.
+_MODULES = ("vfio", "iommufd")
+#: Buses whose devices can be members of IOMMU groups, beside PCI (POLICY 1.4).
+_BUSES = frozenset({"platform", "amba", "fsl-mc", "cdx", "mdev", "ap", "ccw", "acpi"})
+
+_log = logging.getLogger("vfioguard")
+
+
+class _Event(Protocol):
+    """What is used of pyudev.Device."""
+
+    subsystem: str | None
+    action: str | None
+    device_path: str
+    sequence_number: int
+
+
+class _Monitor(Protocol):
+    """What is used of pyudev.Monitor, which has no types."""
+
+    def start(self) -> None: ...
+    def fileno(self) -> int: ...
+    def set_receive_buffer_size(self, size: int) -> None: ...
+    def _receive_device(self) -> _Event | None: ...
+
+
+class Watcher:
+    """Follows the kernel's events and tells what may have changed.
+
+    `source` is "kernel", which works in any network namespace of the initial user namespace, or
+    "udev", udevd's rebroadcast. The counters only grow; `buffer` is in bytes, None while closed.
+    """
+
+    def __init__(
+        self, tell: Callable[[News], None], source: str = "kernel", buffer: int = BUFFER
+    ) -> None:
+        self.events: Counter[str] = Counter()
+        self.overruns = 0
+        self.gaps = 0
+        self.buffer: int | None = None
+        self._tell = tell
+        self._source = source
+        self._wanted = buffer
+        self._monitor: _Monitor | None = None
+        self._sequence: int | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether events are being received."""
+        return self._monitor is not None
+
+    def start(self) -> None:
+        """Listen; call it before the host is read, so that no change falls in between."""
+        loop = asyncio.get_running_loop()
+        try:
+            monitor = _open(self._source)
+            self.buffer = _enlarge(monitor, self._wanted)
+            monitor.start()
+        except (OSError, ImportError) as error:  # ImportError: no libudev
+            _log.error("no uevents are received: %s; trying again every %g s", error, _AGAIN)
+            loop.call_later(_AGAIN, self._restart)
+            return
+        self._monitor = monitor
+        self._sequence = None
+        loop.add_reader(monitor.fileno(), self._drain)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._monitor is not None:
+            asyncio.get_running_loop().remove_reader(self._monitor.fileno())
+        self._monitor = self.buffer = None
+
+    def _restart(self) -> None:
+        self.start()
+        if self.up:
+            _log.warning("uevents are received again; reading the host")
+            self._tell(EVERYTHING)
+
+    def _drain(self) -> None:
+        """Take what there is; the loop calls again while there is more."""
+        found = NOTHING
+        for _ in range(_BATCH):
+            try:
+                device = self._receive()
+            except OSError as error:
+                if error.errno == errno.ENOBUFS:
+                    self.overruns += 1
+                    self._sequence = None
+                    found |= LOST
+                    continue
+                _log.error("uevents end: %s; trying again in %g s", error, _AGAIN)
+                self.close()
+                asyncio.get_running_loop().call_later(_AGAIN, self._restart)
+                found |= EVERYTHING
+                break
+            if device is None:
+                break
+            found |= self._heard(device)
+        if found is not NOTHING:
+            self._tell(found)
+
+    def _receive(self) -> _Event | None:
+        assert self._monitor is not None, "it is drained while it is open"
+        # Not poll(), which raises for ever after an overrun; pyudev has no public receive but one
+        # that is deprecated and polls.
+        return self._monitor._receive_device()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+    def _heard(self, device: _Event) -> News:
+        subsystem = device.subsystem or ""
+        self.events[subsystem if subsystem in COUNTED else OTHER] += 1
+        news = meaning(subsystem, device.action or "", device.device_path)
+        if self._source == "kernel":
+            number = device.sequence_number
+            if self._sequence is not None and number > self._sequence + 1:
+                # A hint alone: the kernel numbers events of other network namespaces too.
+                self.gaps += 1
+            self._sequence = number
+        return news
+
+
+def meaning(subsystem: str, action: str, path: str) -> News:
+    """What one event may have changed (POLICY 7). `path` is its DEVPATH, below /sys."""
+    name = path.rpartition("/")[2]
+    comes_or_goes = action in {"add", "remove"}
+    match subsystem:
+        case "pci":
+            return News(frozenset({name}), listings=comes_or_goes)
+        case "iommu":
+            return EVERYTHING
+        case "module" if name.startswith(_MODULES):
+            return PARAMETERS
+        case "vfio":
+            return LISTINGS  # no-IOMMU groups come with their node
+        case "vfio-dev":
+            parents = [part for part in path.split("/") if parse_bdf(part)]
+            return News(frozenset(parents[-1:])) if parents else LISTINGS
+        case _ if subsystem in _BUSES and (comes_or_goes or action in {"bind", "unbind"}):
+            return LISTINGS
+        case _:
+            return NOTHING
+
+
+#: Subsystems that are counted by name, and what all others are counted as.
+COUNTED = ("pci", "iommu", "module", "vfio", "vfio-dev", *sorted(_BUSES))
+OTHER = "other"
+
+
+def _open(source: str) -> _Monitor:
+    untyped: Any = pyudev.Monitor  # pyright: ignore[reportUnknownMemberType]
+    return cast("_Monitor", untyped.from_netlink(pyudev.Context(), source=source))
+
+
+def _enlarge(monitor: _Monitor, size: int) -> int:
+    """Make the receive buffer as large as permitted; returns what the kernel gave, in bytes."""
+    with suppress(OSError):  # SO_RCVBUFFORCE needs CAP_NET_ADMIN
+        monitor.set_receive_buffer_size(size)
+    with socket.socket(fileno=monitor.fileno()) as one:
+        given = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        if given < size:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+            given = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        one.detach()
+    return given
