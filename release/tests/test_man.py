@@ -52,7 +52,7 @@ def test_every_option_of_a_verb_is_explained(tmp_path: Path, verb: Verb) -> None
     for option in [*verb.options, *verb.positionals]:
         assert option.help
         for flag in option.flags:
-            assert flag == "-h" or flag == "--help" or f"{flag} " in text
+            assert flag in {"-h", "--help"} or f"{flag} " in text or f"{flag}, " in text
         for choice in option.choices:
             assert choice in text
 
