@@ -154,7 +154,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "web.max-connections",
         number("connections", 1, 65536, whole=True),
-        128,
+        96,
         "NUMBER",
         "open connections over TCP at most",
         "Open connections over TCP at most. Where one more comes, the one that has waited longest "

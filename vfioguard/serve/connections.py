@@ -56,7 +56,7 @@ IDLE = 75.0
 class Limits(NamedTuple):
     """The most open connections over TCP and over UNIX; `streams` beside them, over each."""
 
-    tcp: int = 128
+    tcp: int = 96
     unix: int = 64
     streams: int = 16
 
