@@ -55,13 +55,19 @@ def install() -> None:
         shown("the same with the self-test", 0 < ready - unit < 18, f"{ready - unit:.1f} s")
     said = journal()
     shown("the self-test is in the journal", "verdicts can be made" in said)
+    _, metrics = curl(f"{URL}/metrics")
+    shown("it follows uevents", "\nvfioguard_watcher_up 1" in metrics)
+    kept = list(Path("/var/lib/private/vfioguard").iterdir())
+    shown("it keeps the last state", kept, ", ".join(path.name for path in kept))
     print(said)
 
 
 def serve() -> None:
     """A host with groups from here on, as this machine has none."""
     directory = f"/run/credentials/{UNIT}"
-    SETTINGS.write_text(f'root = "{HOST}"\nacpi-tables = "{directory}"\ninterval = 3600\n')
+    SETTINGS.write_text(
+        f'root = "{HOST}"\nacpi-tables = "{directory}"\ninterval = 3600\npoll-interval = 3600\n'
+    )
     must("systemctl", "restart", UNIT)
     status, body = curl(f"{URL}/v1/report")
     shown("it answers over TCP", not status and len(json.loads(body)["groups"]) == 4)
