@@ -21,6 +21,8 @@ _RECORD = 8192  # CONSOLE_EXT_LOG_MAX, kernel/printk/printk.c
 #: what a broken device makes.
 _BATCH, _DEVICES = 256, 256
 _BDF = rb"([0-9a-f]{4,}:)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"
+#: A priority below 8 has the facility LOG_KERN, which the kernel gives to nobody else.
+_OF_KERNEL = re.compile(rb"[0-7],")
 #: drivers/iommu/intel/dmar.c dmar_fault_do_one(), drivers/iommu/amd/iommu.c iommu_print_event().
 _FAULTS = (
     re.compile(rb"DMAR: \[(?:DMA|INTR-REMAP)[^\]]*\] Request device \[" + _BDF + rb"\]"),
@@ -77,10 +79,11 @@ class LogFollower:
     def heard(self, record: bytes) -> None:
         """One record: "6,339,5140900,-;text"."""
         head, _, text = record.partition(b"\n")[0].partition(b";")
-        if not head[:1].isdigit() or int(head.partition(b",")[0] or b"8") >= 8:
-            return  # a process may write to the log too: only LOG_KERN is the kernel
+        if not _OF_KERNEL.match(head):
+            return  # a process may write to the log too
         for pattern in _FAULTS:
-            if found := pattern.search(text):
+            # At its beginning: further on there may be what a device calls itself.
+            if found := pattern.match(text):
                 name = ((found[1] or b"0000:") + found[2]).decode()
                 known = name in self.faults or len(self.faults) < _DEVICES
                 self.faults[name if known else "other"] += 1

@@ -35,7 +35,7 @@ _BUSES = frozenset({"platform", "amba", "fsl-mc", "cdx", "mdev", "ap", "ccw", "a
 _log = logging.getLogger("vfioguard")
 
 
-class _Event(Protocol):
+class Event(Protocol):
     """What is used of pyudev.Device."""
 
     subsystem: str | None
@@ -44,13 +44,13 @@ class _Event(Protocol):
     sequence_number: int
 
 
-class _Monitor(Protocol):
+class Monitor(Protocol):
     """What is used of pyudev.Monitor, which has no types."""
 
     def start(self) -> None: ...
     def fileno(self) -> int: ...
     def set_receive_buffer_size(self, size: int) -> None: ...
-    def _receive_device(self) -> _Event | None: ...
+    def _receive_device(self) -> Event | None: ...
 
 
 class Watcher:
@@ -58,10 +58,16 @@ class Watcher:
 
     `source` is "kernel", which works in any network namespace of the initial user namespace, or
     "udev", udevd's rebroadcast. The counters only grow; `buffer` is in bytes, None while closed.
+    `connect` makes a monitor of a source, `again` are the seconds after which it is tried anew.
     """
 
     def __init__(
-        self, tell: Callable[[News], None], source: str = "kernel", buffer: int = BUFFER
+        self,
+        tell: Callable[[News], None],
+        source: str = "kernel",
+        buffer: int = BUFFER,
+        again: float = _AGAIN,
+        connect: Callable[[str], Monitor] | None = None,
     ) -> None:
         self.events: Counter[str] = Counter()
         self.overruns = 0
@@ -70,7 +76,9 @@ class Watcher:
         self._tell = tell
         self._source = source
         self._wanted = buffer
-        self._monitor: _Monitor | None = None
+        self._again = again
+        self._connect = connect or _open
+        self._monitor: Monitor | None = None
         self._sequence: int | None = None
 
     @property
@@ -82,12 +90,12 @@ class Watcher:
         """Listen; call it before the host is read, so that no change falls in between."""
         loop = asyncio.get_running_loop()
         try:
-            monitor = _open(self._source)
+            monitor = self._connect(self._source)
             self.buffer = _enlarge(monitor, self._wanted)
             monitor.start()
         except (OSError, ImportError) as error:  # ImportError: no libudev
-            _log.error("no uevents are received: %s; trying again every %g s", error, _AGAIN)
-            loop.call_later(_AGAIN, self._restart)
+            _log.error("no uevents are received: %s; trying again every %g s", error, self._again)
+            loop.call_later(self._again, self._restart)
             return
         self._monitor = monitor
         self._sequence = None
@@ -103,7 +111,7 @@ class Watcher:
         self.start()
         if self.up:
             _log.warning("uevents are received again; reading the host")
-            self._tell(EVERYTHING)
+            self._tell(LOST)  # what was said meanwhile; the answer is in doubt until it was read
 
     def _drain(self) -> None:
         """Take what there is; the loop calls again while there is more."""
@@ -117,10 +125,10 @@ class Watcher:
                     self._sequence = None
                     found |= LOST
                     continue
-                _log.error("uevents end: %s; trying again in %g s", error, _AGAIN)
+                _log.error("uevents end: %s; trying again in %g s", error, self._again)
                 self.close()
-                asyncio.get_running_loop().call_later(_AGAIN, self._restart)
-                found |= EVERYTHING
+                asyncio.get_running_loop().call_later(self._again, self._restart)
+                found |= LOST
                 break
             if device is None:
                 break
@@ -128,13 +136,13 @@ class Watcher:
         if found is not NOTHING:
             self._tell(found)
 
-    def _receive(self) -> _Event | None:
+    def _receive(self) -> Event | None:
         assert self._monitor is not None, "it is drained while it is open"
         # Not poll(), which raises for ever after an overrun; pyudev has no public receive but one
         # that is deprecated and polls.
         return self._monitor._receive_device()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
-    def _heard(self, device: _Event) -> News:
+    def _heard(self, device: Event) -> News:
         subsystem = device.subsystem or ""
         self.events[subsystem if subsystem in COUNTED else OTHER] += 1
         news = meaning(subsystem, device.action or "", device.device_path)
@@ -174,12 +182,12 @@ COUNTED = ("pci", "iommu", "module", "vfio", "vfio-dev", *sorted(_BUSES))
 OTHER = "other"
 
 
-def _open(source: str) -> _Monitor:
+def _open(source: str) -> Monitor:
     untyped: Any = pyudev.Monitor  # pyright: ignore[reportUnknownMemberType]
-    return cast("_Monitor", untyped.from_netlink(pyudev.Context(), source=source))
+    return cast("Monitor", untyped.from_netlink(pyudev.Context(), source=source))
 
 
-def _enlarge(monitor: _Monitor, size: int) -> int:
+def _enlarge(monitor: Monitor, size: int) -> int:
     """Make the receive buffer as large as permitted; returns what the kernel gave, in bytes."""
     with suppress(OSError):  # SO_RCVBUFFORCE needs CAP_NET_ADMIN
         monitor.set_receive_buffer_size(size)
