@@ -21,10 +21,20 @@ UNSAFE = f"{SWITCH} is set: no attach is refused for its interrupts"
 OVERRIDE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 
+def _heed() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def watching(root: Path, output: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "vfioguard", "watch", "--root", str(root), "--interval", "1"]
-    with subprocess.Popen(command, stdout=output, text=True) as process:
+    # Who starts the tests in the background of a shell has SIGINT ignored, and so would the child.
+    with subprocess.Popen(
+        command,
+        stdout=output,
+        text=True,
+        preexec_fn=_heed,  # noqa: PLW1509 - there are no threads here
+    ) as process:
         try:
             yield process
         finally:
