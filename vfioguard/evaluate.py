@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -94,7 +94,9 @@ def judge_all(
     carried = {name: policy.carried(host) for name, policy in policies.items()}
     bench = _bench(host, policies, carried, pinned)
     context = (pinned, *host.context)
-    groups = _groups(host, bench, step, anew=before is None or before.context != context)
+    again = {*step.differ, *(host.moved(before.host, step.groups) if before else ())}
+    anew = before is None or before.context != context
+    groups = _groups(host, bench, step, sorted(again), anew=anew)
     gaps = step.gaps(before.gaps if before else {})
     host.forget()
     acpi = snapshot.acpi
@@ -145,10 +147,12 @@ def _policies() -> dict[str, Policy]:
     return {p.name: p for p in known.leaves("vfioguard.policy", "POLICY", Policy)}
 
 
-def _groups(host: Host, bench: _Bench, step: Step, *, anew: bool) -> tuple[GroupReport, ...]:
-    """The verdicts on all groups, made again only where something changed."""
+def _groups(
+    host: Host, bench: _Bench, step: Step, again: Sequence[int], *, anew: bool
+) -> tuple[GroupReport, ...]:
+    """The verdicts on all groups, made again only at these places, or `anew` at all."""
     found = list(step.kept)
-    again = range(len(found)) if anew else step.differ
+    again = range(len(found)) if anew else again
     was = step.reports_by_number() if len(again) > 1 else {}
     for at in again:
         members = step.groups[at]

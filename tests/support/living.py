@@ -17,6 +17,7 @@ _UNITS = {
     "arm": "/sys/devices/platform/arm-smmu-v3.0.auto/iommu/smmu3.0x0000000009050000",
 }
 _RELEASES = ("4.12.0", "6.1.0", "6.12.0-amd64", "7.3.4")
+_DIRECT = b"0x000000007b800000 0x000000007fffffff direct\n"
 _REGIONS = b"0x00000000fee00000 0x00000000feefffff msi\n"
 
 
@@ -30,12 +31,16 @@ class Machine(NamedTuple):
 
 
 class Living(NamedTuple):
-    """A host at one moment; `functions` maps a device to (what it is, its group or None)."""
+    """A host at one moment; `functions` maps a device to (what it is, its group or None).
+
+    `unlinked` are those that the IOMMU does not name although it manages them.
+    """
 
     machine: Machine
     functions: Mapping[str, tuple[Function, int | None]]
     override: bool | None = False
     types: Mapping[int, bytes] = {}
+    unlinked: frozenset[str] = frozenset()
 
     def entries(self) -> dict[str, Entry]:
         """Its files."""
@@ -54,8 +59,12 @@ class Living(NamedTuple):
             if group is not None:
                 home = f"/sys/kernel/iommu_groups/{group}"
                 entries[f"{home}/type"] = self.types.get(group, b"DMA\n")
-                entries[f"{home}/reserved_regions"] = _REGIONS
+                entries.setdefault(f"{home}/reserved_regions", _REGIONS)
+                if name.startswith("0000:04"):  # what firmware keeps memory for
+                    entries[f"{home}/reserved_regions"] = _DIRECT + _REGIONS
                 entries |= link_device(function, group, _UNITS[vendor])
+                if name in self.unlinked:
+                    del entries[f"{_UNITS[vendor]}/devices/{name}"]
         return entries
 
 
@@ -77,6 +86,7 @@ def told(before: Living, after: Living) -> Told:
     changed |= {n for n, (_, group) in after.functions.items() if group in numbers}
     places = {n: group for n, (_, group) in before.functions.items()}
     listings = places != {n: group for n, (_, group) in after.functions.items()}
+    listings = listings or before.unlinked != after.unlinked
     return Told(frozenset(changed), listings, before.override != after.override)
 
 
@@ -117,8 +127,12 @@ def machines(draw: st.DrawFn) -> Machine:
 def steps(draw: st.DrawFn, host: Living) -> Living:
     """What may happen next: a device comes, goes, moves or changes; a parameter or type does."""
     kind = draw(
-        st.sampled_from(("change", "change", "change", "move", "remove", "type", "override"))
+        st.sampled_from(
+            ("change", "change", "change", "move", "remove", "type", "link", "override")
+        )
     )
+    if kind == "link":
+        return host._replace(unlinked=draw(st.frozensets(st.sampled_from(_NAMES), max_size=2)))
     if kind == "override":
         return host._replace(override=draw(st.sampled_from((None, False, True))))
     if kind == "type":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,18 @@ class Host:
         for old, new in changed or ():
             still = still and self._finder.still(found, old, new)
         return Host(snapshot, self._finder, found if still else None)
+
+    def moved(self, before: Host, groups: Sequence[Members]) -> Iterator[int]:
+        """The places of groups with a device that another remapping unit manages than before."""
+        if before.snapshot.iommus is self.snapshot.iommus:
+            return
+        was, now = (
+            {name: unit.name for name, unit in host._units.items()}  # noqa: SLF001
+            for host in (before, self)
+        )
+        for at, members in enumerate(groups):
+            if any(was.get(d.name) != now.get(d.name) for d in members.devices):
+                yield at
 
     def forget(self) -> None:
         """Drop the answers on single devices and groups: by now they are in a Report."""

@@ -112,9 +112,10 @@ def _witness(device: Device) -> Witness:
 
 def _before(witness: Witness, device: Device) -> bool:
     """Whether it certainly comes first: groups in their order, then the devices without one."""
-    if witness.group is None:
+    # A device whose link cannot be read may stand in a group that lists it.
+    if witness.group is None or not isinstance(device.group, int):
         return False
-    return not isinstance(device.group, int) or witness.group < device.group
+    return witness.group < device.group
 
 
 def _of_vmd(device: Device) -> bool:

@@ -48,12 +48,14 @@ class Earlier:
         return old.msi_capability
 
     def group(self, number: int, devices: Iterable[Device], read: Callable[[], Group]) -> Group:
-        """A group: as it was, or read again as one of its devices is to be."""
+        """A group: as it was, or read again as one of its devices is to be, or came or went."""
         old = self.groups.get(number)
         if old is None:
             return read()
         changed = self._changed
-        if changed is not None and not any(device.name in changed for device in devices):
+        names = [device.name for device in devices]
+        same = names == [device.name for device in old.devices]
+        if changed is not None and same and changed.isdisjoint(names):
             return old.group
         return keep(read(), old.group)
 

@@ -30,7 +30,8 @@ class Blocks:
         if changed is None:
             return Blocks(self._render, self._between)
         stale = {number // _BLOCK for number in changed}
-        kept = {block: text for block, text in self._kept.items() if block not in stale}
+        # A copy: a request may be rendering into it meanwhile.
+        kept = {block: text for block, text in self._kept.copy().items() if block not in stale}
         return Blocks(self._render, self._between, kept)
 
     def pieces(self, groups: Iterable[GroupReport]) -> Iterator[Piece]:

@@ -8,7 +8,6 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -18,10 +17,11 @@ from vfioguard.serve import counts
 from vfioguard.serve.follow import Follower, Hooks, Intervals
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.news import EVERYTHING, News
+from vfioguard.serve.news import RELOAD, News
 from vfioguard.serve.notify import Notifier
 from vfioguard.serve.scan import Reader
 from vfioguard.serve.senses import Senses
+from vfioguard.serve.server import Server
 from vfioguard.serve.web import Opened, Web, opened
 
 #: Seconds for which a thread keeps the interpreter: a reading must not hold the loop up for the
@@ -68,7 +68,7 @@ async def _serve(face: Opened, latest: Latest, follow: Follow, host: Host) -> No
 
     def reload() -> None:
         notifier.reloading()
-        follower.tell(EVERYTHING)
+        follower.tell(RELOAD)
 
     loop = asyncio.get_running_loop()
     for number, handler in (signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, reload):
@@ -80,14 +80,24 @@ async def _serve(face: Opened, latest: Latest, follow: Follow, host: Host) -> No
         asyncio.create_task(notifier.feed(latest.stale)),
         asyncio.create_task(follow.run()),
     ]
+    for task in tasks:
+        task.add_done_callback(partial(_ended, server))
     try:
         await server.serve(face.listeners.sockets)
     finally:
         senses.close()
         for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
+
+
+def _ended(server: Server, task: asyncio.Task[None]) -> None:
+    """Better no daemon than half of one: what a task raises is raised once the server has ended."""
+    if not task.cancelled() and task.exception() is not None:
+        server.stop()
 
 
 def _hooks(notifier: Notifier) -> Hooks:

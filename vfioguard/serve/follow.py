@@ -75,16 +75,21 @@ class Follower:
 
     async def run(self) -> None:
         """Follow for ever."""
-        full_at = self._clock() + self._intervals.full
+        poll, full = self._intervals
+        poll_at, full_at = self._clock() + poll, self._clock() + full
         owed = NOTHING
         while True:
+            now = self._clock()
             news, self._news = self._news | owed, NOTHING
-            if self._clock() >= full_at:
-                news |= RECONCILE
-            owed = NOTHING if await self._once(news) else EVERYTHING
-            if news.everything:
-                full_at = self._clock() + self._intervals.full
-            await self._due(self._clock() + min(self._intervals))
+            # Steady news must not put off what is looked for at intervals.
+            news |= RECONCILE if now >= full_at else POLL if now >= poll_at else NOTHING
+            owed = NOTHING if await self._once(news) else news | EVERYTHING
+            now = self._clock()
+            if news.reconcile:
+                full_at = now + full
+            if news.poll or news.everything:
+                poll_at = now + poll
+            await self._due(min(poll_at, full_at))
 
     async def _once(self, news: News) -> bool:
         """Read, and publish what was read; False where that failed."""
@@ -93,33 +98,33 @@ class Follower:
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
             reason = describe_error(error)
             self._latest.fail(reason)
-            self._hooks.failed(reason)
+            if not self._news.reload:  # who asked meanwhile waits for a reading that is to come
+                self._hooks.failed(reason)
             return False
         if news.costly:
             self._listed = self._clock()
         self._latest.publish(scan, view)
         self._latest.doubt(lost=self._news.lost)
-        self._hooks.published(scan.report)
+        if not self._news.reload:
+            self._hooks.published(scan.report)
         return True
 
     def _scan(self, news: News) -> tuple[Scan, View]:
         scan = self._read(news)
         return scan, self._latest.render(scan.report)
 
-    async def _due(self, poll_at: float) -> None:
-        """Wait until there is something to read."""
+    async def _due(self, at_last: float) -> None:
+        """Wait until there is something to read, or it is time."""
         while True:
             now = self._clock()
-            at = poll_at if self._news == NOTHING else min(poll_at, self._ripe())
+            at = at_last if self._news == NOTHING else min(at_last, self._ripe())
             if at <= now:
-                break
+                return
             self._told.clear()
             # Not wait_for(), which may lose a cancellation (python/cpython#86296, up to 3.11).
             with suppress(TimeoutError):
                 async with asyncio.timeout(at - now):
                     await self._told.wait()
-        if self._clock() >= poll_at:
-            self._news |= POLL
 
     def _ripe(self) -> float:
         """When the news are to be read: at once, but not in the middle of a storm."""

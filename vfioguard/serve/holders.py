@@ -79,6 +79,10 @@ class Holders:
             self.held = Held({}, None)
             return report
         began = self._clock()
+        if began >= self._due:  # a driver makes its nodes after the driver's name can be read
+            root = self._root()
+            for place in self._nodes:
+                self._nodes[place] = _nodes(root, self._dev, report.groups[place])
         if new or began >= self._due:
             nodes = {path: group for found in self._nodes.values() for path, group in found.items()}
             self.held = look(nodes, self._processes())

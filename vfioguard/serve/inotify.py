@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import errno
+import logging
 import os
 from collections.abc import Callable, Iterable
 
 # include/uapi/linux/inotify.h
 _IN_MODIFY, _IN_CLOSE_WRITE = 0x2, 0x8
 _IN_DELETE_SELF = 0x400
+_log = logging.getLogger("vfioguard")
 _FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -55,5 +57,6 @@ class Inotify:
                 pass
         except OSError as error:
             if error.errno != errno.EAGAIN:
-                raise
+                _log.warning("module parameters are not watched any more: %s", error.strerror)
+                self.close()
         self._changed()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import re
 from collections import Counter
@@ -33,13 +34,15 @@ _FAULTS = (
 _TELLING = (b"DMAR-IR: ", b"AMD-Vi: Interrupt remapping", b"AMD-Vi: Disabling", b"ITS", b"GICv2m")
 
 
+_log = logging.getLogger("vfioguard")
+
+
 class LogFollower:
     """Counts faults by device ("other" beyond what is kept) and refused attaches."""
 
     def __init__(self, tell: Callable[[News], None], path: str = log.KMSG) -> None:
         self.faults: Counter[str] = Counter()
         self.refused = 0
-        self.lost = 0
         self._tell = tell
         self._path = path
         self._fd = -1
@@ -52,8 +55,12 @@ class LogFollower:
     def start(self) -> None:
         """Follow from now on; raises OSError where the log may not be read."""
         self._fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.lseek(self._fd, 0, os.SEEK_END)
-        asyncio.get_running_loop().add_reader(self._fd, self._drain)
+        try:
+            os.lseek(self._fd, 0, os.SEEK_END)
+            asyncio.get_running_loop().add_reader(self._fd, self._drain)
+        except OSError:  # a container may have /dev/null in its place
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop following."""
@@ -69,11 +76,12 @@ class LogFollower:
             except OSError as error:
                 if error.errno == errno.EAGAIN:
                     return
+                self._tell(EVERYTHING)  # what was overwritten may have been about remapping
                 if error.errno == errno.EPIPE:
-                    self.lost += 1
                     continue
+                _log.warning("the kernel's log is not followed any more: %s", error.strerror)
                 self.close()
-                raise
+                return
             self.heard(record)
 
     def heard(self, record: bytes) -> None:

@@ -10,7 +10,7 @@ class News(NamedTuple):
 
     `parameters`: a module or one of its parameters. `everything`: it is not known what, as
     when events were `lost`. `poll`: it is time to look for what nobody tells. `reconcile`: it is
-    time to read everything, and to compare.
+    time to read everything, and to compare. `reload`: somebody asked for a reading, and waits.
     """
 
     devices: frozenset[str] = frozenset()
@@ -20,6 +20,7 @@ class News(NamedTuple):
     poll: bool = False
     reconcile: bool = False
     lost: bool = False
+    reload: bool = False
 
     def __or__(self, other: News) -> News:
         """Both at once."""
@@ -31,6 +32,7 @@ class News(NamedTuple):
             self.poll or other.poll,
             self.reconcile or other.reconcile,
             self.lost or other.lost,
+            self.reload or other.reload,
         )
 
     @property
@@ -41,6 +43,7 @@ class News(NamedTuple):
 
 NOTHING = News()
 EVERYTHING = News(everything=True)
+RELOAD = News(everything=True, reload=True)
 LOST = News(everything=True, lost=True)
 PARAMETERS = News(parameters=True)
 LISTINGS = News(listings=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from collections import Counter
@@ -23,6 +24,8 @@ from vfioguard.serve.body import Tagged, whole
 from vfioguard.serve.latest import Scan
 from vfioguard.serve.news import EVERYTHING, News
 from vfioguard.snapshot import Snapshot, take
+
+_log = logging.getLogger("vfioguard")
 
 #: A poll looks at a part of the groups, so that all are looked at in so many polls, and at least
 #: at so many.
@@ -75,7 +78,11 @@ class Reader:
         else:
             judged = judge_all(snapshot, generated_at, self._pinned, before)
         if before is not None and news.reconcile:
-            self.mismatches += disagreements(judged) + _astray(root, before.snapshot, snapshot)
+            wrong = disagreements(judged)
+            self.mismatches += wrong + _astray(root, before.snapshot, snapshot)
+            if wrong:
+                _log.error("%d groups had another verdict than they should have: a bug", wrong)
+                judged = judge_all(snapshot, generated_at, self._pinned)
         self._judged = judged
         under = partial(evaluate, snapshot, generated_at)
         firmware = partial(self._firmware.render, snapshot)
@@ -142,6 +149,6 @@ def _astray(root: Root, before: Snapshot, full: Snapshot) -> int:
     followed = take(root, before, frozenset(changed))
     wrong = sum(one != other for one, other in zip(_groups(followed), _groups(full), strict=False))
     wrong += abs(len(_groups(followed)) - len(_groups(full)))
-    if wrong and take(root, full) is not full and take(root, full) != full:
+    if wrong and take(root, full) != full:
         return 0  # the host changed between the two readings
     return wrong

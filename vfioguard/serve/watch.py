@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -132,7 +133,10 @@ class Watcher:
                 break
             if device is None:
                 break
-            found |= self._heard(device)
+            try:
+                found |= self._heard(device)
+            except UnicodeDecodeError:  # who names network interfaces may name them anything
+                found |= EVERYTHING
         if found is not NOTHING:
             self._tell(found)
 
@@ -144,15 +148,15 @@ class Watcher:
 
     def _heard(self, device: Event) -> News:
         subsystem = device.subsystem or ""
-        self.events[subsystem if subsystem in COUNTED else OTHER] += 1
-        news = meaning(subsystem, device.action or "", device.device_path)
+        ours = subsystem in COUNTED
+        self.events[subsystem if ours else OTHER] += 1
         if self._source == "kernel":
             number = device.sequence_number
             if self._sequence is not None and number > self._sequence + 1:
                 # A hint alone: the kernel numbers events of other network namespaces too.
                 self.gaps += 1
             self._sequence = number
-        return news
+        return meaning(subsystem, device.action or "", device.device_path) if ours else NOTHING
 
 
 def meaning(subsystem: str, action: str, path: str) -> News:
@@ -191,10 +195,9 @@ def _enlarge(monitor: Monitor, size: int) -> int:
     """Make the receive buffer as large as permitted; returns what the kernel gave, in bytes."""
     with suppress(OSError):  # SO_RCVBUFFORCE needs CAP_NET_ADMIN
         monitor.set_receive_buffer_size(size)
-    with socket.socket(fileno=monitor.fileno()) as one:
+    with socket.socket(fileno=os.dup(monitor.fileno())) as one:
         given = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         if given < size:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
             given = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        one.detach()
     return given
