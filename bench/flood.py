@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ class Plan(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What came of it. `tcp_s` is when TCP answered first, from the flood's beginning."""
+    """What came of it. `tcp_s` is the longest time without an answer over TCP."""
 
     opened: int
     open_at_most: int
@@ -79,7 +80,7 @@ class Measured(NamedTuple):
             (self.grown_mib > RSS_MIB, f"grew by {self.grown_mib:.1f} MiB, not {RSS_MIB:g}"),
             (self.unix_ms > UNIX_MS, f"UNIX: {self.unix_ms:.0f} ms, not {UNIX_MS:g}"),
             (self.unix_failed > 0, f"UNIX: {self.unix_failed} not answered"),
-            (self.tcp_s > TCP_S, f"TCP: answered after {self.tcp_s:.1f} s, not {TCP_S:g}"),
+            (self.tcp_s > TCP_S, f"TCP: no answer for {self.tcp_s:.1f} s, not {TCP_S:g}"),
         )
         return [text for missed, text in bounds if missed]
 
@@ -145,7 +146,7 @@ def flood(plan: Plan, server: Server, seconds: float) -> Iterator[int]:
                 ready.unregister(one)
                 one.close()
                 alive.discard(one)
-                if plan.kind == "again":
+                if plan.kind == "again" and opened < 2 * plan.connections:
                     alive.add(_open(server.port, ready))
                     opened += 1
         if more and time.monotonic() - beat > 1:
@@ -246,11 +247,12 @@ def _measure(plan: Plan, server: Server, directory: str, scheme: str) -> Measure
             command = ["curl", "-sf", "-o", "/dev/null", "--unix-socket", server.unix]
             subprocess.run([*command, f"http://localhost/{route}"], check=True)
         time.sleep(2)
-        before, files, cpu = server.rss(), server.descriptors(), server.cpu()
-        began, opened, rss, most = time.monotonic(), 0, before, files
+        idle, files, cpu = server.rss(), server.descriptors(), server.cpu()
+        began, opened, rss, most = time.monotonic(), 0, idle, files
         for opened in flood(plan, server, SECONDS):  # noqa: B007 - the last one counts
             rss, most = max(rss, server.rss()), max(most, server.descriptors())
         time.sleep(1)
+        ended = time.monotonic()
         asked = [_lines(path, began) for path in (unix, tcp)]
     left, cpu = server.descriptors() - files, server.cpu() - cpu
     over_unix, over_tcp = asked
@@ -258,11 +260,11 @@ def _measure(plan: Plan, server: Server, directory: str, scheme: str) -> Measure
     return Measured(
         opened,
         most - files,
-        before,
-        rss - before,
+        idle,
+        rss - idle,
         1000 * max(one["took"] for one in over_unix),
         sum(one["failed"] for one in over_unix),
-        min(answered, default=99.0),
+        max(after - before for before, after in pairwise([0.0, *answered, ended - began])),
         len(over_tcp),
         sum(one["failed"] for one in over_tcp),
         left,
@@ -281,8 +283,8 @@ def _round(plan: Plan, root: str, options: list[str]) -> bool:
         print(
             f"{plan.kind:9} NOFILE {plan.files:5}: {found.opened:6} opened, at most "
             f"{found.open_at_most:4} held by the daemon; RSS {found.rss_mib:.1f} "
-            f"+ {found.grown_mib:.1f} MiB; UNIX at most {found.unix_ms:.0f} ms; TCP first after "
-            f"{found.tcp_s:.2f} s, {found.tcp_failed} of {found.tcp_asked} failed; "
+            f"+ {found.grown_mib:.1f} MiB; UNIX at most {found.unix_ms:.0f} ms; TCP without "
+            f"an answer for {found.tcp_s:.2f} s, {found.tcp_failed} of {found.tcp_asked} failed; "
             f"{found.left} left open; {found.cpu_s:.1f} s of CPU",
             flush=True,
         )

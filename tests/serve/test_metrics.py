@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from tests.serve.serving import Client, latest_of, scan_of, served
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from vfioguard.report import Holder
+from vfioguard.serve.connections import Connections, Limits, Pool
+from vfioguard.serve.counts import of_connections
 
 HOST = x86_host(3, remapping=False)
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -116,3 +119,18 @@ def test_requests_are_counted_by_route_and_never_by_path() -> None:
         ("other", "404"): 20,
         ("other", "400"): 1,
     }
+
+
+def test_closed_connections_are_counted_by_listener_and_reason() -> None:
+    latest = latest_of(scan_of(HOST))
+    connections = Connections(Limits(tcp=0, unix=1))
+    latest.counts.append(partial(of_connections, connections))
+    connections.admit(Pool.TCP)
+    connections.dropped[Pool.UNIX_STREAM, "slow"] += 2
+    found = values(text_string_to_metric_families(Client(latest).get("/metrics").text))
+    series = found["vfioguard_http_connections_dropped_total"]
+    assert len(series) == 8
+    assert [(labels, value) for labels, value in series if value] == [
+        ({"listener": "tcp", "reason": "full"}, 1),
+        ({"listener": "unix", "reason": "slow"}, 2),
+    ]

@@ -181,8 +181,10 @@ def test_who_does_not_read_is_cut_off_and_holds_one_piece(tmp_path: Path) -> Non
     async def test(found: Running) -> None:
         slow = await found.connect(REPORT, limit=1024)
         await found.until(Pool.UNIX, 1)
-        await asyncio.sleep(0.3)
         transport = next(iter(found.server.server_state.connections)).transport
+        while not transport.get_write_buffer_size():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         assert 0 < transport.get_write_buffer_size() <= 64 * 1024
         await found.pass_seconds(6)
         await found.until(Pool.UNIX, 0)

@@ -1,10 +1,10 @@
 """The open connections: how many there may be, and how long one may keep us waiting.
 
 uvicorn has no deadline for a request, and its one limit answers 503 to everybody while slow clients
-hold it. Here TCP, UNIX and streams are counted apart, so that no flood on one shuts out another;
-and where a pool is full, the client that has kept us waiting longest makes room for the new one: a
-flood of slow clients pushes out its own, and who sends a request at once is answered in the middle
-of it. Who has sent one is not pushed out: where all have, the new one is closed, which is cheap.
+hold it. Here TCP, UNIX and streams are counted apart, so that no flood on one shuts out another.
+Where a pool is full, the client that has kept us waiting longest makes room for the new one, for a
+request or else to take an answer: a flood of slow clients pushes out its own. Where all take their
+answers the new one is closed, which is cheap.
 """
 
 from __future__ import annotations
@@ -15,12 +15,20 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum, StrEnum
+from itertools import chain, islice
 from typing import NamedTuple
 
 #: Bytes that are read at once, and so the most that is held of a request we are not ready for.
 _CHUNK = 16 * 1024
 #: Seconds in which a client must take a piece of an answer: 13 KiB/s is enough.
 STALL = 5.0
+#: Seconds of it after which the client makes room where there is none.
+_STALLED = 1.0
+#: Seconds after which a client without a request makes room: what it sent at once is read some
+#: turns of the loop later, and those who come meanwhile must not push it out.
+_READ = 0.05
+#: Closed at once: the kernel takes up to 1 ms to throw away what was not taken.
+_SWEPT = 16
 
 
 class Pool(StrEnum):
@@ -69,6 +77,7 @@ class Connection:
         self.peer = "?"
         self.names: frozenset[str] = frozenset()
         self.phase = Phase.HANDSHAKE
+        self.since = math.inf  # when the phase began
         self.deadline = math.inf
         self.stall = math.inf
         self.transport: asyncio.Transport | None = None
@@ -90,11 +99,21 @@ class Connection:
 
     def pause(self) -> None:
         """The client does not take what we send."""
-        self.stall = self._all.clock() + STALL
+        if not self.gone:
+            self._all.pause(self)
 
     def resume(self) -> None:
         """It has taken it."""
-        self.stall = math.inf
+        self._all.resume(self)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody is there who could take an answer."""
+        return self.transport is None
+
+    async def turn(self) -> None:
+        """Wait until this connection may go on working."""
+        await self._all.turn(self.pool)
 
     def fail(self) -> None:
         """TLS could not be agreed upon."""
@@ -113,11 +132,14 @@ class Connection:
             transport.abort()
 
 
+#: Why a connection is closed: no room; to make room; a deadline; no agreement on TLS.
+REASONS = ("full", "pushed", "slow", "tls")
+
+
 class Connections:
     """All of them. Belongs to the event loop's thread; `clock` counts seconds.
 
-    `dropped` counts what was closed by pool and reason: `full` (no room), `pushed` (to make room),
-    `slow` (a deadline), `tls` (no agreement).
+    `dropped` counts what was closed by pool and reason, of `REASONS`.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -131,9 +153,11 @@ class Connections:
         self.dropped: Counter[tuple[Pool, str]] = Counter()
         # One for all: asyncio fills it and hands it over without a pause.
         self.buffer = memoryview(bytearray(_CHUNK))
-        # Dictionaries for their order: the first has waited longest.
+        self._turns = asyncio.Lock()
+        # Dictionaries for their order: the first is there for longest. The stalled are busy too.
         self._waiting: dict[Pool, dict[Connection, None]] = {pool: {} for pool in Pool}
         self._busy: dict[Pool, dict[Connection, None]] = {pool: {} for pool in Pool}
+        self._stalled: dict[Pool, dict[Connection, None]] = {pool: {} for pool in Pool}
 
     def count(self, pool: Pool) -> int:
         """How many are open."""
@@ -142,22 +166,43 @@ class Connections:
     def admit(self, pool: Pool) -> Connection | None:
         """One more, if need be by closing the one that has kept us waiting longest."""
         if self.count(pool) >= self.limits[pool]:
-            oldest = next(iter(self._waiting[pool]), None)
-            self.dropped[pool, "full" if oldest is None else "pushed"] += 1
-            if oldest is None:
+            slowest = self._slowest(pool)
+            self.dropped[pool, "full" if slowest is None else "pushed"] += 1
+            if slowest is None:
                 return None
-            oldest.close()
+            slowest.close()
         one = Connection(self, pool)
         self._busy[pool][one] = None
         return one
 
+    def _slowest(self, pool: Pool) -> Connection | None:
+        now = self.clock()
+        waiting = next(iter(self._waiting[pool]), None)
+        if waiting is not None and (waiting.phase is Phase.IDLE or now - waiting.since >= _READ):
+            return waiting
+        stalled = next(iter(self._stalled[pool]), None)
+        if stalled is not None and now >= stalled.stall - STALL + _STALLED:
+            return stalled
+        return None
+
     def enter(self, one: Connection, phase: Phase) -> None:
         """Begin a phase."""
-        self.forget(one)
+        self._leave(one)
         place = self._waiting if phase.waits else self._busy
         place[one.pool][one] = None
         one.phase = phase
-        one.deadline = self.clock() + phase.seconds
+        one.since = self.clock()
+        one.deadline = one.since + phase.seconds
+
+    def pause(self, one: Connection) -> None:
+        """It does not take what is sent, from now on."""
+        one.stall = self.clock() + STALL
+        self._stalled[one.pool][one] = None
+
+    def resume(self, one: Connection) -> None:
+        """It does again."""
+        one.stall = math.inf
+        self._stalled[one.pool].pop(one, None)
 
     def stream(self, one: Connection) -> bool:
         """Move it to the streams, where there is room."""
@@ -169,18 +214,33 @@ class Connections:
         self.enter(one, Phase.STREAM)
         return True
 
+    async def turn(self, pool: Pool) -> None:
+        """Wait; over TCP one goes on in a turn of the loop, in the order in which they came.
+
+        A request over a UNIX socket takes some five turns, and would in each stand behind all
+        of TCP. UNIX itself does not wait.
+        """
+        if pool is Pool.TCP:
+            async with self._turns:
+                await asyncio.sleep(0)
+
     def forget(self, one: Connection) -> None:
         """Count it no more."""
+        self._leave(one)
+        self._stalled[one.pool].pop(one, None)
+
+    def _leave(self, one: Connection) -> None:
         self._waiting[one.pool].pop(one, None)
         self._busy[one.pool].pop(one, None)
 
     def sweep(self) -> None:
-        """Close those that are over their time; to be called about twice a second."""
+        """Close those that are over their time, a few at once; to be called ten times a second."""
         now = self.clock()
-        for place in (*self._waiting.values(), *self._busy.values()):
-            for one in [one for one in place if min(one.deadline, one.stall) <= now]:
-                self.dropped[one.pool, "slow"] += 1
-                one.close()
+        places = chain(*self._waiting.values(), *self._busy.values())
+        late = (one for one in places if min(one.deadline, one.stall) <= now)
+        for one in list(islice(late, _SWEPT)):
+            self.dropped[one.pool, "slow"] += 1
+            one.close()
 
     def close_waiting(self) -> None:
         """Close those of which no request has come."""

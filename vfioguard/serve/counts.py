@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vfioguard.output.prometheus import Family, labels_of
+from vfioguard.serve.connections import REASONS, Connections, Pool
 from vfioguard.serve.kmsg import LogFollower
 from vfioguard.serve.scan import Reader
 from vfioguard.serve.senses import Senses
@@ -82,4 +83,21 @@ def of_reader(reader: Reader) -> Iterator[Family]:
         "Groups that were followed to another state than a full reading found. Anything but 0 is "
         "a bug.",
         [((), reader.mismatches)],
+    )
+
+
+def of_connections(connections: Connections) -> Iterator[Family]:
+    """What was closed on clients. A stream counts with the listener that it came over."""
+    dropped = connections.dropped
+    pools = {"tcp": (Pool.TCP, Pool.TCP_STREAM), "unix": (Pool.UNIX, Pool.UNIX_STREAM)}
+    yield Family(
+        "vfioguard_http_connections_dropped",
+        "counter",
+        "Connections closed on the client, by listener and reason: full (no room), pushed (to make "
+        "room), slow (a deadline) or tls (no agreement).",
+        [
+            ((("listener", name), ("reason", reason)), sum(dropped[pool, reason] for pool in both))
+            for name, both in pools.items()
+            for reason in REASONS
+        ],
     )

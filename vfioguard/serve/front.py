@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from vfioguard.serve.access import Access
+from vfioguard.serve.connections import Connection
 from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -76,6 +77,8 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if (connection := connection_of(scope)) is not None:
+            await connection.turn()
         user, refusal = await self._admit(scope)
 
         async def counted(message: Message) -> None:
@@ -120,10 +123,16 @@ class Front:
         )
 
     def _note(self, scope: Message, user: str, status: int) -> None:
-        connection = scope.get("state", {}).get("connection")
+        connection = connection_of(scope)
         who = "?" if connection is None else connection.peer
         path = scope.get("raw_path") or b"?"
         self._access.note(who, user, (scope["method"], path, scope["query_string"]), status)
+
+
+def connection_of(scope: Message) -> Connection | None:
+    """The connection that a request came over; None where the server is not ours."""
+    found: Connection | None = scope.get("state", {}).get("connection")
+    return found
 
 
 def name_of(host: str) -> str | None:

@@ -23,7 +23,7 @@ from vfioguard.output.json import dumps
 from vfioguard.serve import openapi, schema
 from vfioguard.serve.body import Body
 from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.front import App, Face, Front
+from vfioguard.serve.front import App, Face, Front, connection_of
 from vfioguard.serve.handlers import Handlers, Problem
 from vfioguard.serve.latest import Latest
 from vfioguard.serve.reply import Asked, Reply, refused
@@ -56,9 +56,12 @@ class _Streamed(Response):
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         head = {"type": "http.response.start", "status": self.status_code}
         await send({**head, "headers": self.raw_headers})
+        connection = connection_of(scope)
         for part in self._parts if scope["method"] != "HEAD" else ():
             await send({"type": "http.response.body", "body": part, "more_body": True})
-            await asyncio.sleep(0)
+            await (asyncio.sleep(0) if connection is None else connection.turn())
+            if connection is not None and connection.gone:
+                return  # uvicorn's send says nothing of it, and all of the rest would be inflated
         await send({"type": "http.response.body", "body": b""})
 
 

@@ -25,8 +25,7 @@ _GRACE = 3
 #: of one too many, for each listening socket.
 _OTHERS = 48
 _UNCOUNTED = 4
-#: uvicorn's ticks, ten a second, between two looks at the deadlines; seconds between two log lines.
-_SWEEP = 5
+#: Seconds between two log lines.
 _QUIET = 60.0
 
 _WHY = {
@@ -78,9 +77,8 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """What uvicorn does ten times a second, and the deadlines."""
-        if counter % _SWEEP == 0:
-            self._connections.sweep()
-            self._tell()
+        self._connections.sweep()
+        self._tell()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from vfioguard.serve.connections import Connection
 from vfioguard.serve.events import Hub
-from vfioguard.serve.front import Message, Receive, Send
+from vfioguard.serve.front import Message, Receive, Send, connection_of
 from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 EVENT_STREAM = "text/event-stream"
@@ -44,7 +43,7 @@ class Stream:
             await send({"type": "http.response.body", "body": b""})
             return
         hub = self._hub
-        connection: Connection | None = scope.get("state", {}).get("connection")
+        connection = connection_of(scope)
         if hub.closed.is_set():
             await _refuse(send, "the daemon is stopping")
             return

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from vfioguard.serve.access import Access
 from vfioguard.serve.activation import passed
 from vfioguard.serve.address import CannotListen, Listeners
 from vfioguard.serve.connections import Connections, Limits
+from vfioguard.serve.counts import of_connections
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.front import Face, Guard, name_of
 from vfioguard.serve.http import build
@@ -49,7 +51,9 @@ class Opened(NamedTuple):
     def server(self, latest: Latest, follow: Follow) -> Server:
         """To be made and run within the event loop."""
         app = build(latest, follow, self.face)
-        return Server(app, Connections(self.limits), self.tls)
+        connections = Connections(self.limits)
+        latest.counts.append(partial(of_connections, connections))
+        return Server(app, connections, self.tls)
 
 
 @contextmanager
