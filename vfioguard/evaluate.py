@@ -157,7 +157,7 @@ def _groups(
     for at in again:
         members = step.groups[at]
         found[at] = keep(_group(host, bench, members), was.get(members.group.id))
-    return tuple([one for one in found if one is not None])
+    return tuple(filter(None, found))
 
 
 def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostReport:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib import import_module
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
+@cache  # they are files of an installed package, and every judging asks
 def names(package: str) -> tuple[str, ...]:
     """The leaf modules of a package, sorted, without importing them.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import compress, count
 
 from vfioguard import unread
 from vfioguard.fact import Fact, Gap
@@ -25,9 +26,9 @@ class Step:
         self.groups = members_of(new)
         self._old = old
         self._reports = reports
-        same = list(map(operator.is_, self.groups, old)) if len(old) == len(self.groups) else []
-        if same and (all(same) or self._in_place(same)):
-            self.differ = tuple([at for at, equal in enumerate(same) if not equal])
+        differ = places_that_differ(old, self.groups)
+        if differ is not None and self._in_place(differ):
+            self.differ = differ
             kept: list[GroupReport | None] = list(reports)
             for at in self.differ:
                 kept[at] = None
@@ -41,10 +42,9 @@ class Step:
             self.differ = tuple([at for at, report in enumerate(kept) if report is None])
         self.kept = tuple(kept)
 
-    def _in_place(self, same: list[bool]) -> bool:
+    def _in_place(self, differ: tuple[int, ...]) -> bool:
         """Whether those that differ at least have the same numbers."""
-        pairs = zip(same, self.groups, self._old, strict=True)
-        return all(equal or new.group.id == old.group.id for equal, new, old in pairs)
+        return all(self.groups[at].group.id == self._old[at].group.id for at in differ)
 
     def changed(self) -> list[tuple[Device, Device]] | None:
         """The devices of groups as they were and are; None where any came, went or moved."""
@@ -75,6 +75,16 @@ class Step:
         numbers = [members.group.id for members in self.groups]
         found = ((number, again.get(number, before.get(number, ()))) for number in numbers)
         return {number: gaps for number, gaps in found if gaps}
+
+
+def places_that_differ(old: Sequence[object], new: Sequence[object]) -> tuple[int, ...] | None:
+    """Where the two hold different objects; None where there are more of one than of the other.
+
+    No bytecode is run for a place: for each event there are thousands that stay as they are.
+    """
+    if len(old) != len(new):
+        return None
+    return tuple(compress(count(), map(operator.is_not, old, new)))
 
 
 def members_of(snapshot: Snapshot) -> tuple[Members, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.logic import Answer, Proof
 from vfioguard.report import DeviceReport, GroupReport, Report
 from vfioguard.verdict import Outcome, severity
 
+_headline: Callable[[GroupReport], Outcome] = attrgetter("headline.outcome")
 #: Raw text beyond this says nothing more to anybody.
 _RAW = 120
 #: Bytes of a binary file that are shown: a line of 32-bit cells.
@@ -142,7 +144,7 @@ def ranges(numbers: Iterable[int]) -> str:
 
 def summary(report: Report) -> str:
     """The groups in one clause: "2 refused, 20 allowed of 22 IOMMU groups"."""
-    counts = Counter(group.outcome for group in report.groups)
+    counts = Counter(map(_headline, report.groups))
     worst_first = sorted(counts.items(), key=lambda item: -severity(item[0]))
     parts = ", ".join(f"{number} {outcome}" for outcome, number in worst_first)
     return f"{parts} of {len(report.groups)} IOMMU groups" if parts else "no IOMMU group"

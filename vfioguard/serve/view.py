@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import operator
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
+from operator import attrgetter
 from typing import TypeAlias
 
 from vfioguard import known, wording
@@ -22,7 +23,10 @@ from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevic
 from vfioguard.serve.blocks import Blocks
 from vfioguard.serve.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.page import page
+from vfioguard.step import places_that_differ
 from vfioguard.verdict import Outcome
+
+_number: Callable[[GroupReport], int] = attrgetter("id")
 
 
 class View:
@@ -147,14 +151,9 @@ _LINE_BLOCKS = Blocks(_line)
 def _changed(before: Report, after: Report) -> list[int]:
     """The numbers of the groups that came, went or are not the same objects."""
     old, new = before.groups, after.groups
-    if len(old) == len(new):
-        pairs = [
-            (one.id, other.id)
-            for one, other, same in zip(old, new, map(operator.is_, old, new), strict=True)
-            if not same
-        ]
-        if all(one == other for one, other in pairs):
-            return [number for number, _ in pairs]
+    differ = places_that_differ(old, new)
+    if differ is not None and all(old[at].id == new[at].id for at in differ):
+        return [new[at].id for at in differ]
     was = {group.id: group for group in old}
     return [group.id for group in new if was.pop(group.id, None) is not group] + list(was)
 
@@ -174,12 +173,18 @@ def _index(report: Report, before: View | None, changed: list[int] | None) -> _I
             old = found.pop(number, None)
             for device in old.devices if isinstance(old, GroupReport) else ():
                 found.pop(device.name, None)
-        again = set(changed)
-        groups = [group for group in report.groups if group.id in again] if again else []
+        groups = [group for number in changed if (group := _numbered(report, number))]
     for group in groups:
         found[group.id] = group
         found.update(dict.fromkeys([device.name for device in group.devices], group))
     return found
+
+
+def _numbered(report: Report, number: int) -> GroupReport | None:
+    """The group of this number; they are in their order."""
+    at = bisect_left(report.groups, number, key=_number)
+    found = report.groups[at] if at < len(report.groups) else None
+    return found if found is not None and found.id == number else None
 
 
 def canonical(target: str) -> str:
