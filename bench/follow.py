@@ -155,7 +155,8 @@ def device_latency(daemon: Daemon, one: Target) -> Iterator[float]:
 
 
 def report_latency(daemon: Daemon, one: Target) -> Iterator[float]:
-    """Milliseconds until the whole report, compressed, has it."""
+    """Milliseconds until the whole report, compressed, has it; it was asked for before."""
+    asked(daemon)
     for number in range(_CHANGES // 4):
         driver = f"rep{number % 7}"
         wanted = f'"driver":"{driver}"'.encode()

@@ -24,7 +24,7 @@ from vfioguard.serve.news import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS
 
 #: What is asked for, as udevd does for itself; without CAP_NET_ADMIN net.core.rmem_max bounds it.
 BUFFER = 128 << 20
-#: Events that are taken in one go, so that a flood does not keep the loop from everything else.
+#: Events that are taken in one go, in some 5 ms, so that a flood does not hold the loop up.
 _BATCH = 64
 #: Seconds before a socket that failed is made anew.
 _AGAIN = 5.0

@@ -1,0 +1,102 @@
+"""A host that is followed in this process as the daemon does it, and what is measured meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from vfioguard.evaluate import evaluate, policy_names
+from vfioguard.report import Report
+from vfioguard.root.opening import open_root
+from vfioguard.serve.follow import Follower, Hooks, Intervals
+from vfioguard.serve.latest import Latest, Scan
+from vfioguard.serve.news import News
+from vfioguard.serve.scan import Reader
+from vfioguard.snapshot import take
+
+SELDOM = Intervals(3600, 3600)
+
+
+class Followed:
+    """`served` has the number of the reading that is served, `begun` that of the last one begun."""
+
+    def __init__(self, root: str, intervals: Intervals = SELDOM) -> None:
+        self.root = root
+        self.reader = Reader(root, None)
+        self.latest = Latest(policy_names(), min(intervals))
+        self.failures: list[str] = []
+        self.served = self.begun = 0
+        self.lags: list[float] = []
+        hooks = Hooks(self._published, self.failures.append)
+        self.follower = Follower(self._read, self.latest, intervals, hooks)
+
+    def _read(self, news: News) -> Scan:
+        self.begun += 1
+        return self.reader.read(news)
+
+    def _published(self, _report: Report) -> None:
+        self.served = self.begun
+
+    @property
+    def report(self) -> Report:
+        assert self.latest.scan is not None, "nothing was read"
+        return self.latest.scan.report
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow, and measure the loop's lag every 5 ms."""
+        tasks = [asyncio.create_task(one) for one in (self.follower.run(), self._lag())]
+        try:
+            await until(lambda: self.served > 0)
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _lag(self) -> None:
+        while True:
+            due = time.perf_counter() + 0.005
+            await asyncio.sleep(0.005)
+            self.lags.append(time.perf_counter() - due)
+
+    def equals_full(self) -> bool:
+        """Whether what is served is what reading everything finds now."""
+        full = evaluate(take(open_root(self.root)), "")
+        return self.report._replace(generated_at="") == full
+
+
+async def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
+    """TimeoutError where it does not come about."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - it is about what no event tells
+            await asyncio.sleep(0.005)
+
+
+def rss() -> float:
+    """MB of this process."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024 / 1e6
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def percentile(values: list[float], share: float) -> float:
+    found = sorted(values)
+    return found[min(len(found) - 1, int(share * len(found)))]
+
+
+def bound(*, kept: bool, what: str) -> None:
+    """Print it; SystemExit where it was not kept."""
+    print(f"{'kept' if kept else 'BROKEN'}: {what}", flush=True)
+    if not kept:
+        raise SystemExit(1)
