@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
-from itertools import compress, count
+from collections.abc import Mapping
 
 from vfioguard import unread
+from vfioguard.differ import places_that_differ
 from vfioguard.fact import Fact, Gap
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
@@ -75,16 +74,6 @@ class Step:
         numbers = [members.group.id for members in self.groups]
         found = ((number, again.get(number, before.get(number, ()))) for number in numbers)
         return {number: gaps for number, gaps in found if gaps}
-
-
-def places_that_differ(old: Sequence[object], new: Sequence[object]) -> tuple[int, ...] | None:
-    """Where the two hold different objects; None where there are more of one than of the other.
-
-    No bytecode is run for a place: for each event there are thousands that stay as they are.
-    """
-    if len(old) != len(new):
-        return None
-    return tuple(compress(count(), map(operator.is_not, old, new)))
 
 
 def members_of(snapshot: Snapshot) -> tuple[Members, ...]:

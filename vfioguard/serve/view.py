@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from vfioguard import known, wording
 from vfioguard.bdf import parse_bdf
+from vfioguard.differ import places_that_differ
 from vfioguard.output import Output, Style, prometheus
 from vfioguard.output.json import (
     Json,
@@ -23,7 +24,6 @@ from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevic
 from vfioguard.serve.blocks import Blocks
 from vfioguard.serve.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.page import page
-from vfioguard.step import places_that_differ
 from vfioguard.verdict import Outcome
 
 _number: Callable[[GroupReport], int] = attrgetter("id")
