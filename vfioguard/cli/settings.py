@@ -64,8 +64,8 @@ SETTINGS: tuple[Setting, ...] = (
         "SECONDS",
         "time between two looks for what sends no uevent",
         "Time between two looks for what changes without a uevent: the module parameters each "
-        "time, the MSIs of devices and the types of groups of at least 256 groups, all of them in "
-        "twelve looks. When three are missed, `/-/ready` answers 503.",
+        "time, the MSIs of devices and the types of groups of at least 128 groups, all of them in "
+        "thirty looks. When three are missed, `/-/ready` answers 503.",
     ),
     Setting(
         "root",

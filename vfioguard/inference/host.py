@@ -98,7 +98,7 @@ class Host:
     @cached_property
     def remapping(self) -> Answer:
         """Whether x86's interrupt remapping is enabled."""
-        return irq_remapping.enabled(self.snapshot, self._witnesses, self._units)
+        return irq_remapping.enabled(self.snapshot, self._witnesses, self._finder.names)
 
     @cached_property
     def all_msi_domains(self) -> Answer:

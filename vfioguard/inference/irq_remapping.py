@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import GENERIC, REMAPPING
@@ -10,7 +10,6 @@ from vfioguard.inference.witnesses import Witnesses
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel import cmdline
 from vfioguard.kernel.config import Config
-from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.irq_domains import IrqDomain
 from vfioguard.kernel.log import Log
 from vfioguard.logic import Answer, agree, ask, some
@@ -29,13 +28,13 @@ _LOG_OFF = (
 )
 
 
-def enabled(snapshot: Snapshot, witnesses: Witnesses, units: Mapping[str, Iommu]) -> Answer:
-    """All witnesses together; `units` maps a device to the remapping unit that manages it."""
+def enabled(snapshot: Snapshot, witnesses: Witnesses, units: Collection[str]) -> Answer:
+    """All witnesses together; `units` are the remapping units that manage any device."""
     return agree(CLAIM, _witnesses(snapshot, witnesses, units))
 
 
 def _witnesses(
-    snapshot: Snapshot, witnesses: Witnesses, units: Mapping[str, Iommu]
+    snapshot: Snapshot, witnesses: Witnesses, units: Collection[str]
 ) -> Iterator[Answer]:
     remapped, unmapped = _device_witnesses(witnesses, units)
     if remapped is not None:
@@ -56,17 +55,16 @@ def _witnesses(
 
 
 def _device_witnesses(
-    witnesses: Witnesses, units: Mapping[str, Iommu]
+    witnesses: Witnesses, units: Collection[str]
 ) -> tuple[Answer | None, Answer | None]:
     """One device whose MSIs are remapped, one behind the only unit whose MSIs are not."""
     remapped = unmapped = None
     device = witnesses.by_family.get(REMAPPING)
     if device is not None and device.chip is not None:
         remapped = ask(f"{device.name} has remapped MSIs", device.chip, lambda _: True)
-    names = {unit.name for unit in units.values()}
-    device = witnesses.behind(min(names), GENERIC) if len(names) == 1 else None
+    device = witnesses.behind(min(units), GENERIC) if len(units) == 1 else None
     if device is not None and device.chip is not None:
-        claim = f"{device.name}, behind {units[device.name].name}, has remapped MSIs"
+        claim = f"{device.name}, behind {min(units)}, has remapped MSIs"
         unmapped = ask(claim, device.chip, lambda _: False)
     return remapped, unmapped
 

@@ -60,6 +60,8 @@ class Finder:
     def __init__(self, chips: Chips, units: Mapping[str, Iommu]) -> None:
         self.chips = chips
         self.units = units
+        #: The units that manage any device.
+        self.names = frozenset(unit.name for unit in units.values())
 
     def find(self, snapshot: Snapshot) -> Witnesses:
         """Those of a snapshot, by looking at every device."""
