@@ -74,6 +74,9 @@ class Host:
         """Drop the answers on single devices and groups: by now they are in a Report."""
         self._isolated.clear()
         self._groups.clear()
+        # These refer back to it: without them it goes with its last user, and needs no collection.
+        for name in ("_domains", "_firmware"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def context(self) -> tuple[object, ...]:
