@@ -6,7 +6,7 @@ concerns the other groups only where it changes this value (evaluate.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.bdf import parse_bdf
@@ -28,7 +28,7 @@ class Witness(NamedTuple):
     name: str
     group: int | None
     driver: str | None
-    msi_irqs: Reading[tuple[int, ...]]
+    msi_irqs: Reading[Sequence[int]]
     chip: Reading[str] | None
 
 

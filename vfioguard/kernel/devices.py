@@ -8,6 +8,7 @@ is looked up in /sys/kernel/irq.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
@@ -32,7 +33,7 @@ class Device(NamedTuple):
     bus: str
     group: int | Gap
     uevent: Reading[uevent.Uevent]
-    msi_irqs: Reading[tuple[int, ...]]
+    msi_irqs: Reading[Sequence[int]]
     chip: Reading[str] | None
     msi_capability: Reading[bool] | None = None
     bridges: Reading[tuple[str, ...]] | None = None
@@ -84,19 +85,19 @@ def _uevent(bus: Directory, name: str) -> Reading[uevent.Uevent]:
         raw = bus.read(path)
     except OSError as error:
         return gap_from(error, bus.prefix + path)
-    return parse_raw(raw, bus.prefix + path, uevent.parse)
+    return parse_raw(uevent.select(raw), bus.prefix + path, uevent.parse)
 
 
 def _msi(
     bus: Directory, irqs: Directory, name: str
-) -> tuple[Reading[tuple[int, ...]], Reading[str] | None]:
+) -> tuple[Reading[Sequence[int]], Reading[str] | None]:
     found = msi_irqs(bus, name)
     if isinstance(found, Gap) or not found.value:
         return found, None
     return found, irq.chip_name(irqs, found.value[0])
 
 
-def msi_irqs(bus: Directory, name: str) -> Reading[tuple[int, ...]]:
+def msi_irqs(bus: Directory, name: str) -> Reading[Sequence[int]]:
     """The interrupts of a device's MSIs, which guests change without a uevent."""
     path = f"{name}/msi_irqs"
     source = bus.prefix + path
@@ -109,5 +110,9 @@ def msi_irqs(bus: Directory, name: str) -> Reading[tuple[int, ...]]:
     joined = "".join(names)
     if not (joined.isascii() and joined.isdecimal()):
         return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!r:.64}")
-    numbers = tuple(sorted(map(int, names)))
-    return Fact(numbers, " ".join(map(str, numbers)).encode(), source)
+    numbers = sorted(map(int, names))
+    first, last = numbers[0], numbers[-1]
+    # Most follow each other: as a range they take 48 bytes and not 36 each.
+    dense = last - first == len(numbers) - 1
+    found = range(first, last + 1) if dense else tuple(numbers)
+    return Fact(found, " ".join(map(str, numbers)).encode(), source)

@@ -25,6 +25,10 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _TRANSLATED = frozenset({"DMA", "DMA-FQ", "identity", "blocked", "unmanaged"})
 
 
+#: Texts that are kept to be the same object: types are a handful, names may be anything.
+_TEXTS = 64
+
+
 class Region(NamedTuple):
     """A reserved region: first and last I/O virtual address, and its type."""
 
@@ -79,11 +83,12 @@ def numbers(root: Root) -> Reading[tuple[int, ...]]:
 
 
 class Reader:
-    """Reads groups; equal regions are parsed once, as most groups of a host have the same."""
+    """Reads groups; equal texts and regions are kept once, as most groups have the same."""
 
     def __init__(self, groups: Directory) -> None:
         self._groups = groups
         self._regions: dict[bytes, tuple[bytes, tuple[Region, ...]]] = {}
+        self._texts: dict[bytes, Fact[str]] = {}
 
     def group(self, number: int) -> Group:
         """One group without its members."""
@@ -119,7 +124,14 @@ class Reader:
             raw = self._groups.read(path)
         except OSError as error:
             return gap_from(error, self._groups.prefix + path)
-        return parse_raw(raw, self._groups.prefix + path, text)
+        source = self._groups.prefix + path
+        seen = self._texts.get(raw)
+        if seen is not None:
+            return seen._replace(source=source)
+        fact = parse_raw(raw, source, text)
+        if isinstance(fact, Fact) and len(self._texts) < _TEXTS:
+            self._texts[raw] = fact
+        return fact
 
     def _reserved(self, path: str) -> Reading[tuple[Region, ...]]:
         source = self._groups.prefix + path

@@ -5,9 +5,12 @@ drivers/base/core.c dev_uevent(), drivers/pci/pci-driver.c pci_uevent().
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from vfioguard.fact import Malformed
+
+_ASKED = (b"DRIVER=", b"PCI_CLASS=", b"PCI_ID=")
 
 
 class Uevent(NamedTuple):
@@ -18,6 +21,23 @@ class Uevent(NamedTuple):
     pci_id: str | None
 
 
+def select(raw: bytes) -> bytes:
+    """Keep the fields that are asked for: the same object for devices that say the same of them.
+
+    A host has thousands of virtual functions that differ in nothing else.
+    """
+    if b"=" not in raw:
+        return raw
+    lines = [line + b"\n" for line in raw.split(b"\n") if line.startswith(_ASKED)]
+    return _same(b"".join(lines))
+
+
+@lru_cache(maxsize=1024)
+def _same(raw: bytes) -> bytes:
+    return raw
+
+
+@lru_cache(maxsize=1024)
 def parse(raw: bytes) -> Uevent:
     """Fields that a device does not have are None."""
     if raw and b"=" not in raw:
