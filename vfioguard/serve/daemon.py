@@ -24,9 +24,9 @@ from vfioguard.serve.senses import Senses
 from vfioguard.serve.server import Server
 from vfioguard.serve.web import Opened, Web, opened
 
-#: Seconds for which a thread keeps the interpreter: a reading must not hold the loop up for the
-#: usual 5 ms at each of its system calls.
-_SWITCH = 0.001
+#: Seconds for which a thread keeps the interpreter, which is 5 ms otherwise: a reading asks for it
+#: after each of its system calls, and so does the loop.
+_SWITCH = 0.0002
 
 _log = logging.getLogger("vfioguard")
 
