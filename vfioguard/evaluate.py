@@ -29,7 +29,7 @@ from vfioguard.report import (
     UngroupedDevice,
 )
 from vfioguard.snapshot import Snapshot
-from vfioguard.step import Step, members_of
+from vfioguard.step import Step
 from vfioguard.verdict import Verdict, judge, severity
 
 SERIES = "vfio_safe_irq_domain"
@@ -88,7 +88,7 @@ def judge_all(
     policies = _policies()
     if pinned is not None and pinned not in policies:
         raise UnknownPolicy(f"no policy {pinned!r}; there are {', '.join(sorted(policies))}")
-    old = members_of(before.host.snapshot) if before else ()
+    old = before.host.snapshot.members if before else ()
     step = Step(old, before.report.groups if before else (), snapshot)
     host = before.host.after(snapshot, step.changed()) if before else Host(snapshot)
     carried = {name: policy.carried(host) for name, policy in policies.items()}
@@ -135,7 +135,7 @@ def disagreements(judged: Judged) -> int:
     carried = {name: policy.carried(host) for name, policy in policies.items()}
     bench = _bench(host, policies, carried, judged.report.host.pinned)
     wrong = 0
-    pairs = zip(members_of(judged.snapshot), judged.report.groups, strict=True)
+    pairs = zip(judged.snapshot.members, judged.report.groups, strict=True)
     for number, (members, report) in enumerate(pairs):
         wrong += _group(host, bench, members) != report
         if number % _AT_ONCE == 0:  # or a second set of all verdicts would be held meanwhile

@@ -94,7 +94,7 @@ def _find(before: Snapshot, name: str, group: int | Gap) -> tuple[Device | None,
 
 
 def _members(before: Snapshot, number: int) -> Members | None:
-    groups = before.groups.value if isinstance(before.groups, Fact) else ()
+    groups = before.members
     at = bisect_left(groups, number, key=_number)
     return groups[at] if at < len(groups) and groups[at].group.id == number else None
 

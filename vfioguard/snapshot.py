@@ -83,6 +83,11 @@ class Snapshot(NamedTuple):
         """The parameter named by (module, name)."""
         return next(p for p in self.parameters if (p.module, p.name) == which)
 
+    @property
+    def members(self) -> tuple[Members, ...]:
+        """The groups with their devices, none where they could not be listed."""
+        return self.groups.value if isinstance(self.groups, Fact) else ()
+
 
 def take(
     root: Root, before: Snapshot | None = None, changed: frozenset[str] | None = None
@@ -93,16 +98,9 @@ def take(
     devices that `changed`, directories are listed and those devices read again, and of the others,
     of what is static in a boot and of the log the earlier state is kept.
     """
-    if before is None or changed is None:
-        return _take(root, before, Earlier(*_devices(before)), None)
-    return _take(root, before, Earlier(*_devices(before), changed), changed)
-
-
-def _devices(snapshot: Snapshot | None) -> tuple[tuple[Members, ...], tuple[Device, ...]]:
-    if snapshot is None:
-        return (), ()
-    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
-    return groups, snapshot.devices
+    if before is None:
+        return _take(root, None, Earlier(), None)
+    return _take(root, before, Earlier(before.members, before.devices, changed), changed)
 
 
 def _take(

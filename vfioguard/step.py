@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vfioguard import unread
 from vfioguard.differ import places_that_differ
-from vfioguard.fact import Fact, Gap
+from vfioguard.fact import Gap
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
 from vfioguard.report import GroupReport
@@ -22,7 +22,7 @@ class Step:
     def __init__(
         self, old: tuple[Members, ...], reports: tuple[GroupReport, ...], new: Snapshot
     ) -> None:
-        self.groups = members_of(new)
+        self.groups = new.members
         self._old = old
         self._reports = reports
         differ = places_that_differ(old, self.groups)
@@ -74,8 +74,3 @@ class Step:
         numbers = [members.group.id for members in self.groups]
         found = ((number, again.get(number, before.get(number, ()))) for number in numbers)
         return {number: gaps for number, gaps in found if gaps}
-
-
-def members_of(snapshot: Snapshot) -> tuple[Members, ...]:
-    """The groups, none where they could not be listed."""
-    return snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()

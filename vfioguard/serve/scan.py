@@ -12,7 +12,6 @@ from functools import partial
 
 from vfioguard import refresh
 from vfioguard.evaluate import Judged, disagreements, evaluate, judge_all
-from vfioguard.fact import Fact
 from vfioguard.inference import firmware_memory, remapping_possible
 from vfioguard.inference.firmware import of_host
 from vfioguard.kernel.group_members import Members
@@ -106,7 +105,7 @@ class Reader:
 
     def _patrol(self, snapshot: Snapshot) -> Iterator[Members]:
         """The groups whose turn it is."""
-        groups = _groups(snapshot)
+        groups = snapshot.members
         share = max(_LEAST, -(-len(groups) // _POLLS))
         start = self._next if self._next < len(groups) else 0
         self._next = start + share
@@ -129,26 +128,22 @@ class _Firmware:
         return self._kept[1]
 
 
-def _groups(snapshot: Snapshot) -> tuple[Members, ...]:
-    return snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
-
-
 def _astray(root: Root, before: Snapshot, full: Snapshot) -> int:
     """How many groups are not what following the changed devices leads to: 0, or a bug.
 
     What differs may have changed without a word; told of it, the follower must get there.
     """
-    was = {members.group.id: members for members in _groups(before)}
+    was = {members.group.id: members for members in before.members}
     changed = {
         device.name
-        for members in _groups(full)
+        for members in full.members
         if was.get(members.group.id) is not members
         for one in (members, was.get(members.group.id, members))
         for device in one.devices
     }
     followed = take(root, before, frozenset(changed))
-    wrong = sum(one != other for one, other in zip(_groups(followed), _groups(full), strict=False))
-    wrong += abs(len(_groups(followed)) - len(_groups(full)))
+    wrong = sum(one != other for one, other in zip(followed.members, full.members, strict=False))
+    wrong += abs(len(followed.members) - len(full.members))
     if wrong and take(root, full) != full:
         return 0  # the host changed between the two readings
     return wrong
