@@ -5,7 +5,6 @@ What cannot be told from the little that is read is None, and the caller takes a
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from vfioguard.fact import Fact, Gap
@@ -88,30 +87,20 @@ def _find(before: Snapshot, name: str, group: int | Gap) -> tuple[Device | None,
     """The function as it was, and its group; (None, None) where it was elsewhere."""
     if isinstance(group, Gap):
         return next((one for one in before.devices if one.name == name), None), None
-    members = _members(before, group)
+    members = before.group(group)
     found = members.devices if members else ()
     return next((one for one in found if one.name == name and one.bus == "pci"), None), members
-
-
-def _members(before: Snapshot, number: int) -> Members | None:
-    groups = before.members
-    at = bisect_left(groups, number, key=_number)
-    return groups[at] if at < len(groups) and groups[at].group.id == number else None
-
-
-def _number(members: Members) -> int:
-    return members.group.id
 
 
 def _with(before: Snapshot, old: Members, new: Members) -> Snapshot:
     if new is old:
         return before
     assert isinstance(before.groups, Fact), "a group was found in it"
-    groups = before.groups.value
-    at = bisect_left(groups, old.group.id, key=_number)
-    return before._replace(
-        groups=before.groups._replace(value=(*groups[:at], new, *groups[at + 1 :]))
-    )
+    groups = list(before.groups.value)
+    at = group_members.place(before.groups.value, old.group.id)
+    assert at is not None, "it was found there"
+    groups[at] = new
+    return before._replace(groups=before.groups._replace(value=tuple(groups)))
 
 
 def _capability(bus: Directory, before: Snapshot, old: Device, now: Device) -> Device | None:

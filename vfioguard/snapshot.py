@@ -88,6 +88,11 @@ class Snapshot(NamedTuple):
         """The groups with their devices, none where they could not be listed."""
         return self.groups.value if isinstance(self.groups, Fact) else ()
 
+    def group(self, number: int) -> Members | None:
+        """The group of this number."""
+        at = group_members.place(self.members, number)
+        return None if at is None else self.members[at]
+
 
 def take(
     root: Root, before: Snapshot | None = None, changed: frozenset[str] | None = None

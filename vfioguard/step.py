@@ -1,11 +1,10 @@
-"""From one Snapshot to the next of the same host: which groups are the same objects."""
+"""From one Snapshot to the next of the same host: which groups are the same."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vfioguard import unread
-from vfioguard.differ import places_that_differ
+from vfioguard import places, unread
 from vfioguard.fact import Gap
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
@@ -14,10 +13,7 @@ from vfioguard.snapshot import Snapshot
 
 
 class Step:
-    """`differ` are the places in `groups` of those that are not as they were.
-
-    `kept` has the earlier report of each group that is as it was, None for the others.
-    """
+    """`differ` are the places in `groups` of those that are not as they were."""
 
     def __init__(
         self, old: tuple[Members, ...], reports: tuple[GroupReport, ...], new: Snapshot
@@ -25,35 +21,37 @@ class Step:
         self.groups = new.members
         self._old = old
         self._reports = reports
-        differ = places_that_differ(old, self.groups)
-        if differ is not None and self._in_place(differ):
-            self.differ = differ
-            kept: list[GroupReport | None] = list(reports)
-            for at in self.differ:
-                kept[at] = None
-        else:
+        differ = places.differing(old, self.groups)
+        #: The earlier place of each group, None where they all stand where they stood.
+        self._moved: list[int | None] | None = None
+        if differ is None or not self._in_place(differ):
             was = {members.group.id: at for at, members in enumerate(old)}
-            places = [was.get(members.group.id) for members in self.groups]
-            kept = [
-                None if at is None or old[at] is not members else reports[at]
-                for members, at in zip(self.groups, places, strict=True)
-            ]
-            self.differ = tuple([at for at, report in enumerate(kept) if report is None])
-        self.kept = tuple(kept)
+            self._moved = [was.get(members.group.id) for members in self.groups]
+            pairs = zip(self.groups, self._moved, strict=True)
+            differ = tuple(
+                [n for n, (now, at) in enumerate(pairs) if at is None or old[at] is not now]
+            )
+        self.differ = differ
 
     def _in_place(self, differ: tuple[int, ...]) -> bool:
         """Whether those that differ at least have the same numbers."""
         return all(self.groups[at].group.id == self._old[at].group.id for at in differ)
 
+    def reports(self) -> list[GroupReport | None]:
+        """The earlier report of each group, whatever has become of it."""
+        if self._moved is None:
+            return list(self._reports)
+        return [None if at is None else self._reports[at] for at in self._moved]
+
     def changed(self) -> list[tuple[Device, Device]] | None:
         """The devices of groups as they were and are; None where any came, went or moved."""
-        if len(self._old) != len(self.groups):
+        if self._moved is not None:
             return None
         pairs: list[tuple[Device, Device]] = []
         for at in self.differ:
             old, new = self._old[at], self.groups[at]
             names = [[(d.name, d.bus) for d in one.devices] for one in (old, new)]
-            if old.group.id != new.group.id or names[0] != names[1]:
+            if names[0] != names[1]:
                 return None
             pairs += [
                 pair
@@ -61,10 +59,6 @@ class Step:
                 if pair[0] is not pair[1]
             ]
         return pairs
-
-    def reports_by_number(self) -> dict[int, GroupReport]:
-        """The earlier reports."""
-        return {report.id: report for report in self._reports}
 
     def gaps(self, before: Mapping[int, tuple[Gap, ...]]) -> dict[int, tuple[Gap, ...]]:
         """What could not be read of each group that has such, in the order of the groups."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from vfioguard.fact import Fact, Gap, Why
@@ -15,13 +15,19 @@ _BRIDGES = Device._fields.index("bridges")
 
 
 def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:
-    """The gaps outside of groups."""
+    """The gaps in what is neither a device nor a group."""
     none = Gap(Why.ABSENT, "", "")
     units = instances(snapshot.iommus)  # without the thousands of devices that they name
     acpi = snapshot.acpi._replace(viot=none, mcfg=none, rimt=none)  # no verdict rests on them
-    rest = snapshot._replace(groups=none, devices=(), iommus=units, acpi=acpi)
+    return tuple(
+        _there(_nested(snapshot._replace(groups=none, devices=(), iommus=units, acpi=acpi)))
+    )
+
+
+def of_lists(snapshot: Snapshot) -> Iterator[Gap]:
+    """The gap in the list of groups, and those of the devices that are in none."""
     listed = [snapshot.groups] if isinstance(snapshot.groups, Gap) else []
-    return tuple(_there([*_nested(rest), *listed, *_of_devices(snapshot.devices)]))
+    return _there([*listed, *_of_devices(snapshot.devices)])
 
 
 def of_group(members: Members) -> tuple[Gap, ...]:
@@ -41,7 +47,7 @@ def once(gaps: Iterator[Gap]) -> Iterator[Gap]:
             yield gap
 
 
-def _there(gaps: list[Gap]) -> Iterator[Gap]:
+def _there(gaps: Iterable[Gap]) -> Iterator[Gap]:
     return (gap for gap in gaps if gap.why is not Why.ABSENT)
 
 

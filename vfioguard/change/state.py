@@ -6,7 +6,7 @@ A Report of 16,384 groups has 47 MB of proof as JSON; its State has 3.
 # No string annotations: NamedTuple compiles each of them, a millisecond in all at every start.
 from typing import NamedTuple, TypeAlias
 
-from vfioguard import wording
+from vfioguard import places, wording
 from vfioguard.fact import Why
 from vfioguard.report import GroupReport, Report
 from vfioguard.verdict import Outcome
@@ -79,7 +79,7 @@ class Known(NamedTuple):
 def state_of(report: Report, boot_id: str | None, known: Known | None = None) -> State:
     """Reduce a report; groups that are the very objects of a `known` report are taken from there.
 
-    Such groups cost 0.1 us each, others 4.
+    Such groups cost 15 ns each, others 4 us.
     """
     host = report.host
     gap = report.groups_read
@@ -117,15 +117,12 @@ def _groups(groups: tuple[GroupReport, ...], known: Known | None) -> tuple[Group
         return tuple([_group(group) for group in groups])
     if known.report.groups is groups:
         return known.state.groups
-    if len(known.report.groups) == len(groups):  # as where nothing came or went
-        return tuple(
-            [
-                state if then is now else _group(now)
-                for then, state, now in zip(
-                    known.report.groups, known.state.groups, groups, strict=True
-                )
-            ]
-        )
+    differ = places.differing(known.report.groups, groups)
+    if differ is not None:  # as where nothing came or went
+        states = list(known.state.groups)
+        for at in differ:
+            states[at] = _group(groups[at])
+        return tuple(states)
     seen = {
         group.id: (group, state)
         for group, state in zip(known.report.groups, known.state.groups, strict=True)

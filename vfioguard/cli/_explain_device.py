@@ -21,7 +21,7 @@ def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
 
     Nothing is parsed where the kernel shows that there is none.
     """
-    members = _members(snapshot, number)
+    members = snapshot.group(number)
     if members is None:
         return
     kept = _direct(members)
@@ -55,11 +55,6 @@ def _direct(members: Members) -> list[Region] | None:
     if isinstance(regions, Gap):
         return None
     return [region for region in regions.value if region.type in _TYPES]
-
-
-def _members(snapshot: Snapshot, number: int) -> Members | None:
-    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
-    return next((one for one in groups if one.group.id == number), None)
 
 
 def unit_lines(snapshot: Snapshot, name: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from vfioguard import places
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.kernel import devices, iommu_class, iommu_groups
 from vfioguard.kernel.devices import Device
@@ -64,6 +65,15 @@ def again(root: Root, old: Members, device: Device) -> Members | None:
         return None
     devices = (*old.devices[:at], keep(device, old.devices[at]), *old.devices[at + 1 :])
     return keep(Members(keep(reader.group(old.group.id), old.group), devices, complete), old)
+
+
+def place(groups: tuple[Members, ...], number: int) -> int | None:
+    """Where the group of this number stands."""
+    return places.numbered(groups, number, _number)
+
+
+def _number(members: Members) -> int:
+    return members.group.id
 
 
 def every_device(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from vfioguard import wording
+from vfioguard import places, wording
 from vfioguard.report import Report
 from vfioguard.serve import counts
 from vfioguard.serve.follow import Follower, Hooks, Intervals
@@ -103,17 +103,18 @@ def _ended(server: Server, task: asyncio.Task[None]) -> None:
 def _hooks(notifier: Notifier) -> Hooks:
     """What is told of each reading, to the log and to systemd."""
     told = ""
-    first = True
+    shown: Report | None = None
 
     def published(report: Report) -> None:
-        nonlocal told, first
-        if first:
-            first = False
+        nonlocal told, shown
+        if shown is None:
             gc.freeze()  # nor at the first reading's groups, most of which stay as well
-        if (summary := wording.summary(report)) != told:
+        known = told and shown is not None and _same_outcomes(shown, report)
+        if not known and (summary := wording.summary(report)) != told:
             _log.info("%s", summary)
             told = summary
-        notifier.ready(summary)
+        shown = report
+        notifier.ready(told)
 
     def failed(reason: str) -> None:
         nonlocal told
@@ -122,3 +123,11 @@ def _hooks(notifier: Notifier) -> Hooks:
         notifier.failed(f"the host could not be read: {reason}")
 
     return Hooks(published, failed)
+
+
+def _same_outcomes(one: Report, other: Report) -> bool:
+    """Whether each group's is the same, so that nothing need be counted."""
+    differ = places.differing(one.groups, other.groups)
+    return differ is not None and all(
+        one.groups[at].outcome is other.groups[at].outcome for at in differ
+    )

@@ -22,6 +22,8 @@ from vfioguard.serve.worker import Worker
 
 #: Seconds without news after which a storm has passed, and after which one is read all the same.
 QUIET, LONGEST = 0.25, 1.5
+#: Seconds for which nothing else is done while a small reading may end: it takes 1 ms or two.
+_PATIENCE = 0.004
 
 _log = logging.getLogger("vfioguard")
 
@@ -94,7 +96,8 @@ class Follower:
     async def _once(self, news: News) -> bool:
         """Read, and publish what was read; False where that failed."""
         try:
-            scan, view = await self._worker.run(lambda: self._scan(news))
+            patience = _PATIENCE if news.small else 0.0
+            scan, view = await self._worker.run(lambda: self._scan(news), patience)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
             reason = describe_error(error)
             self._latest.fail(reason)

@@ -14,6 +14,7 @@ from typing import NamedTuple, ParamSpec
 
 import psutil
 
+from vfioguard import places
 from vfioguard.fact import Gap, Why
 from vfioguard.report import GroupReport, Holder, Report
 from vfioguard.root import Root
@@ -96,19 +97,18 @@ class Holders:
         """
         if groups is self._seen:
             return False
-        before = self._seen if len(self._seen) == len(groups) else (None,) * len(groups)
         was = dict(self._nodes)
-        if before is not self._seen:
+        differ: Iterable[int] | None = places.differing(self._seen, groups)
+        if differ is None:
             self._nodes.clear()
             self._cache.clear()
+            differ = range(len(groups))
         root: Root | None = None
-        for place, (then, now) in enumerate(zip(before, groups, strict=True)):
-            if then is now:
-                continue
+        for place in differ:
             self._nodes.pop(place, None)
-            if now.on_vfio:
+            if groups[place].on_vfio:
                 root = root or self._root()
-                self._nodes[place] = _nodes(root, self._dev, now)
+                self._nodes[place] = _nodes(root, self._dev, groups[place])
         self._seen = groups
         return was != self._nodes
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: Changed functions that are read in one go while the loop waits.
+_FEW = 4
+
 
 class News(NamedTuple):
     """`devices` are PCI functions; `listings`: devices or groups came or went.
@@ -39,6 +42,11 @@ class News(NamedTuple):
     def costly(self) -> bool:
         """Whether directories of the whole host are listed for it: storms are made of these."""
         return self.listings or self.everything
+
+    @property
+    def small(self) -> bool:
+        """Whether but a few files are read for it."""
+        return not (self.costly or self.poll) and len(self.devices) <= _FEW
 
 
 NOTHING = News()

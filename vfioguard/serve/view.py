@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 from operator import attrgetter
-from typing import TypeAlias
 
-from vfioguard import known, wording
+from vfioguard import known, places, wording
 from vfioguard.bdf import parse_bdf
-from vfioguard.differ import places_that_differ
 from vfioguard.output import Output, Style, prometheus
 from vfioguard.output.json import (
     Json,
@@ -34,16 +32,19 @@ class View:
 
     Nothing is rendered before it is asked for, and of `before` everything is kept that the same
     groups make. What takes long belongs into a thread; two that ask at once render twice, no more.
+    `group_of` has the number of each device's group.
     """
 
     def __init__(self, report: Report, tag: str, before: View | None = None) -> None:
         self.report = report
         self.tag = tag
         self._bodies: dict[str, Body] = {}
-        changed = None if before is None else _changed(before.report, report)
-        self.json_blocks: Blocks = (before.json_blocks if before else _JSON_BLOCKS).after(changed)
-        self.line_blocks: Blocks = (before.line_blocks if before else _LINE_BLOCKS).after(changed)
-        self.index = _index(report, before, changed)
+        numbers, moved = (None, True) if before is None else _changed(before.report, report)
+        self.json_blocks: Blocks = (before.json_blocks if before else _JSON_BLOCKS).after(numbers)
+        self.line_blocks: Blocks = (before.line_blocks if before else _LINE_BLOCKS).after(numbers)
+        self.group_of: Mapping[str, int] = (
+            before.group_of if before and not moved else _groups_of(report)
+        )
 
     def body(self, name: str, make: Callable[[], Body]) -> Body:
         """The body of this name, made when it is first asked for."""
@@ -81,15 +82,15 @@ class View:
         if target.startswith("group:"):
             number = target.removeprefix("group:")
             plain = number.isascii() and number.isdecimal() and len(number) < 10
-            return self.index.get(int(number)) if plain and str(int(number)) == number else None
-        return self.index.get(canonical(target))
+            return self._group(int(number)) if plain and str(int(number)) == number else None
+        return self._device(canonical(target))
 
     def missing(self, target: str) -> str:
         """Says that there is no such target, and which there are."""
         if target.startswith("group:"):
             groups = [f"group:{group.id}" for group in self.report.groups]
             return wording.missing(target, "IOMMU group", groups)
-        return wording.missing(target, "device", [n for n in self.index if isinstance(n, str)])
+        return wording.missing(target, "device", [*self.group_of, *self._ungrouped])
 
     def selected(self, outcomes: Collection[Outcome]) -> list[GroupReport]:
         """The groups with one of these outcomes; all of them where none is named."""
@@ -118,7 +119,9 @@ class View:
     def device_json(self, target: str) -> bytes:
         """The device, its verdict and its group; raises KeyError where there is none."""
         name = canonical(target)
-        found = self.index[name]
+        found = self._device(name)
+        if found is None:
+            raise KeyError(name)
         device: dict[str, Json]
         if isinstance(found, GroupReport):
             device = device_json(next(member for member in found.devices if member.name == name))
@@ -130,6 +133,19 @@ class View:
             group = b"null"
         shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
         return self._open() + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
+
+    def _device(self, name: str) -> GroupReport | UngroupedDevice | None:
+        """A device that is in a group goes before another of its name that is in none."""
+        number = self.group_of.get(name)
+        return self._ungrouped.get(name) if number is None else self._group(number)
+
+    def _group(self, number: int) -> GroupReport | None:
+        at = places.numbered(self.report.groups, number, _number)
+        return None if at is None else self.report.groups[at]
+
+    @cached_property
+    def _ungrouped(self) -> dict[str, UngroupedDevice]:
+        return {device.name: device for device in self.report.ungrouped}
 
     def _open(self) -> bytes:
         return dumps(_opening(self.report))[:-1].encode() + b","
@@ -148,43 +164,24 @@ _JSON_BLOCKS = Blocks(_group, b",")
 _LINE_BLOCKS = Blocks(_line)
 
 
-def _changed(before: Report, after: Report) -> list[int]:
-    """The numbers of the groups that came, went or are not the same objects."""
+def _changed(before: Report, after: Report) -> tuple[list[int], bool]:
+    """The numbers of the groups that are not as they were; whether any device may have moved."""
     old, new = before.groups, after.groups
-    differ = places_that_differ(old, new)
+    differ = places.differing(old, new)
     if differ is not None and all(old[at].id == new[at].id for at in differ):
-        return [new[at].id for at in differ]
+        moved = any(_names(old[at]) != _names(new[at]) for at in differ)
+        return [new[at].id for at in differ], moved
     was = {group.id: group for group in old}
-    return [group.id for group in new if was.pop(group.id, None) is not group] + list(was)
+    return [group.id for group in new if was.pop(group.id, None) is not group] + list(was), True
 
 
-#: Groups by number and by the names of their devices; devices that are in none.
-_Index: TypeAlias = "dict[str | int, GroupReport | UngroupedDevice]"
+def _names(group: GroupReport) -> list[str]:
+    return [device.name for device in group.devices]
 
 
-def _index(report: Report, before: View | None, changed: list[int] | None) -> _Index:
-    """A device that is in a group goes before another of its name that is in none."""
-    if before is None or changed is None or before.report.ungrouped != report.ungrouped:
-        found: _Index = {device.name: device for device in report.ungrouped}
-        groups = list(report.groups)
-    else:
-        found = dict(before.index)
-        for number in changed:
-            old = found.pop(number, None)
-            for device in old.devices if isinstance(old, GroupReport) else ():
-                found.pop(device.name, None)
-        groups = [group for number in changed if (group := _numbered(report, number))]
-    for group in groups:
-        found[group.id] = group
-        found.update(dict.fromkeys([device.name for device in group.devices], group))
-    return found
-
-
-def _numbered(report: Report, number: int) -> GroupReport | None:
-    """The group of this number; they are in their order."""
-    at = bisect_left(report.groups, number, key=_number)
-    found = report.groups[at] if at < len(report.groups) else None
-    return found if found is not None and found.id == number else None
+def _groups_of(report: Report) -> dict[str, int]:
+    """The number of each device's group."""
+    return {device.name: group.id for group in report.groups for device in group.devices}
 
 
 def canonical(target: str) -> str:

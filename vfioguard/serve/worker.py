@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -23,8 +23,12 @@ class Worker:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """The call's answer, or what it raised."""
+    async def run(self, call: Callable[[], T], patience: float = 0.0) -> T:
+        """The call's answer, or what it raised.
+
+        For so many seconds the loop waits and does nothing else: what is done by then is done
+        sooner for everybody than where both want the one interpreter after each system call.
+        """
         future: Future[T] = Future()
 
         def job() -> None:
@@ -38,6 +42,8 @@ class Worker:
                 future.set_result(answer)
 
         self._calls.put(job)
+        if patience and wait((future,), patience).done:
+            return future.result()
         return await asyncio.wrap_future(future)
 
     def _work(self) -> None:

@@ -1,0 +1,137 @@
+"""What judges the groups of one host: each policy in force, with the override that it obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from vfioguard.fact import Fact, value_or
+from vfioguard.inference import exempt
+from vfioguard.inference.host import Host
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.group_members import Members
+from vfioguard.logic import Answer, ask, every
+from vfioguard.policy import Isolated, Policy
+from vfioguard.report import DeviceReport, GroupReport
+from vfioguard.verdict import Verdict, judge, severity
+
+SERIES = "vfio_safe_irq_domain"
+#: Shown even where this kernel does not have them: scripts rely on the keys.
+_ALWAYS_SHOWN = ("type1", "iommufd")
+
+#: (group, what settles it without the test, or None) -> verdict
+_Judge: TypeAlias = "Callable[[Members, Answer | None], Verdict]"
+
+
+class Judges:
+    """Those of one host. `carried`: policy -> whether the running kernel decides by it.
+
+    `pinned` is the policy that makes the headline, None for the worst of those in force.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        policies: Mapping[str, Policy],
+        carried: Mapping[str, Answer],
+        pinned: str | None,
+    ) -> None:
+        self._host = host
+        offered = {policy.backend for policy in policies.values() if policy.backend}
+        self._backends: list[tuple[str, _Judge | None]] = []
+        for backend in [*_ALWAYS_SHOWN, *sorted(offered.difference(_ALWAYS_SHOWN))]:
+            if backend in offered and host.has_backend(backend):
+                self._backends.append((backend, _backend(host, backend, policies, carried)))
+            elif backend in _ALWAYS_SHOWN:
+                self._backends.append((backend, None))
+        series = policies[SERIES]
+        self._series = _judge(host, series.name, "type1", series.isolated(host))
+        self._pinned = _pinned(host, policies[pinned]) if pinned else None
+        self._none = _judge(host, "none", "type1", lambda _members: _no_backend(host))
+
+    def group(self, members: Members) -> GroupReport:
+        """All verdicts on one group."""
+        settled = exempt.by_kind(members)
+        backends = tuple(
+            [(name, judge(members, settled) if judge else None) for name, judge in self._backends]
+        )
+        if self._pinned is not None:
+            headline = self._pinned(members, settled)
+        else:
+            verdicts = [verdict for _, verdict in backends if verdict is not None]
+            headline = max(verdicts, key=_severity) if verdicts else self._none(members, settled)
+        return GroupReport(
+            members.group.id,
+            value_or(members.group.type, None),
+            tuple([_device(self._host, device) for device in members.devices]),
+            headline,
+            backends,
+            self._series(members, settled),
+        )
+
+
+def _pinned(host: Host, policy: Policy) -> _Judge:
+    return _judge(host, policy.name, policy.backend or "type1", policy.isolated(host))
+
+
+def _no_backend(host: Host) -> Answer:
+    claim = "this kernel has a way to attach devices to guests (VFIO)"
+    return ask(claim, host.snapshot.kernel.config, lambda _: None)
+
+
+def _judge(host: Host, name: str, backend: str, isolated: Isolated) -> _Judge:
+    override = host.override(backend)
+    last: Verdict | None = None
+
+    def verdict(members: Members, exempt: Answer | None) -> Verdict:
+        nonlocal last
+        answer = isolated(members) if exempt is None else exempt
+        if last is None or last.isolated is not answer:  # a machine-wide answer is one object
+            last = judge(name, answer, override)
+        return last
+
+    return verdict
+
+
+def _backend(
+    host: Host, backend: str, policies: Mapping[str, Policy], carried: Mapping[str, Answer]
+) -> _Judge:
+    """The policy that the kernel carries for a backend, or all that it may carry, if they agree."""
+    candidates = [
+        policy
+        for policy in policies.values()
+        if policy.backend == backend and carried[policy.name].truth is not False
+    ]
+    if not candidates:
+        claim = "the running kernel's predicate is known"
+        answer = ask(claim, host.snapshot.kernel.release, lambda _: None)
+        return _judge(host, "none", backend, lambda _members: answer)
+    tests = [policy.isolated(host) for policy in candidates]
+    if len(tests) == 1:
+        return _judge(host, candidates[0].name, backend, tests[0])
+    name = "|".join(policy.name for policy in candidates)
+    known_by = tuple(carried[policy.name] for policy in candidates)
+
+    def isolated(members: Members) -> Answer:
+        answers = [test(members) for test in tests]
+        if len({answer.truth for answer in answers}) == 1:
+            return every("every predicate that this kernel may carry agrees", answers)
+        return every("it is known by which predicate this kernel decides", known_by)
+
+    return _judge(host, name, backend, isolated)
+
+
+def _severity(verdict: Verdict) -> int:
+    return severity(verdict.outcome)
+
+
+def _device(host: Host, device: Device) -> DeviceReport:
+    uevent = device.uevent
+    found = uevent.value if isinstance(uevent, Fact) else None
+    return DeviceReport(
+        device.name,
+        device.bus,
+        found.driver if found else None,
+        found.pci_class if found else None,
+        host.isolated(device),
+    )

@@ -1,0 +1,37 @@
+"""Where things stand in tuples of thousands, of which nearly all stay from reading to reading."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Values compared at once. Such a comparison runs no bytecode and does not look into values that
+#: are the very same objects: 12 ns each.
+_RUN = 128
+
+
+def differing(old: Sequence[object], new: Sequence[object]) -> tuple[int, ...] | None:
+    """Where the two differ; None where there are more of one than of the other.
+
+    Another object that is equal may be among them.
+    """
+    if len(old) != len(new):
+        return None
+    if old is new:
+        return ()
+    found: list[int] = []
+    for start in range(0, len(old), _RUN):
+        was, now = old[start : start + _RUN], new[start : start + _RUN]
+        if was != now:
+            pairs = enumerate(zip(was, now, strict=True), start)
+            found += [at for at, (one, other) in pairs if one is not other]
+    return tuple(found)
+
+
+def numbered(values: Sequence[T], number: int, key: Callable[[T], int]) -> int | None:
+    """The place of the value with this number; they are in the order of their numbers."""
+    at = bisect_left(values, number, key=key)
+    return at if at < len(values) and key(values[at]) == number else None
