@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import hosts
+from namespace import in_namespace
 
 _DEVICES = "/sys/bus/pci/devices"
 _PATIENCE = 180.0
@@ -40,11 +41,11 @@ Rows: TypeAlias = "Callable[[Path, int], Iterator[tuple[str, str, str]]]"
 
 
 class Daemon:
-    """`vfioguard serve` over one tree, and a kept-alive connection to it."""
+    """`vfioguard serve` with one tree as its running host, and a kept-alive connection to it."""
 
     def __init__(self, tree: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "vfioguard", "serve", "--root", str(tree)]
-        command += ["--web.listen-address", "127.0.0.1:0", *options]
+        command = [sys.executable, "-m", "vfioguard", "serve", *options]
+        command = in_namespace(str(tree), [*command, "--web.listen-address", "127.0.0.1:0"])
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         log = iter(self.process.stderr.readline, "")

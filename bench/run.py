@@ -20,37 +20,13 @@ from typing import Any
 
 import hosts
 import table
+from namespace import in_namespace, namespaces_work
 from once import HERE, Plan
 
 SIZES = (64, 1024, 4096, 16384)
 _TARGET = "0000:01:00.1"  # the first virtual function of every tree
 _START_GROUPS = 64  # start-up is measured on a small host
 _START_PAIRS = 3  # of each round
-
-_MOUNTS = """
-mount --bind "$1/sys" /sys
-for file in cmdline cpuinfo interrupts sys/kernel/osrelease sys/kernel/arch; do
-    if [ -e "/proc/$file" ]; then mount --bind "$1/proc/$file" "/proc/$file"; fi
-done
-mkdir -p /boot
-mount --bind "$1/boot" /boot
-shift
-exec "$@"
-"""
-
-
-def in_namespace(tree: str, command: list[str]) -> list[str]:
-    """The command with the tree as its running host."""
-    unshare = ["unshare", "--mount", "--propagation", "private"]
-    return [*unshare, "sh", "-eu", "-c", _MOUNTS, "sh", tree, *command]
-
-
-def namespaces_work(tree: str) -> bool:
-    """Whether we may mount a tree over /."""
-    if shutil.which("unshare") is None:
-        return False
-    command = in_namespace(tree, ["test", "-d", "/sys/kernel/iommu_groups/0"])
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def compiled_floor(directory: str) -> str:

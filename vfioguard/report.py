@@ -20,6 +20,12 @@ class DeviceReport(NamedTuple):
     pci_class: int | None
     isolated: Answer
 
+    @property
+    def on_vfio(self) -> bool:
+        """Whether it is bound to a VFIO driver."""
+        # vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci: every one of them says so.
+        return "vfio" in (self.driver or "")
+
 
 class Holder(NamedTuple):
     """A process that has a group's device node open.
@@ -52,8 +58,7 @@ class GroupReport(NamedTuple):
     @property
     def on_vfio(self) -> bool:
         """Whether a member is bound to a VFIO driver: only then there is something to open."""
-        # vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci: every one of them says so.
-        return any("vfio" in (device.driver or "") for device in self.devices)
+        return any(device.on_vfio for device in self.devices)
 
     @property
     def outcome(self) -> Outcome:

@@ -121,6 +121,31 @@ def test_a_look_is_taken_now_and_then_and_when_there_are_other_nodes(tmp_path: P
         assert group(holders.add(other.report), 5).holders
 
 
+def test_a_node_that_came_after_its_driver_was_shown_is_found_at_the_next_look(
+    tmp_path: Path,
+) -> None:
+    root_in_the_first_namespace()
+    entries = dict(x86_host({3: [Function(A, None, "vfio-pci")]}))
+    clock = Clock()
+    holders, report = holders_of(tmp_path, entries, clock), scan_of(entries).report
+    with a_process_with(tmp_path / "devices" / "vfio7") as pid:
+        assert group(holders.add(report), 3).holders == ()
+        entries[f"/sys/devices/pci{A[:7]}/{A}/vfio-dev/vfio7/dev"] = b"511:7\n"
+        entries["/sys/class/vfio-dev/vfio7/dev"] = b"511:7\n"
+        clock.now += EVERY
+        assert [one.pid for one in group(holders.add(report), 3).holders or ()] == [pid]
+
+
+def test_groups_that_stay_are_not_looked_at_again_for_one_that_changes(tmp_path: Path) -> None:
+    both = {3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "vfio-pci")]}
+    holders, report = holders_of(tmp_path, x86_host(both)), scan_of(x86_host(both)).report
+    once = holders.add(report)
+    third = report.groups[1]._replace(type="identity")
+    again = holders.add(report._replace(groups=(report.groups[0], third)))
+    assert again.groups[0] is once.groups[0]
+    assert again.groups[1] == third._replace(holders=once.groups[1].holders)
+
+
 def test_what_did_not_change_is_the_same_object(tmp_path: Path) -> None:
     holders, report = holders_of(tmp_path), scan_of(HOST).report
     once = holders.add(report)

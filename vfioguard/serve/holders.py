@@ -16,9 +16,11 @@ import psutil
 
 from vfioguard import places
 from vfioguard.fact import Gap, Why
+from vfioguard.kernel.earlier import keep
 from vfioguard.report import GroupReport, Holder, Report
 from vfioguard.root import Root
 from vfioguard.serve.latest import Scan
+from vfioguard.serve.nodes import Nodes
 from vfioguard.wording import printable
 
 P = ParamSpec("P")
@@ -47,8 +49,8 @@ class Held(NamedTuple):
 class Holders:
     """Adds the holders to each report; for one thread at a time.
 
-    Only groups with a member bound to a VFIO driver have a node. `root` is the host, `dev` the
-    directory of the nodes, `processes` gives their ids, `clock` counts seconds.
+    `root` is the host, `dev` the directory of the nodes, `processes` gives their ids, `clock`
+    counts seconds.
     """
 
     def __init__(
@@ -58,15 +60,12 @@ class Holders:
         processes: Callable[[], Iterable[int]] = psutil.pids,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._root = root
-        self._dev = dev
         self._processes = processes
         self._clock = clock
         self._due = -1.0
+        self._nodes = Nodes(root, dev)
         self._seen: tuple[GroupReport, ...] = ()
-        # Place of a bound group in the report -> the paths by which it can be opened.
-        self._nodes: dict[int, dict[str, int]] = {}
-        self._cache: dict[int, tuple[GroupReport, GroupReport]] = {}
+        self._shown: tuple[GroupReport, ...] = ()
         self.held = Held({}, None)
 
     def add(self, report: Report) -> Report:
@@ -74,62 +73,45 @@ class Holders:
 
         A group that did not change, and whose holders did not, is the same object as before.
         """
-        new = self._follow(report.groups)
-        if not self._nodes:
-            self._cache.clear()
-            self.held = Held({}, None)
+        groups = report.groups
+        differ = places.differing(self._seen, groups)
+        changed: Iterable[int] = range(len(groups)) if differ is None else differ
+        others = self._nodes.read(groups, changed, anew=differ is None)
+        was = self.held
+        if not self._nodes.by_place:
+            self.held, self._seen, self._shown = Held({}, None), groups, groups
             return report
         began = self._clock()
-        if began >= self._due:  # a driver makes its nodes after the driver's name can be read
-            root = self._root()
-            for place in self._nodes:
-                self._nodes[place] = _nodes(root, self._dev, report.groups[place])
-        if new or began >= self._due:
-            nodes = {path: group for found in self._nodes.values() for path, group in found.items()}
-            self.held = look(nodes, self._processes())
+        due = began >= self._due
+        if due:
+            others = self._nodes.read(groups, self._nodes.late()) or others
+        if others or due:
+            self.held = look(self._nodes.paths(), self._processes())
             self._due = began + max(EVERY, _SHARE * (self._clock() - began))
-        return attach(report, self.held, self._nodes, self._cache)
-
-    def _follow(self, groups: tuple[GroupReport, ...]) -> bool:
-        """Find the nodes of the bound groups, of 16,384 only where something changed.
-
-        Whether there are others than before.
-        """
-        if groups is self._seen:
-            return False
-        was = dict(self._nodes)
-        differ: Iterable[int] | None = places.differing(self._seen, groups)
-        if differ is None:
-            self._nodes.clear()
-            self._cache.clear()
-            differ = range(len(groups))
-        root: Root | None = None
-        for place in differ:
-            self._nodes.pop(place, None)
-            if groups[place].on_vfio:
-                root = root or self._root()
-                self._nodes[place] = _nodes(root, self._dev, groups[place])
+        again = {*changed, *(self._nodes.by_place if self.held != was else ())}
+        if again:
+            self._show(groups, again, () if differ is None else self._shown)
         self._seen = groups
-        return was != self._nodes
+        return _with_gap(report._replace(groups=self._shown), self.held)
+
+    def _show(
+        self, groups: tuple[GroupReport, ...], again: Iterable[int], before: tuple[GroupReport, ...]
+    ) -> None:
+        shown = list(before or groups)
+        for place in again:
+            now = groups[place]
+            if place in self._nodes.by_place:
+                now = _held_by(now, self.held)
+            shown[place] = keep(now, before[place]) if before else now
+        self._shown = tuple(shown)
 
 
-def attach(
-    report: Report,
-    held: Held,
-    places: Iterable[int],
-    cache: dict[int, tuple[GroupReport, GroupReport]],
-) -> Report:
-    """The report with `held` in its groups at `places`; `cache` keeps them from call to call."""
-    groups = list(report.groups)
-    for place in places:
-        group = groups[place]
-        holders = held.groups.get(group.id, None if held.gap else ())
-        known = cache.get(place)
-        if known is None or known[0] is not group or known[1].holders != holders:
-            known = cache[place] = group, group._replace(holders=holders)
-        groups[place] = known[1]
-    gaps = report.gaps if held.gap is None else (*report.gaps, held.gap)
-    return report._replace(groups=tuple(groups), gaps=gaps)
+def _held_by(group: GroupReport, held: Held) -> GroupReport:
+    return group._replace(holders=held.groups.get(group.id, None if held.gap else ()))
+
+
+def _with_gap(report: Report, held: Held) -> Report:
+    return report if held.gap is None else report._replace(gaps=(*report.gaps, held.gap))
 
 
 def holding(read: Callable[P, Scan], holders: Holders) -> Callable[P, Scan]:
@@ -142,8 +124,10 @@ def holding(read: Callable[P, Scan], holders: Holders) -> Callable[P, Scan]:
 
         def under(policy: str) -> Report:
             other = found.under(policy)
-            places = [place for place, group in enumerate(other.groups) if group.on_vfio]
-            return attach(other, held, places, {}) if places else other
+            if not any(group.on_vfio for group in other.groups):
+                return other
+            groups = [_held_by(one, held) if one.on_vfio else one for one in other.groups]
+            return _with_gap(other._replace(groups=tuple(groups)), held)
 
         return found._replace(report=report, under=under)
 
@@ -194,15 +178,3 @@ def _holder(pid: int) -> Holder:
         return Holder(pid, printable(process.name())[:_NAME], began)
     except psutil.Error:
         return Holder(pid, "?", None)
-
-
-def _nodes(root: Root, dev: str, group: GroupReport) -> dict[str, int]:
-    """Every path by which a group can be opened."""
-    nodes = {f"{dev}/{group.id}": group.id, f"{dev}/noiommu-{group.id}": group.id}
-    for device in group.devices:
-        try:
-            names = root.listdir(f"/sys/bus/{device.bus}/devices/{device.name}/vfio-dev")
-        except OSError:
-            continue  # a kernel without cdevs, or a member with another driver
-        nodes |= {f"{dev}/devices/{name}": group.id for name in names}
-    return nodes
