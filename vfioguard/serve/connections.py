@@ -163,6 +163,11 @@ class Connections:
         """How many are open."""
         return len(self._waiting[pool]) + len(self._busy[pool])
 
+    @property
+    def many(self) -> bool:
+        """Whether there are more than a few, so that `sweep` is due soon."""
+        return sum(map(self.count, Pool)) > _SWEPT
+
     def admit(self, pool: Pool) -> Connection | None:
         """One more, if need be by closing the one that has kept us waiting longest."""
         if self.count(pool) >= self.limits[pool]:
@@ -234,7 +239,7 @@ class Connections:
         self._busy[one.pool].pop(one, None)
 
     def sweep(self) -> None:
-        """Close those that are over their time, a few at once; to be called ten times a second."""
+        """Close those that are over their time, a few at once; to be called each second or so."""
         now = self.clock()
         places = chain(*self._waiting.values(), *self._busy.values())
         late = (one for one in places if min(one.deadline, one.stall) <= now)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import resource
 import socket
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ssl import SSLContext
 
 import uvicorn
@@ -25,6 +26,8 @@ _GRACE = 3
 #: of one too many, for each listening socket.
 _OTHERS = 48
 _UNCOUNTED = 4
+#: Seconds between two looks at the deadlines, with many connections and with few.
+_BUSY, _CALM = 0.1, 1.0
 #: Seconds between two log lines.
 _QUIET = 60.0
 
@@ -64,6 +67,7 @@ class Server(uvicorn.Server):
         self._tls = tls
         self._told: Counter[tuple[Pool, str]] = Counter()
         self._told_at = -_QUIET
+        self._stopped = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen on these."""
@@ -75,8 +79,16 @@ class Server(uvicorn.Server):
             _log.info("listening on %s", describe(one, tls=self._tls is not None))
         self.started = True
 
+    async def main_loop(self) -> None:
+        """As uvicorn's, which wakes the processor ten times a second whoever is there."""
+        while not await self.on_tick(0):
+            pause = _BUSY if self._connections.many else _CALM
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._stopped.wait()
+
     async def on_tick(self, counter: int) -> bool:
-        """What uvicorn does ten times a second, and the deadlines."""
+        """What uvicorn does every time, and the deadlines."""
         self._connections.sweep()
         self._tell()
         return await super().on_tick(counter)
@@ -95,6 +107,7 @@ class Server(uvicorn.Server):
         """Finish what is under way, or, when asked again, not even that."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        self._stopped.set()
 
     def _plain(self, connection: Connection) -> Protocol:
         return Protocol(self.config, self.server_state, connection, self._connections.buffer)
