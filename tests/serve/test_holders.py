@@ -61,6 +61,11 @@ def holders_of(
     return Holders(lambda: Memory(entries), str(dev), ours, clock)
 
 
+def paths(*nodes: Path) -> Callable[[str], int | None]:
+    """Each of them opens group 3."""
+    return dict.fromkeys(map(str, nodes), 3).get
+
+
 def root_in_the_first_namespace() -> None:
     """What these tests are about is not to be seen otherwise."""
     assert os.geteuid() == 0
@@ -83,7 +88,7 @@ def test_a_process_that_holds_the_node_is_named(tmp_path: Path, node: str) -> No
 def test_one_process_with_both_nodes_is_one_holder(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     with a_process_with(tmp_path / "3", tmp_path / "devices" / "vfio7") as pid:
-        held = look({str(tmp_path / "3"): 3, str(tmp_path / "devices" / "vfio7"): 3}, ours())
+        held = look(paths(tmp_path / "3", tmp_path / "devices" / "vfio7"), ours())
     assert [holder.pid for holder in held.groups[3]] == [pid]
     assert held.gap is None
 
@@ -92,7 +97,7 @@ def test_it_is_found_among_all_processes(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     node = tmp_path / "3"
     with a_process_with(node) as pid:
-        held = look({str(node): 3}, psutil.pids())
+        held = look(paths(node), psutil.pids())
     assert [holder.pid for holder in held.groups[3]] == [pid]
 
 
@@ -158,7 +163,7 @@ def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
     code = (
         "import psutil\n"
         "from vfioguard.serve.holders import look\n"
-        "held = look({'/dev/vfio/3': 3}, psutil.pids())\n"
+        "held = look({'/dev/vfio/3': 3}.get, psutil.pids())\n"
         "print(dict(held.groups), held.gap.why, held.gap.errno)"
     )
     tmp_path.chmod(0o755)
@@ -174,7 +179,7 @@ def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
 
 
 def test_another_pid_namespace_is_a_gap(tmp_path: Path) -> None:
-    code = "from vfioguard.serve.holders import look; print(look({}, []).gap.detail)"
+    code = "from vfioguard.serve.holders import look; print(look({}.get, []).gap.detail)"
     command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert "PID namespace" in result.stdout, result.stderr
@@ -187,7 +192,7 @@ def test_a_hostile_name_is_a_plain_one(tmp_path: Path) -> None:
     node = tmp_path / "3"
     node.touch()
     with open(node) as file, subprocess.Popen([evil, "60"], pass_fds=[file.fileno()]) as process:
-        held = look({str(node): 3}, ours())
+        held = look(paths(node), ours())
         process.kill()
     names = [one.name for one in held.groups[3] if one.pid == process.pid]
     assert names

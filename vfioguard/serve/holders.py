@@ -78,31 +78,32 @@ class Holders:
         changed: Iterable[int] = range(len(groups)) if differ is None else differ
         others = self._nodes.read(groups, changed, anew=differ is None)
         was = self.held
-        if not self._nodes.by_place:
+        if not self._nodes:
             self.held, self._seen, self._shown = Held({}, None), groups, groups
             return report
         began = self._clock()
         due = began >= self._due
         if due:
-            others = self._nodes.read(groups, self._nodes.late()) or others
+            others = self._nodes.read(groups, self._nodes.late(groups)) or others
         if others or due:
-            self.held = look(self._nodes.paths(), self._processes())
+            self.held = look(self._nodes.group_of, self._processes())
             self._due = began + max(EVERY, _SHARE * (self._clock() - began))
-        again = {*changed, *(self._nodes.by_place if self.held != was else ())}
-        if again:
-            self._show(groups, again, () if differ is None else self._shown)
+        if differ is None:
+            self._show(groups, changed, groups)
+        elif self.held != was:
+            self._show(groups, {*changed, *self._nodes.places()}, self._shown)
+        elif differ:
+            self._show(groups, differ, self._shown)
         self._seen = groups
         return _with_gap(report._replace(groups=self._shown), self.held)
 
     def _show(
         self, groups: tuple[GroupReport, ...], again: Iterable[int], before: tuple[GroupReport, ...]
     ) -> None:
-        shown = list(before or groups)
+        shown = list(before)
         for place in again:
             now = groups[place]
-            if place in self._nodes.by_place:
-                now = _held_by(now, self.held)
-            shown[place] = keep(now, before[place]) if before else now
+            shown[place] = keep(_held_by(now, self.held) if now.on_vfio else now, before[place])
         self._shown = tuple(shown)
 
 
@@ -134,13 +135,13 @@ def holding(read: Callable[P, Scan], holders: Holders) -> Callable[P, Scan]:
     return scanned
 
 
-def look(nodes: Mapping[str, int], processes: Iterable[int]) -> Held:
-    """Who has one of these files open, by the group that it stands for."""
+def look(group_of: Callable[[str], int | None], processes: Iterable[int]) -> Held:
+    """Who has files open that open a group; `group_of` has the group's number for such a path."""
     found: dict[int, list[Holder]] = {}
     gap = _blind()
     for pid in processes:
         try:
-            groups = {nodes[path] for path in _open_files(pid) if path in nodes}
+            groups = {group_of(path) for path in _open_files(pid)}
         except PermissionError:
             gap = gap or Gap(Why.DENIED, _SOURCE, _NO_PRIVILEGE)
             continue
@@ -149,7 +150,8 @@ def look(nodes: Mapping[str, int], processes: Iterable[int]) -> Held:
                 raise
             continue  # it has ended
         for group in groups:
-            found.setdefault(group, []).append(_holder(pid))
+            if group is not None:
+                found.setdefault(group, []).append(_holder(pid))
     return Held({group: tuple(sorted(holders)) for group, holders in found.items()}, gap)
 
 
