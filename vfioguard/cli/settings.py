@@ -65,7 +65,7 @@ SETTINGS: tuple[Setting, ...] = (
         "time between two looks for what sends no uevent",
         "Time between two looks for what changes without a uevent: the module parameters each "
         "time, the MSIs of devices and the types of groups of at least 128 groups, all of them in "
-        "thirty looks. When three are missed, `/-/ready` answers 503.",
+        "forty looks. When three are missed, `/-/ready` answers 503.",
     ),
     Setting(
         "root",

@@ -18,6 +18,9 @@ from vfioguard.serve.state import StateFiles
 
 #: Seconds between two writes of the state.
 _PAUSE = 1.0
+#: Seconds before a report is compared: who waits for its answer has it first, as both need the
+#: one interpreter.
+_AFTER = 0.005
 
 _log = logging.getLogger("vfioguard")
 
@@ -71,6 +74,7 @@ class Follow:
         try:
             while True:
                 await self._published.wait()
+                await asyncio.sleep(_AFTER)
                 self._published.clear()
                 assert self._pending is not None, "published() sets it first"
                 await self.step(self._pending)

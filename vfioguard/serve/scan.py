@@ -28,7 +28,7 @@ _log = logging.getLogger("vfioguard")
 
 #: A poll looks at a part of the groups, so that all are looked at in so many polls, and at least
 #: at so many.
-_POLLS, _LEAST = 30, 128
+_POLLS, _LEAST = 40, 128
 #: Changed functions beyond this are cheaper to read with the listings of the host.
 _MANY = 32
 KINDS: tuple[str, ...] = ("full", "listings", "devices")
