@@ -200,3 +200,22 @@ def test_a_directory_that_is_missing_says_so_at_each_read() -> None:
     for root in (Tree("/"), Memory({"/sys": None})):
         with pytest.raises(FileNotFoundError):
             root.under("/sys/no/such/directory").read("file")
+
+
+def test_few_directories_of_the_running_host_stay_open_however_many_are_asked_for() -> None:
+    root = Tree("/")
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(64):
+        root.under(f"/proc/sys/{('kernel', 'vm', 'fs', 'net', 'dev', 'user')[number % 6]}")
+    assert root.under("/proc/sys/kernel") is root.under("/proc/sys/kernel")
+    assert len(os.listdir("/proc/self/fd")) <= before + 4
+
+
+def test_a_directory_that_comes_later_is_found(tmp_path: Path) -> None:
+    root = Tree("/")
+    path = str(tmp_path / "late")
+    with pytest.raises(FileNotFoundError):
+        root.under(path).read("file")
+    (tmp_path / "late").mkdir()
+    (tmp_path / "late" / "file").write_bytes(b"there\n")
+    assert root.under(path).read("file") == b"there\n"

@@ -16,6 +16,9 @@ from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Select
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _CHUNK = 64 << 10  # a larger buffer is mapped and faulted in anew with each read
+#: Directories of the running host that stay open: the first ones asked for, below which thousands
+#: of files are.
+_KEPT = 4
 _MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
 #: What is read at most of a file that is searched or of a log: /proc/kallsyms has 20 MiB.
 _MAX_STREAM = 256 << 20
@@ -83,8 +86,8 @@ def _records(fd: int, limit: int, select: Select) -> bytes:
 class Tree:
     """The running host (`Tree("/")`) or a directory that looks like one.
 
-    For one scan: it remembers where the directories below a foreign root are, so the next scan
-    takes a new one. Threads may share it.
+    A foreign root is for one scan: where its directories are is remembered, so the next scan takes
+    a new one. Of the running host some directories stay open, nothing else. Threads may share it.
     """
 
     def __init__(self, path: str) -> None:
@@ -92,6 +95,7 @@ class Tree:
         self._base = "" if os.path.realpath(path) == "/" else self.path
         # Directories known to be real: path as asked -> path without links, both below the root.
         self._real: dict[str, str] = {"": ""}
+        self._opened: dict[str, Directory] = {}
         if not os.path.isdir(self.path):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
 
@@ -145,10 +149,15 @@ class Tree:
     def under(self, path: str) -> Directory:
         if self._base:
             return Prefixed(self, path)
-        try:
-            return _Live(path)
-        except OSError:  # then each read says it of itself
-            return Prefixed(self, path)
+        found = self._opened.get(path)
+        if found is None:
+            try:
+                found = _Live(path)
+            except OSError:  # then each read says it of itself
+                return Prefixed(self, path)
+            if len(self._opened) < _KEPT:
+                self._opened[path] = found
+        return found
 
     def source(self, path: str) -> str:
         return path

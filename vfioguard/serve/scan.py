@@ -47,7 +47,7 @@ class Reader:
         self._handed = handed
         self._pinned = pinned
         self._capture = None if os.path.isdir(path) else open_root(path, handed)
-        self._open()
+        self._root = self._open()
         self._judged: Judged | None = None
         self._next = 0
         self._firmware = _Firmware()
@@ -57,7 +57,6 @@ class Reader:
         self.mismatches = 0
 
     def _open(self) -> Root:
-        """A directory is opened for every reading: what it remembers of links may be wrong then."""
         return self._capture or open_root(self._path, self._handed)
 
     def read(self, news: News = EVERYTHING) -> Scan:
@@ -65,7 +64,9 @@ class Reader:
         began = time.monotonic()
         taken_at = time.time()
         generated_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(taken_at))
-        root = self._open()
+        if news.everything or not self.running:  # of links a directory remembers what may be wrong
+            self._root = self._open()
+        root = self._root
         before = self._judged
         if before is None or news.everything:
             kind, snapshot = "full", take(root, before.snapshot if before else None)
