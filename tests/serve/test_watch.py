@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -221,3 +223,57 @@ def test_a_buffer_that_may_not_be_forced_is_as_large_as_permitted() -> None:
 
     with closing(whole):
         run(what)
+
+
+_LISTENS = """
+import asyncio
+from vfioguard.serve.senses import Senses
+
+async def what():
+    senses = Senses(lambda _news: None, "kernel", running=False)
+    senses.start()
+    print(senses.blind())
+
+asyncio.run(what())
+"""
+
+
+_NONE = (
+    "no uevents are received: the kernel sends none into this user namespace; "
+    "--uevents off does without them"
+)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "said"),
+    [
+        (["--net"], "None"),
+        (["--user", "--map-root-user"], "None"),
+        (["--user", "--map-root-user", "--net"], _NONE),
+    ],
+    ids=["a network of its own", "the host's network", "rootless"],
+)
+def test_where_the_kernel_sends_nothing_the_socket_does_not_count_as_heard(
+    namespaces: list[str], said: str
+) -> None:
+    command = ["unshare", *namespaces, sys.executable, "-c", _LISTENS]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.stdout == f"{said}\n", result.stderr
+
+
+def test_what_keeps_failing_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    tried: list[str] = []
+
+    def connect(source: str) -> Monitor:
+        tried.append(source)
+        raise OSError(errno.EPERM, "no")
+
+    async def what() -> None:
+        watcher = Watcher(lambda _news: None, again=0.001, connect=connect)
+        watcher.start()
+        await until(lambda: len(tried) > 5)
+        assert not watcher.up
+
+    run(what)
+    assert [record.message for record in caplog.records].count(caplog.records[0].message) == 1
+    assert len(caplog.records) == 1

@@ -48,7 +48,7 @@ class Senses:
         """Why changes are not heard of although they should be, None where they are."""
         if self.watcher is None or self.watcher.up:
             return None
-        return "no uevents are received; --uevents off does without them"
+        return f"no uevents are received: {self.watcher.failure}; --uevents off does without them"
 
     def _heard(self, news: News) -> None:
         if news.parameters and self._inotify is not None:

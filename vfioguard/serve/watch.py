@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import logging
 import os
 import socket
@@ -32,6 +33,11 @@ _AGAIN = 5.0
 _MODULES = ("vfio", "iommufd")
 #: Buses whose devices can be members of IOMMU groups, beside PCI (POLICY 1.4).
 _BUSES = frozenset({"platform", "amba", "fsl-mc", "cdx", "mdev", "ap", "ccw", "acpi"})
+
+#: include/uapi/linux/nsfs.h (v4.9).
+_NS_GET_USERNS = 0xB701
+#: The initial user namespace: PROC_USER_INIT_INO, include/linux/proc_ns.h.
+_INITIAL = 0xEFFFFFFD
 
 _log = logging.getLogger("vfioguard")
 
@@ -74,6 +80,8 @@ class Watcher:
         self.overruns = 0
         self.gaps = 0
         self.buffer: int | None = None
+        #: Why no events are received, "" where they are.
+        self.failure = "not yet listened for"
         self._tell = tell
         self._source = source
         self._wanted = buffer
@@ -95,9 +103,10 @@ class Watcher:
             self.buffer = _enlarge(monitor, self._wanted)
             monitor.start()
         except (OSError, ImportError) as error:  # ImportError: no libudev
-            _log.error("no uevents are received: %s; trying again every %g s", error, self._again)
+            self._fail(_plain(error))
             loop.call_later(self._again, self._restart)
             return
+        self.failure = ""
         self._monitor = monitor
         self._sequence = None
         loop.add_reader(monitor.fileno(), self._drain)
@@ -107,6 +116,11 @@ class Watcher:
         if self._monitor is not None:
             asyncio.get_running_loop().remove_reader(self._monitor.fileno())
         self._monitor = self.buffer = None
+
+    def _fail(self, why: str) -> None:
+        if why != self.failure:
+            _log.error("no uevents are received: %s; trying again every %g s", why, self._again)
+        self.failure = why
 
     def _restart(self) -> None:
         self.start()
@@ -126,8 +140,8 @@ class Watcher:
                     self._sequence = None
                     found |= LOST
                     continue
-                _log.error("uevents end: %s; trying again in %g s", error, self._again)
                 self.close()
+                self._fail(_plain(error))
                 asyncio.get_running_loop().call_later(self._again, self._restart)
                 found |= LOST
                 break
@@ -186,9 +200,32 @@ COUNTED = ("pci", "iommu", "module", "vfio", "vfio-dev", *sorted(_BUSES))
 OTHER = "other"
 
 
+def _plain(error: OSError | ImportError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def _open(source: str) -> Monitor:
+    if source == "kernel" and not _sent_here():
+        raise OSError(errno.EOPNOTSUPP, "the kernel sends none into this user namespace")
     untyped: Any = pyudev.Monitor  # pyright: ignore[reportUnknownMemberType]
     return cast("Monitor", untyped.from_netlink(pyudev.Context(), source=source))
+
+
+def _sent_here() -> bool:
+    """Whether the kernel sends uevents into our network namespace.
+
+    It does where the initial user namespace owns it (uevent_net_init(), lib/kobject_uevent.c);
+    anywhere else a socket opens, and stays silent for ever.
+    """
+    with open("/proc/self/ns/net", "rb") as namespace:
+        try:
+            owner = fcntl.ioctl(namespace, _NS_GET_USERNS)
+        except OSError:
+            return True  # out of our sight, as the initial one is from another; or before v4.9
+    try:
+        return os.fstat(owner).st_ino == _INITIAL
+    finally:
+        os.close(owner)
 
 
 def _enlarge(monitor: Monitor, size: int) -> int:
