@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vfioguard.fact import Fact, Gap
+from vfioguard.fact import Fact, Gap, printable
 from vfioguard.kernel import (
     devices,
     group_members,
@@ -19,7 +19,7 @@ from vfioguard.kernel import (
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
-from vfioguard.root import Directory, Root
+from vfioguard.root import Directory, Root, listing
 from vfioguard.snapshot import (
     Snapshot,
     is_x86,
@@ -52,8 +52,21 @@ def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
                 yield device.name
 
 
+def same_functions(root: Root, before: Snapshot) -> bool:
+    """Whether the bus has the PCI functions that it had: one listing.
+
+    For what no uevent tells: where none are heard, also of a driver's `sriov_numvfs`.
+    """
+    there = listing(root, devices.PCI)
+    if isinstance(there, Gap):
+        return not before.devices and not before.members
+    known = group_members.every_device(before.groups, before.devices)
+    names = {device.name for device in known if device.bus == "pci"}
+    return names == set(map(printable, there.value))
+
+
 def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:
-    """With one PCI function, and its group, as they are now: 15 system calls.
+    """With one PCI function, and its group, as they are now: 18 system calls.
 
     None where the function is new, gone or in another group, or bears on more than its group.
     """

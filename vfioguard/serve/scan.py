@@ -90,12 +90,13 @@ class Reader:
 
     def _follow(self, root: Root, snapshot: Snapshot, news: News) -> tuple[str, Snapshot]:
         """The least that is enough."""
-        changed = news.devices
+        changed, listings = news.devices, news.listings
         if news.parameters or news.poll:
             snapshot = refresh.overrides(root, snapshot)
         if news.poll:
             changed |= set(refresh.unannounced(root, self._patrol(snapshot)))
-        if news.listings or len(changed) > _MANY:
+            listings = listings or not refresh.same_functions(root, snapshot)
+        if listings or len(changed) > _MANY:
             return "listings", take(root, snapshot, changed)
         for name in sorted(changed):
             again = refresh.function(root, snapshot, name)
