@@ -30,6 +30,8 @@ from namespace import in_namespace
 
 _DEVICES = "/sys/bus/pci/devices"
 _PATIENCE = 180.0
+#: Seconds that a thousand full readings may take: one of 16,384 groups takes two.
+_RESCANS = 2 * 3600.0
 _CHANGES = 200
 _IDLE = 20.0
 #: Seconds between two questions: without a pause they alone would take the daemon's whole CPU.
@@ -104,12 +106,12 @@ def serving(tree: Path, *options: str) -> Iterator[Daemon]:
         daemon.close()
 
 
-def until(true: Callable[[], bool], pause: float = 0.05) -> None:
+def until(true: Callable[[], bool], pause: float = 0.05, patience: float = _PATIENCE) -> None:
     """Wait for it."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + patience
     while not true():
         if time.monotonic() > end:
-            raise SystemExit(f"it did not come about within {_PATIENCE:.0f} s")
+            raise SystemExit(f"it did not come about within {patience:.0f} s")
         time.sleep(pause)
 
 
@@ -198,7 +200,7 @@ def rescanned(daemon: Daemon, times: int) -> tuple[float, float]:
     asked(daemon)
     found = []
     for due in (30, 30 + times):
-        until(lambda due=due: daemon.readings() >= due)
+        until(lambda due=due: daemon.readings() >= due, pause=1.0, patience=_RESCANS)
         found.append(daemon.rss())
     return found[0], found[1]
 

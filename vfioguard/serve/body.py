@@ -18,9 +18,17 @@ _LEVEL = 1
 _RAW = -zlib.MAX_WBITS
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no name, no time, any system
 _END = b"\x03\0"  # a last block that is empty
-_PIECE = 64 << 10
+#: Bytes that are handled at once.
+PIECE = 64 << 10
 #: The polynomial of CRC-32, reflected, and one (RFC 1952 8; zlib's crc32.c).
 _POLYNOMIAL, _ONE = 0xEDB88320, 1 << 31
+
+
+class Parts(NamedTuple):
+    """Bytes on their way out: how many, and what they are, some tens of kilobytes at a time."""
+
+    size: int
+    parts: Iterable[bytes]
 
 
 class Piece(NamedTuple):
@@ -40,38 +48,65 @@ def piece(text: bytes) -> Piece:
 
 def pieces(text: bytes) -> tuple[Piece, ...]:
     """A text of any size."""
-    return tuple(piece(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
+    return tuple(piece(part) for part in cut(text).parts)
+
+
+def cut(text: bytes) -> Parts:
+    """Some bytes as what can be sent one after another."""
+    return Parts(len(text), (text[at : at + PIECE] for at in range(0, len(text), PIECE)))
 
 
 class Body:
-    """What a client gets, whether it takes gzip or not."""
+    """What a client gets, whether it takes gzip or not. Nobody holds all of it."""
 
-    __slots__ = ("_gzip", "pieces", "size")
+    __slots__ = ("_crc", "pieces", "size")
 
     def __init__(self, parts: Iterable[Piece]) -> None:
         self.pieces = tuple(parts)
         self.size = sum(one.size for one in self.pieces)
-        self._gzip: bytes | None = None
+        self._crc: int | None = None
 
-    def plain(self) -> Iterator[bytes]:
-        """The text, piece by piece: nobody holds all of it."""
-        for one in self.pieces:
-            yield zlib.decompress(one.packed + _END, _RAW)
+    def plain(self) -> Parts:
+        """The text."""
+        return Parts(self.size, self._plain())
 
     @property
-    def is_packed(self) -> bool:
-        """Whether `gzip` is at hand; before, it belongs into a thread."""
-        return self._gzip is not None
+    def is_checked(self) -> bool:
+        """Whether `gzip` takes no time; before, `check` belongs into a thread."""
+        return self._crc is not None
 
-    def gzip(self) -> bytes:
-        """One gzip member. Two threads that ask at once make it twice, no more."""
-        if self._gzip is None:
+    def check(self) -> int:
+        """The CRC-32 of the text, counted once. Two threads that ask at once count it twice."""
+        if self._crc is None:
             crc = 0
             for one in self.pieces:
                 crc = _times(_shift(one.size), crc) ^ one.crc
-            tail = crc.to_bytes(4, "little") + (self.size & 0xFFFFFFFF).to_bytes(4, "little")
-            self._gzip = b"".join([_HEAD, *(one.packed for one in self.pieces), _END, tail])
-        return self._gzip
+            self._crc = crc
+        return self._crc
+
+    def gzip(self) -> Parts:
+        """One gzip member."""
+        tail = self.check().to_bytes(4, "little") + (self.size & 0xFFFFFFFF).to_bytes(4, "little")
+        packed = [one.packed for one in self.pieces]
+        size = len(_HEAD) + sum(map(len, packed)) + len(_END) + len(tail)
+        return Parts(size, _gathered([_HEAD, *packed, _END + tail]))
+
+    def _plain(self) -> Iterator[bytes]:
+        for one in self.pieces:
+            yield zlib.decompress(one.packed + _END, _RAW)
+
+
+def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same, in fewer parts."""
+    some: list[bytes] = []
+    size = 0
+    for part in parts:
+        if size + len(part) > PIECE and some:
+            yield b"".join(some)
+            some, size = [], 0
+        some.append(part)
+        size += len(part)
+    yield b"".join(some)
 
 
 def whole(text: bytes) -> Body:

@@ -113,7 +113,7 @@ class Handlers:
         body = Body((*body.pieces, *pieces(tail)))
         media_type = OPENMETRICS if openmetrics else TEXT
         if not asked.gzip:
-            return fresh(media_type, body)
+            return fresh(media_type, body.plain())
         return fresh(media_type, body.gzip(), {"content-encoding": "gzip"})
 
     def healthy(self) -> Reply:
@@ -130,7 +130,7 @@ class Handlers:
         """The page for people."""
         view = await self._view(None)
         body = await _made(view, "page", view.page)
-        return fresh(_PAGE, body, {"content-security-policy": _PAGE_POLICY})
+        return fresh(_PAGE, body.plain(), {"content-security-policy": _PAGE_POLICY})
 
     async def _view(self, policy: str | None) -> View:
         if policy is not None and policy not in self._latest.policies:
@@ -164,6 +164,6 @@ async def _made(view: View, name: str, make: Callable[[], Body]) -> Body:
 
 
 async def _cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply:
-    if asked.gzip and isinstance(body, Body) and not body.is_packed:
-        await asyncio.to_thread(body.gzip)
+    if asked.gzip and isinstance(body, Body) and not body.is_checked:
+        await asyncio.to_thread(body.check)
     return cached(asked, tag, media_type, body)

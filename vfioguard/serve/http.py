@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from vfioguard import __version__
 from vfioguard.output.json import dumps
 from vfioguard.serve import openapi, schema
-from vfioguard.serve.body import Body
+from vfioguard.serve.body import PIECE, Parts, cut
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.front import App, Face, Front, connection_of
 from vfioguard.serve.handlers import Handlers, Problem
@@ -31,7 +31,6 @@ from vfioguard.serve.stream import EVENT_STREAM, Stream
 from vfioguard.serve.view import forms
 from vfioguard.verdict import Outcome
 
-_PIECE = 64 * 1024
 _PLAIN = "text/plain"
 
 Policy = Annotated[str | None, Query(description="judge by this predicate")]
@@ -48,10 +47,10 @@ class _Streamed(Response):
     groups) for every client, and three times the CPU time. Between two of them others have a turn.
     """
 
-    def __init__(self, reply: Reply, size: int, parts: Iterable[bytes]) -> None:
+    def __init__(self, reply: Reply, body: Parts) -> None:
         super().__init__(None, reply.status, reply.headers, reply.media_type)
-        self.headers["content-length"] = str(size)
-        self._parts = parts
+        self.headers["content-length"] = str(body.size)
+        self._parts = body.parts
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         head = {"type": "http.response.start", "status": self.status_code}
@@ -205,11 +204,10 @@ def _asked(request: Request) -> Asked:
 
 def _response(reply: Reply) -> Response:
     body = reply.body
-    if isinstance(body, Body):
-        return _Streamed(reply, body.size, body.plain())
-    if len(body) > _PIECE:
-        parts = (body[at : at + _PIECE] for at in range(0, len(body), _PIECE))
-        return _Streamed(reply, len(body), parts)
+    if isinstance(body, bytes) and len(body) > PIECE:
+        body = cut(body)
+    if isinstance(body, Parts):
+        return _Streamed(reply, body)
     return Response(body, reply.status, reply.headers, reply.media_type)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vfioguard.output.json import Json
-from vfioguard.serve.body import Body
+from vfioguard.serve.body import Body, Parts
 from vfioguard.serve.negotiate import accepts_gzip
 from vfioguard.serve.problem import MEDIA_TYPE, problem
 
@@ -31,7 +31,7 @@ class Reply(NamedTuple):
     status: int
     media_type: str | None
     headers: dict[str, str]
-    body: Body | bytes = b""
+    body: Parts | bytes = b""
 
 
 def cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply:
@@ -45,12 +45,14 @@ def cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply
     known = {one.strip().removeprefix("W/") for one in asked.if_none_match.split(",")}
     if known & {etag, "*"}:
         return Reply(304, None, headers)
-    if not packed or isinstance(body, bytes):
+    if isinstance(body, bytes):
         return Reply(200, media_type, headers, body)
+    if not packed:
+        return Reply(200, media_type, headers, body.plain())
     return Reply(200, media_type, {**headers, "content-encoding": "gzip"}, body.gzip())
 
 
-def fresh(media_type: str, body: Body | bytes, headers: dict[str, str] | None = None) -> Reply:
+def fresh(media_type: str, body: Parts | bytes, headers: dict[str, str] | None = None) -> Reply:
     """What is true only now."""
     return Reply(200, media_type, {"cache-control": "no-store", **_VARY, **(headers or {})}, body)
 
