@@ -52,6 +52,7 @@ class Daemon:
         assert self.process.stderr is not None
         log = iter(self.process.stderr.readline, "")
         address = next(line.split("http://")[1].strip() for line in log if "http://" in line)
+        self.address = address
         self.connection = http.client.HTTPConnection(address, timeout=60)
         until(lambda: self.status("/-/ready") == 200)
 
@@ -157,6 +158,22 @@ def device_latency(daemon: Daemon, one: Target) -> Iterator[float]:
         time.sleep(0.02)
 
 
+def event_latency(daemon: Daemon, one: Target) -> Iterator[float]:
+    """Milliseconds until /v1/events has told it."""
+    connection = http.client.HTTPConnection(daemon.address, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("GET", "/v1/events")
+        stream = connection.getresponse()
+        for number in range(_CHANGES):
+            driver = f"evt{number % 7}"
+            began = one.drive(driver)
+            wanted = f'"{driver}"'.encode()
+            while wanted not in stream.readline():
+                pass
+            yield 1000 * (time.perf_counter() - began)
+            time.sleep(0.02)
+
+
 def report_latency(daemon: Daemon, one: Target) -> Iterator[float]:
     """Milliseconds until the whole report, compressed, has it; it was asked for before."""
     asked(daemon)
@@ -215,6 +232,8 @@ def latency_rows(tree: Path, _groups: int) -> Iterator[tuple[str, str, str]]:
         say(f"{_CHANGES} changes of {one.name}")
         figure = spread(list(device_latency(daemon, one)))
         yield "uevent to /v1/devices/BDF, p50 / p99, ms", figure, "5 / 25"
+        figure = spread(list(event_latency(daemon, one)))
+        yield "uevent to the event on /v1/events, p50 / p99, ms", figure, ""
         figure = spread(list(report_latency(daemon, one)))
         yield "uevent to the whole /v1/report, gzip, p50 / p99, ms", figure, ""
 
