@@ -27,7 +27,7 @@ GOOD = [
     f"{TLS}  client_auth_type: RequestClientCert\n",
     f"{TLS}  min_version: TLS12\n  max_version: TLS13\n  prefer_server_cipher_suites: false\n",
     f"{TLS}  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256]\n",
-    f"{TLS}  curve_preferences: [X25519]\n",
+    f"{TLS}  curve_preferences: [CurveP256]\n",
     "http_server_config:\n  http2: false\n",
     "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-XSS-Protection:\n",
     "http_server_config:\n  http2: true\n  headers:\n    Strict-Transport-Security: max-age=3\n",
@@ -93,6 +93,15 @@ def test_what_prometheus_takes_is_taken(directory: Path, text: str) -> None:
     path.write_text(text)
     assert theirs(path)
     assert ours(path) == ""
+
+
+# Debian 12's Python cannot choose X25519; no Python can choose this one.
+def test_a_curve_that_this_python_cannot_choose_is_refused_in_one_line(directory: Path) -> None:
+    (directory / "web.yml").write_text(TLS)
+    config = load(str(directory / "web.yml")).tls
+    assert config is not None
+    with pytest.raises(BadFile, match="ED25519 cannot be chosen with this Python: "):
+        context(config._replace(curve="ED25519"))
 
 
 @pytest.mark.parametrize(("text", "why"), BAD)
