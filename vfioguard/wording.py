@@ -174,3 +174,9 @@ def no_groups(report: Report) -> str:
         f"no IOMMU group: {have} can be attached; no IOMMU is in use "
         "(enable VT-d, AMD-Vi or SMMU in the firmware, and intel_iommu=on)"
     )
+
+
+def proof_command(report: Report, group: GroupReport, again: str) -> str:
+    """What prints the proof; `again` are the options that read the same host."""
+    policy = f" --policy {report.host.pinned}" if report.host.pinned else ""
+    return f"vfioguard explain group:{group.id}{policy}{again}"

@@ -271,7 +271,8 @@ def test_sixty_groups_fit_on_one_screen_of_80_by_24(tmp_path: Path, hostname: st
     result = vfioguard("report", "--root", trees.write(tmp_path, host))
     lines = result.stdout.splitlines()
     assert len(lines) <= 24
-    assert max(map(len, lines)) <= 80
+    # The command that shows the proof is not broken, so that it can be copied.
+    assert max(len(line.removesuffix(f" --root {tmp_path}")) for line in lines) <= 80
     assert lines[0] == f"60 {hostname} of 60 IOMMU groups"
 
 

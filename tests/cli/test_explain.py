@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,46 @@ def test_what_nobody_knows_is_one_line_and_a_status(tmp_path: Path, target: str)
     assert (result.returncode, result.stdout) == (3, "")
     assert result.stderr.startswith("vfioguard: nothing is known of ")
     assert len(result.stderr.splitlines()) == 1
+
+
+QEMU = "qemu: -device vfio-pci,host=00:02.0: vfio 0000:00:02.0: Failed to set iommu: Operation not"
+
+
+def test_a_message_begins_with_the_verdict_on_the_device_that_it_names(tmp_path: Path) -> None:
+    status, text = asked(tmp_path, f"{QEMU} permitted", REFUSING)
+    assert status == 2
+    assert text.startswith("group 3 (0000:00:02.0) by its interrupts: refused proof: vfioguard")
+    assert "group 4 (" not in text
+    assert "EPERM by the call that answers so:" in text
+
+
+@pytest.mark.parametrize("name", ["group 4", "group: 4", "0000:00:03.0"])
+def test_only_what_the_message_names_decides_the_status(tmp_path: Path, name: str) -> None:
+    odd = {3: ["0000:00:02.0"], 4: [Function("0000:00:03.0", "IR-PCI-MSIX")]}
+    status, text = asked(tmp_path, f"{name} is busy: Device or resource busy", x86_host(odd))
+    assert status == 0
+    assert text.startswith("group 4 (0000:00:03.0) by its interrupts: allowed")
+
+
+def test_a_device_of_another_host_is_said_to_be_none_here(tmp_path: Path) -> None:
+    status, text = asked(tmp_path, "vfio 0000:41:00.0: error -22", REFUSING)
+    assert status == 2
+    assert text.startswith("0000:41:00.0: no such device on this host")
+
+
+def test_a_time_is_no_device(tmp_path: Path) -> None:
+    _, text = asked(tmp_path, "at 0:02:00:03.0 Operation not permitted", REFUSING)
+    assert text.startswith("here (kernel")
+
+
+def test_the_proof_that_is_offered_is_of_the_same_host(tmp_path: Path) -> None:
+    root = tmp_path / "an other root"
+    trees.write(root, REFUSING)
+    options = ["--root", str(root), "--policy", "iommu_capable"]
+    for command in (["report", *options], ["explain", *options, "group 3: Invalid argument"]):
+        printed = vfioguard(*command).stdout.splitlines()
+        found = next(line for line in printed if "roof: " in line)
+        _, *proof = shlex.split(found.split("roof: ")[1])
+        again = vfioguard(*proof)
+        assert again.returncode == 2
+        assert again.stdout.startswith("group 3: refused (iommu_capable")

@@ -1,13 +1,15 @@
-"""Errnos and lines of the log: every line of a real kernel is known, whatever stands before it."""
+"""Errnos and lines: every line of a real kernel or QEMU is known, whatever stands before it."""
 
 from __future__ import annotations
 
 import errno
+import os
 import re
 
 import pytest
 
-from vfioguard.symptom import errors, meaning
+from vfioguard.symptom import errors, meaning, told_errno
+from vfioguard.symptom.errors import WORDS
 from vfioguard.symptom.lines import LINES
 
 #: As kernels from 4.10 to 7.3 write them.
@@ -44,6 +46,8 @@ REAL = (
     "IOMMUFD is providing /dev/vfio/vfio, not VFIO.",
     "vfio-pci 0000:03:00.0: MSI interrupts are not secure, they cannot be isolated by",
     "OF: /pcie@10000000: no msi-map translation for id 0x8 on (null)",
+    "qemu-system-x86_64: -device vfio-pci,host=01:00.0: vfio 0000:01:00.0: group 15 is not viable",
+    "Please ensure all devices within the iommu_group are bound to their vfio bus driver.",
 )
 
 
@@ -75,3 +79,31 @@ def test_every_errno_is_one_and_each_cause_says_when_why_and_what_to_do() -> Non
         assert hasattr(errno, name)
         for cause in causes:
             assert all((cause.call, cause.kernels, cause.why, cause.change))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Operation not permitted", "EPERM"),
+        (
+            "qemu: vfio 0000:01:00.0: Failed to set iommu for container: Operation not permitted",
+            "EPERM",
+        ),
+        ("vfio-pci: probe of 0000:01:00.0 failed with error -22", "EINVAL"),
+        ("vfio-pci 0000:01:00.0: probe with driver vfio-pci failed with error -16", "EBUSY"),
+        ("Could not open '/dev/vfio/15': Device or resource busy", "EBUSY"),
+        ("failed to bind: No such device", "ENODEV"),
+        ("No such device or address", None),
+        ("probe failed with error -2", None),
+        ("error -999", None),
+        ("terror -1 of permitted operations", None),
+    ],
+)
+def test_an_errno_is_told_in_words_or_as_the_kernel_numbers_it(text: str, name: str | None) -> None:
+    assert told_errno(text) == name
+
+
+def test_words_are_those_of_the_c_library() -> None:
+    for words, name in WORDS.items():
+        assert re.fullmatch(words, os.strerror(getattr(errno, name)))
+        assert name in errors()

@@ -1,4 +1,4 @@
-"""An errno or a line of the kernel's log in words, and what bears on it on this host."""
+"""An errno or a line of a log in words, and what bears on it on this host."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from vfioguard import wording
 from vfioguard.fact import Fact
 from vfioguard.report import GroupReport, Report
 from vfioguard.snapshot import Snapshot
-from vfioguard.symptom import About, Cause, errors, meaning
+from vfioguard.symptom import About, Cause, errors, meaning, told_errno
 from vfioguard.verdict import Outcome
 
 _WIDTH = 80
 #: Groups that are named before the rest is counted.
 _MOST = 6
 _ERRNO = re.compile(r"-?E[A-Z0-9]+")
+#: As the kernel and QEMU write them, with the segment: 12:34:56.7 may be a time.
+_BDF = re.compile(r"\b[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
+_GROUP = re.compile(r"\bgroup:? ?(\d{1,9})\b")
 
 
 def is_symptom(target: str) -> bool:
@@ -29,17 +33,53 @@ def _errno(target: str) -> str | None:
     return name if _ERRNO.fullmatch(name) and hasattr(errno, name) else None
 
 
-def symptom_lines(target: str, snapshot: Snapshot, report: Report) -> Iterator[str] | None:
-    """The answer; None where vfioguard knows nothing of it."""
+def symptom_lines(
+    target: str, snapshot: Snapshot, report: Report, again: str
+) -> Iterator[str] | None:
+    """The answer; None where vfioguard knows nothing of it. `again`: how to read the same host."""
     name = _errno(target)
     if name is not None:
         causes = errors().get(name)
         return None if causes is None else _of_errno(name, causes, snapshot, report)
     line = meaning(target)
-    if line is None:
+    if line is not None:
+        told = [*_wrapped(line.means, ""), "", *_here((line.about,), snapshot, report), ""]
+        return iter(
+            [*_named_lines(target, report, again), *told, *_wrapped(line.change, "change: ")]
+        )
+    name = told_errno(target)
+    if name is None:
         return None
-    told = [*_wrapped(line.means, ""), "", *_here((line.about,), snapshot, report), ""]
-    return iter([*told, *_wrapped(line.change, "change: ")])
+    told = [*_named_lines(target, report, again)]
+    return iter([*told, *_of_errno(name, errors()[name], snapshot, report)])
+
+
+def named(target: str, report: Report) -> list[GroupReport]:
+    """The groups of this host that a text names: by device, or as QEMU does, `group 12`."""
+    devices = set(_BDF.findall(target))
+    numbers = {int(number) for number in _GROUP.findall(target)}
+    return [
+        group
+        for group in report.groups
+        if group.id in numbers or any(device.name in devices for device in group.devices)
+    ]
+
+
+def _named_lines(target: str, report: Report, again: str) -> Iterator[str]:
+    """The answer first: what is known of what the text names."""
+    for group in named(target, report):
+        devices = ", ".join(device.name for device in group.devices)
+        yield from _wrapped(f"group {group.id} ({devices}) by its interrupts: {group.outcome}", "")
+        yield f"  proof: {wording.proof_command(report, group, again)}"
+    here = {device.name for group in report.groups for device in group.devices}
+    alone = {device.name for device in report.ungrouped}
+    for name in dict.fromkeys(_BDF.findall(target)):
+        if name in alone:
+            yield f"{name}: in no IOMMU group"
+        elif name not in here:
+            yield f"{name}: no such device on this host"
+    if named(target, report) or _BDF.search(target):
+        yield ""
 
 
 def _of_errno(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vfioguard import wording
 from vfioguard.cli import host
 from vfioguard.cli._explain_device import memory_lines, unit_lines
-from vfioguard.cli._explain_symptom import is_symptom, symptom_lines
+from vfioguard.cli._explain_symptom import is_symptom, named, symptom_lines
 from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
 from vfioguard.report import GroupReport, Report
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
         if number:
             print()
         if is_symptom(target):
-            outcomes.append(_symptom(target, snapshot, report))
+            outcomes.append(_symptom(target, snapshot, report, host.again(options)))
             continue
         found = host.find(report, target)
         if isinstance(found, GroupReport):
@@ -39,14 +39,18 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(max(outcomes, key=severity))
 
 
-def _symptom(target: str, snapshot: Snapshot, report: Report) -> Outcome:
-    """Explain an errno or a line of the log; the outcome is the host's worst."""
-    lines = symptom_lines(target, snapshot, report)
+def _symptom(target: str, snapshot: Snapshot, report: Report, again: str) -> Outcome:
+    """Explain an errno or a message; the outcome is that of what it names, or the host's worst."""
+    lines = symptom_lines(target, snapshot, report, again)
     if lines is None:
-        known = "EPERM, EINVAL, EBUSY, ENODEV, or lines about remapping, MSIs and reserved memory"
+        known = (
+            "EPERM, EINVAL, EBUSY and ENODEV, also in words, and lines about remapping, MSIs and "
+            "reserved memory"
+        )
         raise Failure(f"nothing is known of {target!r}; vfioguard explains {known}")
     print("\n".join(lines))
-    return max((g.outcome for g in report.groups), key=severity, default=Outcome.UNKNOWN)
+    outcomes = [group.outcome for group in named(target, report) or report.groups]
+    return max(outcomes, key=severity, default=Outcome.UNKNOWN)
 
 
 def _group(report: Report, group: GroupReport) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 
@@ -37,6 +38,13 @@ def tables(options: argparse.Namespace) -> str:
     if given is None and options.root == "/":
         given = os.environ.get("CREDENTIALS_DIRECTORY")
     return given or ""
+
+
+def again(options: argparse.Namespace) -> str:
+    """What to add to a command that shall read the same host; nothing for this one."""
+    given = (("--root", options.root if options.root != "/" else None),
+             ("--acpi-tables", options.acpi_tables))  # fmt: skip
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
 
 
 def now() -> str:

@@ -78,7 +78,7 @@ def build(*, serve: bool = True) -> Parser:
     _report(verbs)
     for name, text in (
         ("check", "may these be attached? one line each: the gate for scripts"),
-        ("explain", "the proof of each verdict; what an errno or a line of the log means"),
+        ("explain", "the proof of each verdict; what an errno or a message means"),
     ):
         verb = _verb(verbs, name, text, policy=True)
         more = name == "explain"
@@ -86,7 +86,7 @@ def build(*, serve: bool = True) -> Parser:
             "target",
             nargs="+",
             metavar="BDF|group:N|TEXT" if more else "BDF|group:N",
-            help="a device, or a whole group" + (", an errno, a line of the log" if more else ""),
+            help="a device, or a whole group" + (", an errno, a message" if more else ""),
         )
 
     capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")

@@ -18,6 +18,7 @@ def run(options: argparse.Namespace) -> int:
     report = host.read_report(options)
     to_file = options.output_file is not None
     style = (Style if to_file else host.style)(every_group=options.all)
+    style = style._replace(again=host.again(options))
     if options.valid_for is not None:
         style = style._replace(valid_for=options.valid_for)
     text = output.render(report, style)

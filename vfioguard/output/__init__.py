@@ -12,12 +12,14 @@ class Style(NamedTuple):
     """How it is wanted: columns, colour, and every group on a line of its own.
 
     `valid_for`: seconds after which who reads it later must not believe it, in forms that say so.
+    `again`: the options by which a command reads the same host, each with a blank before it.
     """
 
     width: int = 80
     color: bool = False
     every_group: bool = False
     valid_for: int = 300
+    again: str = ""
 
 
 class Output(NamedTuple):

@@ -54,7 +54,7 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
     worst = buckets[0]
     if worst.outcome is not Outcome.ALLOWED:
         yield ""
-        yield f"Proof: vfioguard explain group:{worst.groups[0].id}"
+        yield f"Proof: {wording.proof_command(report, worst.groups[0], style.again)}"
     yield from _unreadable(report, style)
 
 

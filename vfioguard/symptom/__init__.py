@@ -1,4 +1,4 @@
-"""What people meet before they know of groups: an errno of VFIO, or a line of the kernel's log.
+"""What people meet before they know of groups: an errno of VFIO, or a line of a log.
 
 Data: what it means in which kernels, and what to do. `errors.py` has the errnos, `lines.py` the
 lines; nothing here looks at a host.
@@ -30,7 +30,7 @@ class Cause(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of the kernel's log: a regular expression, what it means, and what to do."""
+    """A line of the kernel or of QEMU: a regular expression, what it means, and what to do."""
 
     pattern: str
     means: str
@@ -52,3 +52,18 @@ def meaning(text: str) -> Line | None:
     from vfioguard.symptom.lines import LINES
 
     return next((line for line in LINES if re.search(line.pattern, text)), None)
+
+
+def told_errno(text: str) -> str | None:
+    """The errno with causes that a text tells of: in words, or as the kernel does, `error -22`."""
+    import errno
+    import re
+
+    from vfioguard.symptom.errors import ERRORS, WORDS
+
+    for words, name in WORDS.items():
+        if re.search(words, text):
+            return name
+    number = re.search(r"\berror:? -(\d{1,3})\b", text)
+    found = errno.errorcode.get(int(number[1])) if number else None
+    return found if found in ERRORS else None

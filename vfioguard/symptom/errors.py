@@ -101,3 +101,11 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
         ),
     ),
 }  # fmt: skip
+
+#: What strerror(3) says, by which programs pass an errno on.
+WORDS: dict[str, str] = {
+    r"Operation not permitted": "EPERM",
+    r"Invalid argument": "EINVAL",
+    r"Device or resource busy": "EBUSY",
+    r"No such device(?! or address)": "ENODEV",
+}

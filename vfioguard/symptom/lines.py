@@ -1,4 +1,4 @@
-"""Lines of the kernel's log that bear on an attach (POLICY 1.1, 1.2 and 3.6)."""
+"""Lines of the kernel's log that bear on an attach (POLICY 1.1, 1.2 and 3.6), and of QEMU."""
 
 from __future__ import annotations
 
@@ -109,5 +109,12 @@ LINES: tuple[Line, ...] = (
         "the device tree's msi-map leaves this id out: the device takes the MSI domain of its bus, "
         "if that has one",
         _EXPLAIN, About.INTERRUPTS,
+    ),
+    # QEMU's vfio_get_group(); the kernel's vfio_group_ioctl_get_status().
+    Line(
+        r"group \d+ is not viable|ensure all devices within the iommu_group are bound",
+        "VFIO does not give the group away: a member is on a driver of the host, or, from v5.19 "
+        "on, somebody else has the group",
+        "bind every member to vfio-pci, or unbind it; the override does not help", About.MEMBERS,
     ),
 )  # fmt: skip
