@@ -93,6 +93,10 @@ def test_a_file_that_nobody_named_must_be_right_where_it_is_there(tmp_path: Path
         ("[web]\n\nlisten_address = ['x']", "3: no setting web.listen_address; did you mean web.l"),
         ("interval = 5\n[webb]\n\nlisten-address = ['x']", "2: no setting webb.listen-address; di"),
         ("[web.confg]\n", "1: no setting web.confg; did you mean web.config?"),
+        (
+            "[web.config]\n\ninterval = 5",
+            "3: no setting web.config.interval; did you mean interval, which stands above the fi",
+        ),
         ("[web.config.file]\n", "1: web.config.file: a table is not a string"),
         ("[[web]]\n", "1: web: [a table] is not a table, which is written [web]"),
         ("web = 5", "1: web: 5 is not a table, which is written [web]"),

@@ -191,5 +191,7 @@ def _unknown(keys: tuple[str, ...], value: object, settings: tuple[Setting, ...]
     names = [one.key for one in settings]
     names += [".".join(one) for one in tables] if isinstance(value, dict) else []
     near = get_close_matches(".".join(keys), names, 1, 0.5)
+    if len(keys) > 1 and keys[-1] in names:  # appended to the file, and so to its last table
+        near = [f"{keys[-1]}, which stands above the first [table]"]
     hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(sorted(names))}"
     return _Bad(keys[:bad], f"no setting {name}; {hint}")
