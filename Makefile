@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 
 # Judged by `make report` where this host has no IOMMU group.
-EXAMPLE = tests/fixtures/sysfs/6.12-amd64--vtd-ir-andd/bound.tar.xz
+EXAMPLE = tests/fixtures/sysfs/6.12-amd64--vtd-ir-andd/as-booted.tar.xz
 
 .PHONY: report check bench fuzz fixtures lock wheel sbom man completion deb documents clean
 

@@ -1,0 +1,74 @@
+"""What the documents show is what happens: the example, the commands, and where the links lead."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vfioguard.cli import parser
+
+REPOSITORY = Path(__file__).parent.parent
+DOCUMENTS = sorted(
+    path.relative_to(REPOSITORY).as_posix()
+    for pattern in ("*.md", "docs/*.md", "contrib/**/*.md")
+    for path in REPOSITORY.glob(pattern)
+)
+_BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_COMMAND = re.compile(r"^(?:\$ )?(?:sudo )?(?:\S*/bin/)?vfioguard (.*)")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def text_of(document: str) -> str:
+    return (REPOSITORY / document).read_text()
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    for block in _BLOCK.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := _COMMAND.match(line):
+                yield shlex.split(found[1], comments=True)
+
+
+def anchors(text: str) -> set[str]:
+    """Of headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_shows_what_make_report_prints_without_an_iommu() -> None:
+    example = re.search(r"^EXAMPLE = (\S+)$", text_of("Makefile"), re.MULTILINE)
+    shown = re.search(
+        r"^\$ vfioguard report\n(.*?)^```$", text_of("README.md"), re.DOTALL | re.MULTILINE
+    )
+    assert example is not None
+    assert shown is not None
+    command = [sys.executable, "-m", "vfioguard", "report", "--root", example[1]]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.stdout.replace(f" --root {example[1]}", "") == shown[1]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_is_one_that_the_parser_takes(document: str) -> None:
+    for command in commands(text_of(document)):
+        parser.parse(command)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_to_a_file_and_a_heading(document: str) -> None:
+    for link in _LINK.findall(text_of(document)):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (REPOSITORY / document).parent / path if path else REPOSITORY / document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert sum(1 for document in DOCUMENTS for _ in commands(text_of(document))) > 30
