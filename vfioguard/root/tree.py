@@ -16,9 +16,9 @@ from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Select
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _CHUNK = 64 << 10  # a larger buffer is mapped and faulted in anew with each read
-#: Directories of the running host that stay open: the first ones asked for, below which thousands
-#: of files are.
-_KEPT = 4
+#: Of the running host these stay open: the kernel makes them once, and below them thousands of
+#: files are read.
+_LASTING = frozenset({"/sys/bus/pci/devices", "/sys/kernel/iommu_groups", "/sys/kernel/irq"})
 _MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
 #: What is read at most of a file that is searched or of a log: /proc/kallsyms has 20 MiB.
 _MAX_STREAM = 256 << 20
@@ -87,7 +87,8 @@ class Tree:
     """The running host (`Tree("/")`) or a directory that looks like one.
 
     A foreign root is for one scan: where its directories are is remembered, so the next scan takes
-    a new one. Of the running host some directories stay open, nothing else. Threads may share it.
+    a new one. Of the running host three directories stay open, nothing else is kept. Threads may
+    share it.
     """
 
     def __init__(self, path: str) -> None:
@@ -155,7 +156,7 @@ class Tree:
                 found = _Live(path)
             except OSError:  # then each read says it of itself
                 return Prefixed(self, path)
-            if len(self._opened) < _KEPT:
+            if path in _LASTING:
                 self._opened[path] = found
         return found
 
