@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -17,15 +18,25 @@ from tests.serve.serving import Client, Clock, latest_of, scan_of
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from vfioguard.report import GroupReport, Report
-from vfioguard.root.memory import Entry, Memory
+from vfioguard.root.memory import Entry, Link, Memory
 from vfioguard.serve import schema
 from vfioguard.serve.holders import EVERY, Holders, holding, look
 
 REPOSITORY = Path(__file__).parents[2]
 A, B = "0000:01:00.0", "0000:02:00.0"
-HOST = x86_host({3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "e1000e")]}) | {
-    f"/sys/devices/pci{A[:7]}/{A}/vfio-dev/vfio7/dev": b"511:7\n"
-}
+HOST = x86_host({3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "e1000e")]})
+
+
+def nodes(**groups: str) -> dict[str, Entry]:
+    """vfioX -> the function that it opens: what the class shows."""
+    found: dict[str, Entry] = {}
+    for node, function in groups.items():
+        home = f"/sys/devices/pci{function[:7]}/{function}"
+        found[f"/sys/class/vfio-dev/{node}"] = Link(f"../..{home[4:]}/vfio-dev/{node}")
+        found[f"{home}/vfio-dev/{node}/device"] = Link(f"../../../{function}")
+    return found
+
+
 _HOLD = "import sys; files = [open(p) for p in sys.argv[1:]]; print('held', flush=True); input()"
 
 
@@ -56,7 +67,9 @@ def ours() -> list[int]:
 
 
 def holders_of(
-    dev: Path, entries: Mapping[str, Entry] = HOST, clock: Callable[[], float] = time.monotonic
+    dev: Path,
+    entries: Mapping[str, Entry] = HOST | nodes(vfio7=A),
+    clock: Callable[[], float] = time.monotonic,
 ) -> Holders:
     return Holders(lambda: Memory(entries), str(dev), ours, clock)
 
@@ -135,10 +148,49 @@ def test_a_node_that_came_after_its_driver_was_shown_is_found_at_the_next_look(
     holders, report = holders_of(tmp_path, entries, clock), scan_of(entries).report
     with a_process_with(tmp_path / "devices" / "vfio7") as pid:
         assert group(holders.add(report), 3).holders == ()
-        entries[f"/sys/devices/pci{A[:7]}/{A}/vfio-dev/vfio7/dev"] = b"511:7\n"
-        entries["/sys/class/vfio-dev/vfio7/dev"] = b"511:7\n"
+        entries |= nodes(vfio7=A)
         clock.now += EVERY
         assert [one.pid for one in group(holders.add(report), 3).holders or ()] == [pid]
+
+
+def test_a_node_whose_name_was_given_away_again_is_that_of_its_group_now(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    both = {3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "vfio-pci")]}
+    entries = dict(x86_host(both)) | nodes(vfio0=A, vfio1=B)
+    clock = Clock()
+    holders, report = holders_of(tmp_path, entries, clock), scan_of(entries).report
+    with a_process_with(tmp_path / "devices" / "vfio1") as pid:
+        first = holders.add(report)
+        entries |= nodes(vfio0=B, vfio1=A)
+        clock.now += EVERY
+        second = holders.add(report)
+    held = [[len(group(one, n).holders or ()) for n in (3, 4)] for one in (first, second)]
+    assert held == [[0, 1], [1, 0]]
+    assert [one.pid for one in group(second, 3).holders or ()] == [pid]
+
+
+def test_after_a_look_that_failed_the_next_one_finds_everything(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    one = {3: [Function(A, None, "vfio-pci")]}
+    two = one | {4: [Function(B, None, "vfio-pci")]}
+    broken = [False]
+
+    def processes() -> list[int]:
+        if broken[0]:
+            raise OSError(errno.EMFILE, "too many open files")
+        return ours()
+
+    clock = Clock()
+    holders = Holders(lambda: Memory(HOST), str(tmp_path), processes, clock)
+    small, large = scan_of(x86_host(one)).report, scan_of(x86_host(two)).report
+    holders.add(small)
+    broken[0] = True
+    with pytest.raises(OSError, match="too many"):
+        holders.add(large)
+    broken[0] = False
+    with a_process_with(tmp_path / "3") as pid:
+        found = group(holders.add(small), 3).holders or ()
+    assert [holder.pid for holder in found] == [pid]
 
 
 def test_groups_that_stay_are_not_looked_at_again_for_one_that_changes(tmp_path: Path) -> None:

@@ -74,24 +74,21 @@ class Holders:
         A group that did not change, and whose holders did not, is the same object as before.
         """
         groups = report.groups
-        differ = places.differing(self._seen, groups)
-        changed: Iterable[int] = range(len(groups)) if differ is None else differ
-        others = self._nodes.read(groups, changed, anew=differ is None)
-        was = self.held
+        # Where anything is raised in between, the next report is taken in as a whole.
+        seen, self._seen = self._seen, ()
+        differ = places.differing(seen, groups)
+        others = self._nodes.see(groups, differ)
         if not self._nodes:
             self.held, self._seen, self._shown = Held({}, None), groups, groups
             return report
-        began = self._clock()
-        due = began >= self._due
-        if due:
-            others = self._nodes.read(groups, self._nodes.late(groups)) or others
-        if others or due:
+        was, began = self.held, self._clock()
+        if others or began >= self._due:
             self.held = look(self._nodes.group_of, self._processes())
             self._due = began + max(EVERY, _SHARE * (self._clock() - began))
         if differ is None:
-            self._show(groups, changed, groups)
+            self._show(groups, range(len(groups)), groups)
         elif self.held != was:
-            self._show(groups, {*changed, *self._nodes.places()}, self._shown)
+            self._show(groups, {*differ, *self._nodes.places()}, self._shown)
         elif differ:
             self._show(groups, differ, self._shown)
         self._seen = groups
