@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import hosts
-from namespace import in_namespace
+from namespace import in_namespace, namespaces_work
 
 _DEVICES = "/sys/bus/pci/devices"
 _PATIENCE = 180.0
@@ -276,6 +276,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="vfioguard-bench-", dir="/dev/shm") as directory:
             say(f"making a host of {size} groups")
             hosts.make(Path(directory, "host"), size)
+            if not namespaces_work(f"{directory}/host"):
+                raise SystemExit("bench: a mount namespace is needed: run it as root")
             for rows in [rows for rows, sizes in plans if size in sizes]:
                 for what, figure, goal in rows(Path(directory, "host"), size):
                     bound = f"<= {goal}" if goal else ""

@@ -11,7 +11,7 @@ import subprocess
 _MOUNTS = """
 mount --bind "$1/sys" /sys
 for file in cmdline cpuinfo interrupts sys/kernel/osrelease sys/kernel/arch; do
-    if [ -e "/proc/$file" ]; then mount --bind "$1/proc/$file" "/proc/$file"; fi
+    if [ -e "$1/proc/$file" ]; then mount --bind "$1/proc/$file" "/proc/$file"; fi
 done
 mkdir -p /boot
 mount --bind "$1/boot" /boot

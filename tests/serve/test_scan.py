@@ -38,8 +38,9 @@ def test_a_poll_of_a_host_that_stays_lists_nothing_again(tmp_path: Path) -> None
     assert reader.readings["listings"] == 0
 
 
-def test_a_host_without_pci_is_polled_in_peace(tmp_path: Path) -> None:
-    reader = Reader(write(tmp_path / "host", {"/sys/kernel/version": b"1\n"}), None)
-    reader.read()
+def test_a_host_with_groups_and_no_pci_is_polled_in_peace(tmp_path: Path) -> None:
+    host = {"/sys/kernel/iommu_groups/3/type": b"DMA\n"}
+    reader = Reader(write(tmp_path / "host", host), None)
+    assert len(reader.read().report.groups) == 1
     reader.read(POLL)
     assert reader.readings["listings"] == 0

@@ -22,8 +22,9 @@ from vfioguard.serve.worker import Worker
 
 #: Seconds without news after which a storm has passed, and after which one is read all the same.
 QUIET, LONGEST = 0.25, 1.5
-#: Seconds for which nothing else is done while a small reading may end: it takes 1 ms or two.
-_PATIENCE = 0.004
+#: Seconds for which nothing else is done while a small reading may end, which takes a millisecond
+#: or two; and between two such times.
+_PATIENCE, _PATIENT = 0.004, 0.015
 
 _log = logging.getLogger("vfioguard")
 
@@ -60,6 +61,7 @@ class Follower:
         self._worker = Worker("vfioguard-reader")
         self._news = EVERYTHING
         self._first = self._last = self._listed = -LONGEST
+        self._patient = -_PATIENT
         self._told = asyncio.Event()
 
     def tell(self, news: News) -> None:
@@ -96,8 +98,7 @@ class Follower:
     async def _once(self, news: News) -> bool:
         """Read, and publish what was read; False where that failed."""
         try:
-            patience = _PATIENCE if news.small else 0.0
-            scan, view = await self._worker.run(lambda: self._scan(news), patience)
+            scan, view = await self._worker.run(lambda: self._scan(news), self._patience(news))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
             reason = describe_error(error)
             self._latest.fail(reason)
@@ -111,6 +112,14 @@ class Follower:
         if not self._news.reload:
             self._hooks.published(scan.report)
         return True
+
+    def _patience(self, news: News) -> float:
+        """None where the loop has just waited: in a row of events others have their turn."""
+        now = self._clock()
+        if not news.small or now < self._patient + _PATIENT:
+            return 0.0
+        self._patient = now
+        return _PATIENCE
 
     def _scan(self, news: News) -> tuple[Scan, View]:
         scan = self._read(news)

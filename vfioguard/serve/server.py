@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """As uvicorn's, which wakes the processor ten times a second whoever is there."""
-        while not await self.on_tick(0):
+        while not await self.on_tick(0):  # 0: the Date header is made anew every time
             pause = _BUSY if self._connections.many else _CALM
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):

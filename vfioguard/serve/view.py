@@ -90,7 +90,7 @@ class View:
         if target.startswith("group:"):
             groups = [f"group:{group.id}" for group in self.report.groups]
             return wording.missing(target, "IOMMU group", groups)
-        return wording.missing(target, "device", [*self.group_of, *self._ungrouped])
+        return wording.missing(target, "device", list({**self._ungrouped, **self.group_of}))
 
     def selected(self, outcomes: Collection[Outcome]) -> list[GroupReport]:
         """The groups with one of these outcomes; all of them where none is named."""
