@@ -6,28 +6,13 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 
+from tests.support.following import follow
 from tests.support.functions import Function
-from tests.support.living import Living, Machine, lives, told
+from tests.support.living import Living, Machine, lives
 from vfioguard import refresh
 from vfioguard.evaluate import Judged, evaluate, judge_all
 from vfioguard.root.memory import Memory
-from vfioguard.snapshot import Snapshot, take
-
-
-def follow(root: Memory, snapshot: Snapshot, before: Living, after: Living) -> Snapshot:
-    """As the daemon does it: the least that is enough."""
-    devices, listings, machine = told(before, after)
-    if machine:
-        snapshot = refresh.overrides(root, snapshot)
-    if not listings:
-        for name in sorted(devices):
-            again = refresh.function(root, snapshot, name)
-            if again is None:
-                break
-            snapshot = again
-        else:
-            return snapshot
-    return take(root, snapshot, devices)
+from vfioguard.snapshot import take
 
 
 @given(lives())
