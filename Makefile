@@ -6,7 +6,7 @@ PYTHON ?= python3
 # Judged by `make report` where this host has no IOMMU group.
 EXAMPLE = tests/fixtures/sysfs/6.12-amd64--vtd-ir-andd/as-booted.tar.xz
 
-.PHONY: report check bench fuzz fixtures lock wheel sbom man completion deb documents clean
+.PHONY: report check bench fuzz fixtures lock wheel dated sbom man completion deb documents clean
 
 # 2 and 1 are verdicts, not failures.
 report: $(VENV)/ready
@@ -36,7 +36,20 @@ fixtures: $(VENV)/ready
 	$(VENV)/bin/python -m tests.fixtures.record $(CAPTURES)
 
 # What is released has the time of its commit, so that who builds it again gets the same bytes.
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+# Where git does not tell it, nothing is exported: build tools take an empty one for a wrong number.
+ifndef SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null)
+endif
+ifdef SOURCE_DATE_EPOCH
+export SOURCE_DATE_EPOCH
+else
+unexport SOURCE_DATE_EPOCH
+endif
+
+dated:
+	@[ -n "$(SOURCE_DATE_EPOCH)" ] || { echo "no time of a commit: git is missing, or this is no" \
+		"clone, or another user's; set SOURCE_DATE_EPOCH" >&2; exit 1; }
+
 ARCH ?= $(shell dpkg --print-architecture)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' vfioguard/__init__.py)
 SBOM = dist/vfioguard-$(VERSION).cdx.json
@@ -50,7 +63,7 @@ wheel: $(VENV)/package
 	$(VENV)/bin/uv build --quiet --wheel --out-dir dist
 
 # Of what the package brings along, not of what tests it.
-sbom: $(VENV)/package
+sbom: dated $(VENV)/package
 	mkdir -p dist
 	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --extra web --format cyclonedx1.5 \
 		--output-file $(SBOM)
@@ -60,13 +73,13 @@ sbom: $(VENV)/package
 documents: $(VENV)/ready
 	$(VENV)/bin/python -m release.settings docs/configuration.md
 
-man: $(VENV)/ready
+man: dated $(VENV)/ready
 	$(VENV)/bin/python -m release.man build/man $(SOURCE_DATE_EPOCH)
 
 completion: $(VENV)/ready
 	$(VENV)/bin/python -m release.completion build/completion
 
-deb: $(VENV)/package wheel sbom man completion
+deb: dated $(VENV)/package wheel sbom man completion
 	$(VENV)/bin/python -m release.settings build/vfioguard.toml
 	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --extra web --no-emit-project \
 		--output-file build/requirements.txt
