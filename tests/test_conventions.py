@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import hosts, trees
+
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "vfioguard"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -80,6 +82,39 @@ def test_the_version_costs_no_argument_parser() -> None:
     code = "import sys; from vfioguard.cli import main; main(['--version']); print(*sys.modules)"
     result = run(sys.executable, "-c", code)
     assert not {"argparse", "vfioguard.snapshot", "dataclasses"} & set(result.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What `check` has loaded at its end, of an x86 host that shows remapping."""
+    root = trees.write(tmp_path_factory.mktemp("host"), hosts.x86_host())
+    code = (
+        "import sys\n"
+        "from vfioguard.cli import main\n"
+        f"assert main(['check', '--root', {root!r}, 'group:1']) == 0\n"
+        "print(*sys.modules)"
+    )
+    result = run(sys.executable, "-c", code)
+    assert result.returncode == 0, result.stderr
+    return set(result.stdout.splitlines()[-1].split())
+
+
+def test_no_annotation_of_a_value_is_a_string_where_every_command_pays_for_it(
+    loaded: set[str],
+) -> None:
+    ours = {path: path.read_text() for path in SOURCES if module(path) in loaded}
+    assert ours
+    wrong = [
+        str(path.relative_to(PACKAGE))
+        for path, text in ours.items()
+        if "(NamedTuple" in text and "from __future__ import annotations" in text
+    ]
+    assert not wrong
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

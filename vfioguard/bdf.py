@@ -1,7 +1,5 @@
 """PCI addresses as the kernel prints them: `0000:00:02.1` (domain:bus:device.function)."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """From a Snapshot to the Report: every policy applied to every group."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain

@@ -1,11 +1,10 @@
 """What was read from the host: a fact with its source, or a gap that says why there is none."""
 
-from __future__ import annotations
-
 import errno as _errno
 import os
 from collections.abc import Callable
 from enum import StrEnum
+from types import GenericAlias
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -32,6 +31,11 @@ class Fact(NamedTuple, Generic[T_co]):
     value: T_co
     raw: bytes
     source: str
+
+    @classmethod
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        """As list and dict do it: what typing makes of each new `Reading[...]` takes 0.1 ms."""
+        return GenericAlias(cls, item)
 
 
 class Gap(NamedTuple):

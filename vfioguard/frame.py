@@ -1,6 +1,5 @@
 """What a Report says of the host beside its groups: it stays while `Host.context` does."""
 
-# No string annotations: NamedTuple compiles each of them, a millisecond in all at every start.
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ explanation is the computation and cannot drift from it.  (Kleene, Introduction 
 section 64: the strong tables.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, NoReturn, TypeAlias, TypeVar
 
@@ -20,13 +18,13 @@ class Answer(NamedTuple):
 
     claim: str
     truth: bool | None
-    because: tuple[Proof, ...]
+    because: "tuple[Proof, ...]"
 
     def __bool__(self) -> NoReturn:
         """Refuse `if answer:`, which would quietly turn unknown into no."""
         raise TypeError(f"an Answer is not a bool; ask .truth ({self.claim})")
 
-    def __invert__(self) -> Answer:
+    def __invert__(self) -> "Answer":
         truth = None if self.truth is None else not self.truth
         return Answer(f"not ({self.claim})", truth, (self,))
 

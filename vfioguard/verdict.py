@@ -1,6 +1,5 @@
 """What one policy says of one group."""
 
-# No string annotations: NamedTuple compiles each of them, a millisecond in all at every start.
 from enum import StrEnum
 from typing import NamedTuple
 

@@ -4,7 +4,6 @@ The kernel gives a group's number away again after hot-plug and reboot, so a gro
 while it shares members with what it was (match.py), whatever its number.
 """
 
-# No string annotations: NamedTuple compiles each of them, a millisecond in all at every start.
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 

@@ -1,7 +1,5 @@
 """One file per thing about the whole host that a person should look at, beside the verdicts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 

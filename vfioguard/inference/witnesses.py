@@ -4,8 +4,6 @@ What is inferred of the whole machine sees these and no other device. So a devic
 concerns the other groups only where it changes this value (evaluate.py).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 

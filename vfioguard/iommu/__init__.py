@@ -1,7 +1,5 @@
 """One file per IOMMU driver: how /sys/class/iommu calls its instances, and what they tell."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple

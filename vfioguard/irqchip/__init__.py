@@ -5,8 +5,6 @@ kernel appends the device, "PCI-MSIX-0000:01:00.0" (kernel/irq/msi.c,
 msi_create_device_irq_domain()), which is taken off before a family is asked.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -4,8 +4,6 @@ Documentation/ABI/testing/sysfs-firmware-acpi. A table that may not be read is a
 table"; so is the whole directory where a container runtime hides /sys/firmware.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from

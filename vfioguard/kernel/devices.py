@@ -5,8 +5,6 @@ its driver unbinds, one entry per interrupt; all of them come from one parent do
 is looked up in /sys/kernel/irq.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

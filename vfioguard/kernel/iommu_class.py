@@ -4,8 +4,6 @@ Documentation/ABI/testing/sysfs-class-iommu. Each instance's `devices/` names ev
 of every bus at once, which spares a link per device.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ members takes five. So membership comes from the devices, and a group is listed 
 members may not all have been found that way.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

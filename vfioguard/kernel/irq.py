@@ -4,8 +4,6 @@ Documentation/ABI/testing/sysfs-kernel-irq (v4.9). For an MSI it names the domai
 for a wired x86 interrupt it tells whether the IO-APIC sits behind the remapping unit.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from vfioguard.fact import Gap, Reading, gap_from, parse

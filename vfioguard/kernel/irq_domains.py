@@ -5,8 +5,6 @@ that it tests; most distributions do not build it. Domains of single devices are
 flags are their parent's business.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

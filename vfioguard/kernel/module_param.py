@@ -5,8 +5,6 @@ module is not loaded there is no file; the value then comes from modprobe.d(5) a
 command line, which modprobe applies last.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

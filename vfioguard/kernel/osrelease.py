@@ -3,8 +3,6 @@
 Weak evidence of what the kernel does: distributions backport. Symbols are better (symbols.py).
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 drivers/base/core.c dev_uevent(), drivers/pci/pci-driver.c pci_uevent().
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 

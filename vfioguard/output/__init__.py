@@ -1,7 +1,5 @@
 """One file per form of the Report, pure: a new file is at once a choice of `--output`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

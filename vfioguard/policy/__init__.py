@@ -1,7 +1,5 @@
 """One file per kernel predicate that decides an attach, named as the kernel names it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
