@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import subprocess
 import sys
@@ -143,4 +144,22 @@ def test_other_verbs_do_not_pay_for_the_settings() -> None:
 
 def test_the_grammar_is_whole_where_nothing_was_typed() -> None:
     whole = parser.build().format_help()
-    assert parser.build(serve=False).format_help() == whole
+    for verb in ("report", "check", "diff", "policies", "serve"):
+        assert verb in whole
+    assert parser.build("--help").format_help() == whole
+
+
+def test_a_mistyped_verb_is_answered_with_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser.parse(["chekc", "0000:01:00.0"])
+    assert "'report', 'check', 'explain'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["report", "check", "explain", "serve"])
+def test_a_verb_alone_has_the_options_that_it_has_among_all(verb: str) -> None:
+    def help_of(whole: argparse.ArgumentParser) -> str:
+        (verbs,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))
+        return verbs.choices[verb].format_help()
+
+    alone = parser.build(verb)
+    assert help_of(alone) == help_of(parser.build())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from vfioguard import __version__, evaluate, known
@@ -56,7 +56,7 @@ class Once(argparse.Action):
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options of one command line; exits with the usage line where they contradict."""
-    options = build(serve="serve" in arguments).parse_args(arguments)
+    options = build(arguments[0] if arguments else None).parse_args(arguments)
     if options.verb == "report" and options.all and options.output != "text":
         options.parser.error(f"--all is for text; --output {options.output} has every group")
     if options.verb == "report" and options.valid_for is not None and options.output != "nfd":
@@ -66,48 +66,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def build(*, serve: bool = True) -> Parser:
-    """The whole grammar; without the options of `serve` where nobody typed it."""
+def build(verb: str | None = None) -> Parser:
+    """The whole grammar, or where it is about one verb that of this verb: each takes 0.3 ms."""
     parser = Parser(
         prog="vfioguard",
         description="Says which IOMMU groups VFIO would refuse on this host, and why.",
     )
     parser.add_argument("--version", action="version", version=f"vfioguard {__version__}")
     verbs = parser.add_subparsers(prog=parser.prog, dest="verb", metavar="VERB", required=True)
-
-    _report(verbs)
-    for name, text in (
-        ("check", "may these be attached? one line each: the gate for scripts"),
-        ("explain", "the proof of each verdict; what an errno or a message means"),
-    ):
-        verb = _verb(verbs, name, text, policy=True)
-        more = name == "explain"
-        verb.add_argument(
-            "target",
-            nargs="+",
-            metavar="BDF|group:N|TEXT" if more else "BDF|group:N",
-            help="a device, or a whole group" + (", an errno, a message" if more else ""),
-        )
-
-    capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")
-    capture.add_argument("file", metavar="FILE.tar.xz", help="what to write")
-
-    _diff(verbs)
-    watch = _verb(verbs, "watch", "follow what changes on this host", policy=True)
-    watch.epilog = "exit status: 0 when it is interrupted, 3 error"
-    watch.add_argument(
-        "--interval",
-        action=Once,
-        type=_seconds,
-        default=2,
-        metavar="SECONDS",
-        help="time between two readings of the host (default 2)",
-    )
-
-    _firmware(verbs)
-    _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
-
-    _serve(verbs, chosen=serve)
+    for name, add in _VERBS.items():
+        if name == verb or verb not in _VERBS:
+            add(verbs)
     return parser
 
 
@@ -136,6 +105,30 @@ def _report(verbs: Any) -> None:  # noqa: ANN401
     )
 
 
+def _check(verbs: Any) -> None:  # noqa: ANN401
+    text = "may these be attached? one line each: the gate for scripts"
+    check = _verb(verbs, "check", text, policy=True)
+    check.add_argument(
+        "target", nargs="+", metavar="BDF|group:N", help="a device, or a whole group"
+    )
+
+
+def _explain(verbs: Any) -> None:  # noqa: ANN401
+    text = "the proof of each verdict; what an errno or a message means"
+    explain = _verb(verbs, "explain", text, policy=True)
+    explain.add_argument(
+        "target",
+        nargs="+",
+        metavar="BDF|group:N|TEXT",
+        help="a device, or a whole group, an errno, a message",
+    )
+
+
+def _capture(verbs: Any) -> None:  # noqa: ANN401
+    capture = _verb(verbs, "capture", "record the facts of a host, for a bug report or a test")
+    capture.add_argument("file", metavar="FILE.tar.xz", help="what to write")
+
+
 def _diff(verbs: Any) -> None:  # noqa: ANN401
     text = "what changed between two hosts, captures, or states that the daemon kept"
     diff: Parser = verbs.add_parser("diff", help=text, description=text)
@@ -151,6 +144,19 @@ def _diff(verbs: Any) -> None:  # noqa: ANN401
         help="the form of the answer (default text)",
     )
     _policy(diff)
+
+
+def _watch(verbs: Any) -> None:  # noqa: ANN401
+    watch = _verb(verbs, "watch", "follow what changes on this host", policy=True)
+    watch.epilog = "exit status: 0 when it is interrupted, 3 error"
+    watch.add_argument(
+        "--interval",
+        action=Once,
+        type=_seconds,
+        default=2,
+        metavar="SECONDS",
+        help="time between two readings of the host (default 2)",
+    )
 
 
 def _firmware(verbs: Any) -> None:  # noqa: ANN401
@@ -171,14 +177,30 @@ def _firmware(verbs: Any) -> None:  # noqa: ANN401
     )
 
 
-def _serve(verbs: Any, *, chosen: bool) -> None:  # noqa: ANN401
-    """The daemon's settings become options where the verb may be `serve`, as they cost time."""
+def _policies(verbs: Any) -> None:  # noqa: ANN401
+    _verb(verbs, "policies", "the predicates, and which are in force here", policy=True)
+
+
+def _serve(verbs: Any) -> None:  # noqa: ANN401
+    from vfioguard.cli import options  # the table of settings: no other verb has any
+
     serve: Parser = verbs.add_parser("serve", help=_SERVE, description=_SERVE)
     serve.set_defaults(parser=serve)
-    if chosen:
-        from vfioguard.cli import options
+    options.add(serve)
 
-        options.add(serve)
+
+#: In the order of the help.
+_VERBS: Mapping[str, Callable[[Any], None]] = {
+    "report": _report,
+    "check": _check,
+    "explain": _explain,
+    "capture": _capture,
+    "diff": _diff,
+    "watch": _watch,
+    "firmware": _firmware,
+    "policies": _policies,
+    "serve": _serve,
+}
 
 
 def _verb(verbs: Any, name: str, text: str, *, policy: bool = False) -> Parser:  # noqa: ANN401
