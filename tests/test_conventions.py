@@ -99,6 +99,26 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return set(result.stdout.splitlines()[-1].split())
 
 
+@pytest.mark.parametrize(
+    "unneeded",
+    [
+        "_bisect", "dataclasses", "inspect", "pathlib", "shutil", "subprocess", "tarfile",
+        "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings",
+        "vfioguard.inference.firmware_domains", "vfioguard.inference.tables",
+        "vfioguard.inference.remapping_possible", "vfioguard.iommu.amd", "vfioguard.iommu.arm_smmu",
+        "vfioguard.irqchip.gic_v3_its", "vfioguard.irqchip.vmd", "vfioguard.kernel.dmi",
+        "vfioguard.kernel.log", "vfioguard.kernel.pci_config", "vfioguard.kernel.pci_topology",
+        "vfioguard.kernel.wiring", "vfioguard.output", "vfioguard.refresh",
+        "vfioguard.root.capture",
+    ],
+)  # fmt: skip
+def test_check_loads_nothing_that_an_ordinary_host_does_not_need(
+    unneeded: str, loaded: set[str]
+) -> None:
+    assert "vfioguard.snapshot" in loaded
+    assert unneeded not in loaded
+
+
 def test_no_annotation_of_a_value_is_a_string_where_every_command_pays_for_it(
     loaded: set[str],
 ) -> None:

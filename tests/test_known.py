@@ -34,3 +34,12 @@ def test_a_leaf_of_another_kind_is_refused() -> None:
 def test_a_leaf_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ModuleNotFoundError):
         known.load("vfioguard.iommu", "nothing", "DRIVER", IommuDriver)
+
+
+@pytest.mark.parametrize(
+    ("package", "attribute", "kind"),
+    [("vfioguard.iommu", "DRIVER", IommuDriver), ("vfioguard.irqchip", "IRQCHIP", Irqchip)],
+)
+def test_one_by_one_all_leaves_come(package: str, attribute: str, kind: type[object]) -> None:
+    found = list(known.one_by_one(package, attribute, kind))
+    assert found[::-1] == list(known.leaves(package, attribute, kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from typing import TypeVar
@@ -33,3 +34,8 @@ def load(package: str, leaf: str, attribute: str, kind: type[T]) -> T:
 def leaves(package: str, attribute: str, kind: type[T]) -> tuple[T, ...]:
     """The `attribute` of every leaf of a package, in the order of their names."""
     return tuple(load(package, leaf, attribute, kind) for leaf in names(package))
+
+
+def one_by_one(package: str, attribute: str, kind: type[T]) -> Iterator[T]:
+    """The same, each loaded when it is asked for: from the end, where those of x86 are."""
+    return (load(package, leaf, attribute, kind) for leaf in reversed(names(package)))

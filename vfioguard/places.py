@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -33,5 +32,7 @@ def differing(old: Sequence[object], new: Sequence[object]) -> tuple[int, ...] |
 
 def numbered(values: Sequence[T], number: int, key: Callable[[T], int]) -> int | None:
     """The place of the value with this number; they are in the order of their numbers."""
+    from bisect import bisect_left  # a shared object to load, and most commands ask for no number
+
     at = bisect_left(values, number, key=key)
     return at if at < len(values) and key(values[at]) == number else None

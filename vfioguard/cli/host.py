@@ -7,16 +7,18 @@ import os
 import shlex
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from vfioguard import wording
-from vfioguard.bdf import parse_bdf
 from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
-from vfioguard.output import Style
 from vfioguard.report import GroupReport, Report, UngroupedDevice
 from vfioguard.root import Root
 from vfioguard.root.opening import open_root
 from vfioguard.snapshot import take
+
+if TYPE_CHECKING:
+    from vfioguard.output import Style
 
 
 def read_report(options: argparse.Namespace) -> Report:
@@ -54,6 +56,8 @@ def now() -> str:
 
 def style(*, every_group: bool = False) -> Style:
     """Colour only where a terminal shows it and nobody asked for none (no-color.org)."""
+    from vfioguard.output import Style  # `check` has none
+
     tty = sys.stdout.isatty()
     width = (os.get_terminal_size(sys.stdout.fileno()).columns if tty else 0) or 80
     color = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -64,17 +68,24 @@ def find(report: Report, target: str) -> GroupReport | UngroupedDevice:
     """The group that a target names, or the device that has none; raises `Failure`."""
     if target.startswith("group:"):
         return _find_group(report, target)
-    bdf = parse_bdf(target)
-    name = target if bdf is None else str(bdf)
-    for group in report.groups:
-        if any(device.name == name for device in group.devices):
-            return group
-    for device in report.ungrouped:
-        if device.name == name:
-            return device
+    found = _find_device(report, target)
+    if found is None:
+        from vfioguard.bdf import parse_bdf  # people leave the domain out; scripts copy the name
+
+        bdf = parse_bdf(target)
+        found = None if bdf is None else _find_device(report, str(bdf))
+    if found is not None:
+        return found
     names = [device.name for group in report.groups for device in group.devices]
     names += [device.name for device in report.ungrouped]
     raise Failure(wording.missing(target, "device", names))
+
+
+def _find_device(report: Report, name: str) -> GroupReport | UngroupedDevice | None:
+    for group in report.groups:
+        if any(device.name == name for device in group.devices):
+            return group
+    return next((device for device in report.ungrouped if device.name == name), None)
 
 
 def _find_group(report: Report, target: str) -> GroupReport:

@@ -9,13 +9,16 @@ is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.msi_domain import X86
 from vfioguard.inference.witnesses import Witnesses
-from vfioguard.kernel.log import Log
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from vfioguard.kernel.log import Log
 
 CLAIM = "every MSI domain of this machine isolates MSIs"
 

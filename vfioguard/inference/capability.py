@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Gap
-from vfioguard.inference import tables
 from vfioguard.inference.msi_domain import ARM, S390, X86
 from vfioguard.kernel.iommu_class import instances
 from vfioguard.logic import Answer, ask, every
@@ -61,6 +60,8 @@ def _arm(snapshot: Snapshot, claim: str, version: tuple[int, int] | None) -> Ans
         return ask(claim, iommus, lambda _: smmu if known else None)
     # Up to v4.10 SMMUs are not in the class: Linux commit 9648cbc9625b ("iommu/arm-smmu: Make use
     # of the iommu_register interface").
+    from vfioguard.inference import tables  # only such kernels are asked by a table
+
     mappings = tables.iort(snapshot.acpi.iort)
     if isinstance(mappings, Gap):
         return ask(claim, mappings, lambda _: None)

@@ -16,11 +16,14 @@ GENERIC = "generic PCI-MSI"
 
 
 class Chips:
-    """Knows every irqchip family; remembers names, as a host has few."""
+    """Knows every irqchip family; remembers names, as a host has few.
+
+    Families are loaded until one has the chip that is asked for.
+    """
 
     def __init__(self) -> None:
-        families = known.leaves("vfioguard.irqchip", "IRQCHIP", Irqchip)
-        self._families = {chip: family for family in families for chip in family.chips}
+        self._others = known.one_by_one("vfioguard.irqchip", "IRQCHIP", Irqchip)
+        self._families: dict[str, Irqchip] = {}
         self._seen: dict[str, Irqchip | None] = {}
 
     def family(self, device: Device) -> Irqchip | None:
@@ -32,8 +35,13 @@ class Chips:
             return None
         kind = chip.value.removesuffix(f"-{device}")
         if kind not in self._seen:
-            self._seen[kind] = self._families.get(re.sub(_DEVICE, "", kind))
+            self._seen[kind] = self._with_chip(kind) or self._with_chip(re.sub(_DEVICE, "", kind))
         return self._seen[kind]
+
+    def _with_chip(self, name: str) -> Irqchip | None:
+        while name not in self._families and (family := next(self._others, None)) is not None:
+            self._families.update(dict.fromkeys(family.chips, family))
+        return self._families.get(name)
 
     def is_family(self, device: str, chip: Reading[str] | None, name: str) -> bool:
         """Whether the MSIs of a device, by their chip, are known to be of the named family."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import GENERIC, REMAPPING
@@ -11,9 +12,11 @@ from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel import cmdline
 from vfioguard.kernel.config import Config
 from vfioguard.kernel.irq_domains import IrqDomain
-from vfioguard.kernel.log import Log
 from vfioguard.logic import Answer, agree, ask, some
 from vfioguard.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from vfioguard.kernel.log import Log
 
 CLAIM = "interrupt remapping is enabled on this machine"
 

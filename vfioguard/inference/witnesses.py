@@ -7,7 +7,6 @@ concerns the other groups only where it changes this value (evaluate.py).
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import Chips
 from vfioguard.kernel.devices import Device
@@ -125,5 +124,7 @@ def _of_vmd(device: Device) -> bool:
 
 def domain(name: str) -> int:
     """The PCI domain of a device, -1 for one of another bus."""
+    from vfioguard.bdf import parse_bdf  # asked of names longer than ordinary ones
+
     bdf = parse_bdf(name)
     return -1 if bdf is None else bdf.domain

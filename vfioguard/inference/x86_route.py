@@ -12,7 +12,6 @@ from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
 from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, Witness, Witnesses, domain
 from vfioguard.iommu.intel import ECAP_IR
-from vfioguard.irqchip.vmd import FAMILY as VMD
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.logic import Answer, agree, ask, every
@@ -89,6 +88,8 @@ class Routes:
 
     def _bypass(self, device: Device) -> Answer:
         """A VMD either hands its children's MSIs through, or remaps them onto its own vectors."""
+        from vfioguard.irqchip.vmd import FAMILY as VMD  # where there is one
+
         claim = f"the VMD above {device.name} hands MSIs through"
         own = domain(device.name)
         endpoints: list[Witness] = []

@@ -1,6 +1,5 @@
 """One file per IOMMU driver: how /sys/class/iommu calls its instances, and what they tell."""
 
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,25 +7,41 @@ from vfioguard.fact import Malformed
 
 Number = Callable[[bytes], int]
 
-_HEXADECIMAL = re.compile(rb"[0-9a-f]{1,16}\n?")
+_DIGITS = "0123456789abcdef"
 
 
 def hexadecimal(raw: bytes) -> int:
     r""" "%llx\n" of a register; int() alone would also take signs, blanks and underscores."""
-    if _HEXADECIMAL.fullmatch(raw) is None:
+    digits = raw.removesuffix(b"\n")
+    if not 1 <= len(digits) <= 16 or digits.strip(_DIGITS.encode()):
         raise Malformed(f"not a hexadecimal number: {raw[:32]!r}")
-    return int(raw, 16)
+    return int(digits, 16)
+
+
+def numbered(prefix: str) -> Callable[[str], bool]:
+    """Whether a name is the prefix and a decimal number."""
+    return lambda name: name.startswith(prefix) and name[len(prefix) :].isdecimal()
+
+
+def addressed(prefix: str) -> Callable[[str], bool]:
+    """Whether a name is the prefix and a hexadecimal number."""
+
+    def matches(name: str) -> bool:
+        digits = name[len(prefix) :]
+        return name.startswith(prefix) and digits != "" and not digits.strip(_DIGITS)
+
+    return matches
 
 
 class IommuDriver(NamedTuple):
-    """`instance` matches names below /sys/class/iommu; `attributes` are its files there.
+    """`instance` knows names below /sys/class/iommu; `attributes` are its files there.
 
     `remaps_interrupts`: the driver owns an interrupt remapping unit (x86 only). `capable_until`:
     the first kernel that no longer reports IOMMU_CAP_INTR_REMAP as a constant (POLICY 2.1).
     """
 
     name: str
-    instance: re.Pattern[str]
+    instance: Callable[[str], bool]
     attributes: tuple[tuple[str, Number], ...] = ()
     remaps_interrupts: bool = False
     capable_until: tuple[int, int] | None = None

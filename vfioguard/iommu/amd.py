@@ -5,10 +5,8 @@ No bit of either register says whether interrupts are remapped (POLICY 3.5, 10.1
 
 from __future__ import annotations
 
-import re
-
 from vfioguard.fact import Malformed
-from vfioguard.iommu import IommuDriver, hexadecimal
+from vfioguard.iommu import IommuDriver, hexadecimal, numbered
 
 
 def features(raw: bytes) -> int:
@@ -26,7 +24,7 @@ def features(raw: bytes) -> int:
 
 DRIVER = IommuDriver(
     name="amd",
-    instance=re.compile(r"ivhd\d+"),
+    instance=numbered("ivhd"),
     attributes=(("amd-iommu/cap", hexadecimal), ("amd-iommu/features", features)),
     remaps_interrupts=True,
 )

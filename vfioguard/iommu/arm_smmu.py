@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from vfioguard.iommu import IommuDriver
+from vfioguard.iommu import IommuDriver, addressed
 
 # The constant "MSIs are just memory writes" went when the irqchips took over (v4.11 series).
-DRIVER = IommuDriver("arm-smmu", re.compile(r"smmu\.0x[0-9a-f]+"), capable_until=(4, 11))
+DRIVER = IommuDriver("arm-smmu", addressed("smmu.0x"), capable_until=(4, 11))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
+from vfioguard.iommu import IommuDriver, addressed
 
-from vfioguard.iommu import IommuDriver
-
-DRIVER = IommuDriver("arm-smmu-v3", re.compile(r"smmu3\.0x[0-9a-f]+"), capable_until=(4, 11))
+DRIVER = IommuDriver("arm-smmu-v3", addressed("smmu3.0x"), capable_until=(4, 11))

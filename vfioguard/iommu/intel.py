@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from vfioguard.iommu import IommuDriver, hexadecimal
+from vfioguard.iommu import IommuDriver, hexadecimal, numbered
 
 #: ECAP bit 3, IR: the unit can remap interrupts; it does not say that it does (VT-d 5.0 11.4.3).
 ECAP_IR = 1 << 3
@@ -12,7 +10,7 @@ ECAP_IR = 1 << 3
 
 DRIVER = IommuDriver(
     name="intel",
-    instance=re.compile(r"dmar\d+"),
+    instance=numbered("dmar"),
     attributes=(
         ("intel-iommu/address", hexadecimal),
         ("intel-iommu/cap", hexadecimal),

@@ -30,8 +30,7 @@ def read(root: Root) -> Reading[tuple[Iommu, ...]]:
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names
-    drivers = known.leaves("vfioguard.iommu", "DRIVER", IommuDriver) if names.value else ()
-    instances = tuple(_instance(root, name, drivers) for name in names.value)
+    instances = tuple(_instance(root, name) for name in names.value)
     return Fact(instances, names.raw, names.source)
 
 
@@ -46,8 +45,9 @@ def instances(reading: Reading[tuple[Iommu, ...]]) -> Reading[tuple[Iommu, ...]]
     return reading._replace(value=tuple(light))
 
 
-def _instance(root: Root, name: str, drivers: tuple[IommuDriver, ...]) -> Iommu:
-    driver = next((d for d in drivers if d.instance.fullmatch(name)), None)
+def _instance(root: Root, name: str) -> Iommu:
+    drivers = known.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver)
+    driver = next((driver for driver in drivers if driver.instance(name)), None)
     attributes = {
         file: reading(root, f"{PATH}/{name}/{file}", number)
         for file, number in (driver.attributes if driver else ())
