@@ -13,7 +13,12 @@ from vfioguard.root.memory import Memory
         (b"x86_64\n", "x86_64"),
         (b"aarch64\n", "aarch64"),
         (b"i586\n", "i686"),
+        (b"i686\n", "i686"),
+        (b"arm\n", "arm"),
         (b"armv7l\n", "arm"),
+        (b"armv8b\n", "arm"),
+        (b"mips64\n", "mips64"),
+        (b"parisc\n", "parisc"),
         (b"s390x\n", "s390x"),
         (b"ppc64le\n", "ppc64le"),
         (b"riscv64\n", "riscv64"),
@@ -39,7 +44,13 @@ def test_before_6_1_the_fields_of_cpuinfo_tell(cpuinfo: bytes, name: str) -> Non
     assert reading.value == name
 
 
-@pytest.mark.parametrize("sysctl", [b"", b"garbage\n", b"\xff\n"])
+@pytest.mark.parametrize(
+    "sysctl",
+    [
+        b"", b"garbage\n", b"\xff\n", b"x86_65\n", b"x86_64x\n", b"i786\n", b"armv9\n", b"armx\n",
+        b"mips 64\n", b"mips-64\n", b"sh3\n", b"ppc32\n",
+    ],
+)  # fmt: skip
 def test_a_sysctl_that_names_no_machine_is_not_believed(sysctl: bytes) -> None:
     host = {"/proc/sys/kernel/arch": sysctl, "/proc/cpuinfo": b"CPU implementer\t: 0x41\n"}
     reading = arch.read(Memory(host))

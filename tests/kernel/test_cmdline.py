@@ -75,6 +75,8 @@ def test_an_option_that_bears_on_isolation_is_kept(option: bytes) -> None:
         b"root=UUID=2f9cb9f5-0f2b-4a3c-9a35-000000000000",
         b"luks.key=secret",
         b"xintremap=off",
+        b'"intremap=off "',
+        b'intremap="off on"',
         b"intremapx=off",
         b"console=ttyS0",
         b"BOOT_IMAGE=/vmlinuz",

@@ -14,7 +14,7 @@ from vfioguard.root import Root, reading
 PATH = "/proc/cmdline"
 _LIMIT = 4096 * 4
 # lib/cmdline.c next_arg(): blanks inside double quotes do not end an option.
-_WORD = re.compile(rb'(?:[^\s"]|"[^"]*"?)+')
+_WORD = rb'(?:[^\s"]|"[^"]*"?)+'
 
 _BARE = frozenset(b"nointremap noapic nolapic disable_apic disableapic nox2apic".split())
 _KEYS = frozenset(
@@ -31,16 +31,13 @@ def select(raw: bytes) -> bytes:
     What follows a lone "--" is for init (kernel/params.c parse_args()).
     """
     kept: list[bytes] = []
-    for match in _WORD.finditer(raw):
-        word = match[0].replace(b'"', b"")
+    for quoted in re.findall(_WORD, raw) if b'"' in raw else raw.split():
+        word = quoted.replace(b'"', b"")
         if word == b"--":
             break
-        if _known(word) and not _BLANK.search(word):
+        if _known(word) and word.split() == [word]:
             kept.append(word)
     return b" ".join(kept) + b"\n"
-
-
-_BLANK = re.compile(rb"\s")
 
 
 def _known(word: bytes) -> bool:

@@ -17,11 +17,8 @@ PATH = "/sys/kernel/iommu_groups"
 NOIOMMU = "vfio-noiommu"
 
 _REGION = re.compile(rb"0x([0-9a-f]{16}) 0x([0-9a-f]{16}) ([a-z-]+)\n")
-_REGIONS = re.compile(rb"(?:%s)*" % _REGION.pattern)
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 # iommu_group_show_type(): groups with a default domain have one of these, no-IOMMU groups do not.
 _TRANSLATED = frozenset({"DMA", "DMA-FQ", "identity", "blocked", "unmanaged"})
-
 
 #: Texts that are kept to be the same object: types are a handful, names may be anything.
 _TEXTS = 64
@@ -61,11 +58,11 @@ class Member(NamedTuple):
 
 def parse_regions(raw: bytes) -> tuple[Region, ...]:
     r""" "0x%016llx 0x%016llx %s\n", inclusive ends, sorted (v4.11)."""
-    if _REGIONS.fullmatch(raw) is None:
+    lines = [_REGION.fullmatch(line) for line in raw.splitlines(keepends=True)]
+    if None in lines:
         raise Malformed(f"not reserved regions: {raw[:64]!r}")
     return tuple(
-        Region(int(start, 16), int(end, 16), kind.decode())
-        for start, end, kind in _REGION.findall(raw)
+        Region(int(line[1], 16), int(line[2], 16), line[3].decode()) for line in lines if line
     )
 
 
@@ -74,10 +71,14 @@ def numbers(root: Root) -> Reading[tuple[int, ...]]:
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names
-    ids = tuple(sorted(int(name) for name in names.value if _NUMBER.fullmatch(name)))
+    ids = tuple(sorted(int(name) for name in names.value if _is_number(name)))
     if names.value and not ids:
         return Gap(Why.MALFORMED, PATH, f"no group among {names.value!r:.64}")
     return Fact(ids, names.raw, PATH)
+
+
+def _is_number(name: str) -> bool:
+    return name.isdecimal() and len(name) < 10 and str(int(name)) == name
 
 
 class Reader:

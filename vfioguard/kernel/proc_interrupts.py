@@ -17,36 +17,51 @@ _SIZE = 64 << 10
 #: Below this an x86 interrupt is wired; see kernel/irq.py.
 _WIRED = 24
 
-_HEADER = re.compile(rb"(?: +CPU\d+)+ *")
-_LINE = re.compile(rb" *(\d{1,9}):((?: +\d+)+) +(.*)")
 # Behind the chip: "1048576-edge", "27 Level", or an old kernel's "IO-APIC-edge" in one word.
 _CHIP = re.compile(rb"(\S+(?: \S+)*?)(?: +\d+(?:-\w+)?(?: +(?:Level|Edge))?)(?: |$)")
-_FLOW = re.compile(rb"-(?:edge|level|fasteoi)$")
+_FLOW = rb"-(?:edge|level|fasteoi)$"
 
 
 def parse(raw: bytes) -> Mapping[int, str]:
     """Wired interrupt -> chip name."""
     lines = raw.split(b"\n")
-    if not _HEADER.fullmatch(lines[0]) or len(lines) == 1:
+    cpus = _cpus(lines[0])
+    if not cpus or len(lines) == 1:
         raise Malformed("no header of CPUs")
-    cpus = len(lines[0].split())
     chips: dict[int, str] = {}
     for line in lines[1:-1]:
-        match = _LINE.match(line)
-        if match is None or int(match[1]) >= _WIRED:
+        number = _wired(line)
+        if number is None:
             continue
         fields = line.split(maxsplit=cpus + 1)
         rest = fields[cpus + 1] if len(fields) > cpus + 1 else b""
         chip = _CHIP.match(rest)
-        name = chip[1] if chip else _FLOW.sub(b"", rest.split()[0]) if rest.split() else b""
-        chips[int(match[1])] = name.decode("ascii", "replace")
+        name = chip[1] if chip else re.sub(_FLOW, b"", rest.split()[0]) if rest.split() else b""
+        chips[number] = name.decode("ascii", "replace")
     return chips
+
+
+def _cpus(header: bytes) -> int:
+    """How many it has columns for; 0 for what is no header."""
+    words = [word for word in header.split(b" ") if word]
+    known = all(word.startswith(b"CPU") and word[3:].isdigit() for word in words)
+    return len(words) if known and header.startswith(b" ") else 0
+
+
+def _wired(line: bytes) -> int | None:
+    """The number of a wired interrupt with its counts; None for any other line."""
+    head, _, rest = line.partition(b":")
+    number = head.lstrip(b" ")
+    if not number.isdigit() or len(number) > 9 or int(number) >= _WIRED:
+        return None
+    count, more, _ = rest.lstrip(b" ").partition(b" ")
+    return int(number) if rest.startswith(b" ") and count.isdigit() and more else None
 
 
 def select(raw: bytes) -> bytes:
     """Keep the header and the wired lines; device names of the rest are nobody's business."""
     lines = raw.split(b"\n")[:-1]  # what follows the last newline was cut
-    kept = [line for line in lines[1:] if (m := _LINE.match(line)) and int(m[1]) < _WIRED]
+    kept = [line for line in lines[1:] if _wired(line) is not None]
     return b"".join(line + b"\n" for line in [*lines[:1], *kept])
 
 
