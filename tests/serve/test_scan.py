@@ -5,30 +5,26 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.support.hosts import x86_host
 from tests.support.trees import write
 from vfioguard.serve.news import NOTHING, POLL
 from vfioguard.serve.scan import Reader
 
 
-def test_functions_that_come_without_a_word_are_found_by_a_poll(tmp_path: Path) -> None:
-    root = write(tmp_path / "host", x86_host(1))
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
+def test_functions_that_come_or_go_without_a_word_are_found_by_a_poll(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    root = write(tmp_path / "host", x86_host(before))
     reader = Reader(root, None)
     reader.read()
     shutil.rmtree(root)
-    write(tmp_path / "host", x86_host(3))
-    assert len(reader.read(NOTHING).report.groups) == 1, "nobody looked"
-    assert len(reader.read(POLL).report.groups) == 3
+    write(tmp_path / "host", x86_host(after))
+    assert len(reader.read(NOTHING).report.groups) == before, "nobody looked"
+    assert len(reader.read(POLL).report.groups) == after
     assert reader.readings == {"full": 1, "devices": 1, "listings": 1}
-
-
-def test_functions_that_go_without_a_word_are_missed_by_a_poll(tmp_path: Path) -> None:
-    root = write(tmp_path / "host", x86_host(3))
-    reader = Reader(root, None)
-    reader.read()
-    shutil.rmtree(root)
-    write(tmp_path / "host", x86_host(1))
-    assert len(reader.read(POLL).report.groups) == 1
 
 
 def test_a_poll_of_a_host_that_stays_lists_nothing_again(tmp_path: Path) -> None:
