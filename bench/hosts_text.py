@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -135,7 +136,7 @@ def interrupts(msis: list[str], *, remapping: bool) -> str:
 
 
 def btf() -> bytes:
-    """As large as a distribution's BTF (5 MiB): types, which are mostly zeros, then the names.
+    """As large as a distribution's BTF (5 MiB): a header, types (mostly zeros), then the names.
 
     Among them is the predicate of every kernel since v6.3, where a real one has it: near the end.
     """
@@ -144,7 +145,11 @@ def btf() -> bytes:
         for at in range(4096)
     )
     names = b"".join(b"\0some_kernel_function_%05d" % at for at in range(8192))
-    return types * 64 + names * 6 + b"\0iommu_group_has_isolated_msi\0" + names * 4
+    types *= 64
+    names = names * 6 + b"\0iommu_group_has_isolated_msi\0" + names * 4
+    # struct btf_header, include/uapi/linux/btf.h
+    header = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(names))
+    return header + types + names
 
 
 def kernel_config() -> str:

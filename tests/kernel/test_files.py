@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import gzip
+import struct
+from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from tests.support import trees
 from tests.support.functions import CONFIG_WITH_MSI, CONFIG_WITHOUT_MSI
 from vfioguard.fact import Fact, Gap, Malformed, Why
 from vfioguard.kernel import config, osrelease, pci_config, symbols, uevent
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.root.memory import Entry, Memory, Refused
+from vfioguard.root.tree import Tree
 
 
 @pytest.mark.parametrize(
@@ -133,6 +138,41 @@ def test_the_predicate_follows_from_the_kernels_symbols(
 ) -> None:
     reading = symbols.read(Memory(entries))
     assert (reading.value if isinstance(reading, Fact) else None) is predicate
+
+
+NAMES = b"\0iommu_group_get\0iommu_group_has_isolated_msi\0"
+
+
+def btf(types: bytes, names: bytes, order: Literal["<", ">"] = "<") -> bytes:
+    """struct btf_header, include/uapi/linux/btf.h, and what is behind it."""
+    sizes = (0, len(types), len(types), len(names))
+    return struct.pack(f"{order}HBBIIIII", 0xEB9F, 1, 0, 24, *sizes) + types + names
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_btf_is_searched_from_its_names_on(order: Literal["<", ">"], tmp_path: Path) -> None:
+    types = b"\0irq_domain_check_msi_remap\0" + bytes(100_000)  # it would be found first
+    entries: dict[str, Entry] = {symbols.BTF: btf(types, NAMES, order)}
+    for root in (Tree(trees.write(tmp_path, entries)), Memory(entries)):
+        reading = symbols.read(root)
+        assert isinstance(reading, Fact)
+        assert reading.value is Predicate.ISOLATED_MSI
+
+
+@pytest.mark.parametrize(
+    "content", [btf(bytes(100), NAMES)[2:], b"\x9f\xeb\x02" + b"\xff" * 21 + NAMES, NAMES]
+)
+def test_what_has_no_header_of_btf_is_searched_as_a_whole(content: bytes, tmp_path: Path) -> None:
+    host = trees.write(tmp_path, {symbols.BTF: content})
+    reading = symbols.read(Tree(host))
+    assert isinstance(reading, Fact)
+    assert reading.value is Predicate.ISOLATED_MSI
+
+
+@pytest.mark.parametrize("cut", [3, 20, 24, 60])
+def test_a_btf_whose_names_are_not_there_says_nothing(cut: int, tmp_path: Path) -> None:
+    host = trees.write(tmp_path, {symbols.BTF: btf(bytes(100), NAMES)[:cut]})
+    assert isinstance(symbols.read(Tree(host)), Gap)
 
 
 @pytest.mark.parametrize(

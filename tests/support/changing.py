@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Root, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
 
 class Vanishing:
@@ -23,8 +23,8 @@ class Vanishing:
     def head(self, path: str, size: int, select: Select | None = None) -> bytes:
         return self._now().head(path, size, select)
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
-        return self._now().search(path, needles)
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
+        return self._now().search(path, needles, begin)
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._now().records(path, limit, select)

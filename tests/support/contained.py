@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Root, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
 #: Masked by container runtimes: an empty directory, and an empty file (runtime-spec,
 #: "Masked Paths"; the second one since 2025).
@@ -33,8 +33,8 @@ class Contained:
             return select(b"") if select else b""
         return self._inner.head(self._open(path), size, select)
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
-        return self._inner.search(self._open(path), needles)
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
+        return self._inner.search(self._open(path), needles, begin)
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._inner.records(self._open(path), limit, select)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Root, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
 T = TypeVar("T")
 
@@ -62,8 +62,8 @@ class Faulty:
         content = self._at(path, lambda: self._inner.head(path, size, select))
         return select(content) if select else content
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
-        content = self._at(path, lambda: self._inner.search(path, needles))
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
+        content = self._at(path, lambda: self._inner.search(path, needles, begin))
         return b"".join(needle for needle in needles if needle in content)
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
@@ -121,8 +121,8 @@ class Watching:
     def head(self, path: str, size: int, select: Select | None = None) -> bytes:
         return self._note("head", path, lambda: self._inner.head(path, size, select))
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
-        return self._note("search", path, lambda: self._inner.search(path, needles))
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
+        return self._note("search", path, lambda: self._inner.search(path, needles, begin))
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._note("records", path, lambda: self._inner.records(path, limit, select))

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Root, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
 #: What shows the interrupts themselves: without it only firmware, sysfs classes and the log speak.
 INTERRUPTS = ("/sys/kernel/irq", "/proc/interrupts", "/sys/kernel/debug", "/msi_irqs")
@@ -35,8 +35,8 @@ class Hiding:
     def head(self, path: str, size: int, select: Select | None = None) -> bytes:
         return self._inner.head(self._check(path), size, select)
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
-        return self._inner.search(self._check(path), needles)
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
+        return self._inner.search(self._check(path), needles, begin)
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._inner.records(self._check(path), limit, select)

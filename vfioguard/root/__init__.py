@@ -21,6 +21,9 @@ ACPI_TABLES = "/sys/firmware/acpi/tables"
 
 Select = Callable[[bytes], bytes]
 
+#: From the first bytes of a file (64, if it has them) to where its search begins.
+Begin = Callable[[bytes], int]
+
 
 class Directory(Protocol):
     """Reads below one directory; `name` may hold slashes, `prefix` ends in one."""
@@ -38,15 +41,17 @@ class Root(Protocol):
     `read` returns at most `limit` bytes and fails with EFBIG where the file holds more; `select`
     keeps the part of a large or private file that the reader wants, and is idempotent, so that a
     recording holds no more than that. `head` cuts instead of failing. `search` takes needles of
-    which a host's file holds at most one, and returns that one, or nothing. `records` reads a log
-    that may be a device (/dev/kmsg). `under` never fails: where there is no such directory, each
-    read below it says so. `source` is the file that answers for a path, for the proof: nearly
-    always the path itself.
+    which a host's file holds at most one, and returns that one, or nothing; what is before `begin`
+    is not searched. `records` reads a log that may be a device (/dev/kmsg). `under` never fails:
+    where there is no such directory, each read below it says so. `source` is the file that answers
+    for a path, for the proof: nearly always the path itself.
     """
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes: ...
     def head(self, path: str, size: int, select: Select | None = None) -> bytes: ...
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes: ...
+    def search(
+        self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None
+    ) -> bytes: ...
     def records(self, path: str, limit: int, select: Select) -> bytes: ...
     def readlink(self, path: str) -> str: ...
     def listdir(self, path: str) -> list[str]: ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
-from vfioguard.root import ACPI_TABLES, ATTRIBUTE, Directory, Prefixed, Root, Select
+from vfioguard.root import ACPI_TABLES, ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 from vfioguard.root.tree import Tree
 
 #: The whole content of a file that stands for a table which the host has not: systemd fails the
@@ -42,8 +42,8 @@ class Handed:
             return self._host.head(path, size, select)
         return self._files.head(file, size, select)
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
-        return self._host.search(path, needles)
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
+        return self._host.search(path, needles, begin)
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._host.records(path, limit, select)

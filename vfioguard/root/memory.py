@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Select
 
 _MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
 
@@ -72,8 +72,9 @@ class Memory:
         data = self.read(path, 1 << 40)[:size]
         return select(data) if select else data
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
         content = self.read(path, 1 << 40)
+        content = content[begin(content) :] if begin else content
         return next((needle for needle in needles if needle in content), b"")
 
     def records(self, path: str, limit: int, select: Select) -> bytes:

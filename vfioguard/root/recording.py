@@ -9,7 +9,7 @@ import errno
 from collections.abc import Callable
 from typing import TypeVar
 
-from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Root, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 from vfioguard.root.memory import Entry, Link, Refused
 
 T = TypeVar("T")
@@ -33,8 +33,8 @@ class Recording:
     def head(self, path: str, size: int, select: Select | None = None) -> bytes:
         return self._keep(path, lambda: self._inner.head(path, size, select))
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
-        return self._keep(path, lambda: self._inner.search(path, needles))
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
+        return self._keep(path, lambda: self._inner.search(path, needles, begin))
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._keep(path, lambda: self._inner.records(path, limit, select))

@@ -10,11 +10,12 @@ import errno
 import os
 import stat
 
-from vfioguard.root import ATTRIBUTE, Directory, Prefixed, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Select
 
 # O_NONBLOCK: a FIFO or a device node in a foreign tree must not hold us up.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_HEAD = 64
 _CHUNK = 64 << 10  # a larger buffer is mapped and faulted in anew with each read
 #: Of the running host these stay open: the kernel makes them once, and below them thousands of
 #: files are read.
@@ -42,8 +43,10 @@ def _read_all(fd: int, room: int) -> bytes:
     return b"".join(chunks)
 
 
-def _find(fd: int, needles: tuple[bytes, ...]) -> bytes:
+def _find(fd: int, needles: tuple[bytes, ...], begin: Begin | None) -> bytes:
     """Stream the file past the needles until one occurs; memory stays at one chunk."""
+    if begin is not None:
+        os.lseek(fd, begin(os.read(fd, _HEAD)), os.SEEK_SET)
     room = _MAX_STREAM
     overlap = max(map(len, needles)) - 1
     tail = b""
@@ -116,10 +119,10 @@ class Tree:
             os.close(fd)
         return select(data) if select else data
 
-    def search(self, path: str, needles: tuple[bytes, ...]) -> bytes:
+    def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
         fd = self._open(path)
         try:
-            return _find(fd, needles)
+            return _find(fd, needles, begin)
         finally:
             os.close(fd)
 
