@@ -102,14 +102,14 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 @pytest.mark.parametrize(
     "unneeded",
     [
-        "_bisect", "dataclasses", "inspect", "pathlib", "shutil", "subprocess", "tarfile",
+        "_bisect", "dataclasses", "inspect", "pathlib", "shlex", "shutil", "subprocess", "tarfile",
         "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings",
-        "vfioguard.inference.firmware_domains", "vfioguard.inference.tables",
-        "vfioguard.inference.remapping_possible", "vfioguard.iommu.amd", "vfioguard.iommu.arm_smmu",
-        "vfioguard.irqchip.gic_v3_its", "vfioguard.irqchip.vmd", "vfioguard.kernel.dmi",
-        "vfioguard.kernel.log", "vfioguard.kernel.pci_config", "vfioguard.kernel.pci_topology",
-        "vfioguard.kernel.wiring", "vfioguard.output", "vfioguard.refresh",
-        "vfioguard.root.capture",
+        "vfioguard.inference.all_msi_domains", "vfioguard.inference.firmware_domains",
+        "vfioguard.inference.remapping_possible", "vfioguard.inference.tables",
+        "vfioguard.iommu.amd", "vfioguard.iommu.arm_smmu", "vfioguard.irqchip.gic_v3_its",
+        "vfioguard.irqchip.vmd", "vfioguard.kernel.dmi", "vfioguard.kernel.log",
+        "vfioguard.kernel.pci_config", "vfioguard.kernel.pci_topology", "vfioguard.kernel.wiring",
+        "vfioguard.output", "vfioguard.refresh", "vfioguard.root.capture",
     ],
 )  # fmt: skip
 def test_check_loads_nothing_that_an_ordinary_host_does_not_need(

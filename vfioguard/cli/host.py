@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -44,9 +43,11 @@ def tables(options: argparse.Namespace) -> str:
 
 def again(options: argparse.Namespace) -> str:
     """What to add to a command that shall read the same host; nothing for this one."""
+    from shlex import quote  # `check` proposes no command
+
     given = (("--root", options.root if options.root != "/" else None),
              ("--acpi-tables", options.acpi_tables))  # fmt: skip
-    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
+    return "".join(f" {flag} {quote(value)}" for flag, value in given if value)
 
 
 def now() -> str:

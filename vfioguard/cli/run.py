@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
+from vfioguard import known
 from vfioguard.cli import parser
 from vfioguard.root.opening import CannotOpen
 
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
         options = parser.parse(arguments)
     except SystemExit as stop:  # argparse: 0 after --help, 3 after a usage error
         return stop.code if isinstance(stop.code, int) else OWN_FAILURE
-    verb = import_module(f"vfioguard.cli.{options.verb}")
+    verb = known.module(f"vfioguard.cli.{options.verb}")
     try:
         status: int = verb.run(options)
         sys.stdout.flush()

@@ -7,13 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import (
-    all_msi_domains,
-    backends,
-    capability,
-    era,
-    irq_remapping,
-)
+from vfioguard.inference import backends, capability, era, irq_remapping
 from vfioguard.inference.chips import Chips
 from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
 from vfioguard.inference.witnesses import Finder, Witnesses
@@ -106,6 +100,8 @@ class Host:
     @cached_property
     def all_msi_domains(self) -> Answer:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
+        from vfioguard.inference import all_msi_domains  # of kernels before v6.3
+
         return all_msi_domains.isolated(self.snapshot, self._witnesses, self._all_by_firmware)
 
     @cached_property
