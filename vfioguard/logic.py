@@ -6,11 +6,16 @@ section 64: the strong tables.)
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    Proof: TypeAlias = "Answer | Fact[object] | Gap"
+else:  # a name for the annotation below, which is no string (ARCHITECTURE.md)
+    Proof = object
 
 
 class Answer(NamedTuple):
@@ -18,7 +23,7 @@ class Answer(NamedTuple):
 
     claim: str
     truth: bool | None
-    because: "tuple[Proof, ...]"
+    because: tuple[Proof, ...]
 
     def __bool__(self) -> NoReturn:
         """Refuse `if answer:`, which would quietly turn unknown into no."""
@@ -27,9 +32,6 @@ class Answer(NamedTuple):
     def __invert__(self) -> "Answer":
         truth = None if self.truth is None else not self.truth
         return Answer(f"not ({self.claim})", truth, (self,))
-
-
-Proof: TypeAlias = Answer | Fact[object] | Gap
 
 
 def ask(claim: str, reading: Reading[T], question: Callable[[T], bool | None]) -> Answer:

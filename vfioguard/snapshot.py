@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from vfioguard.kernel.dmi import Machine
     from vfioguard.kernel.log import Log
     from vfioguard.kernel.wiring import Wiring
+else:  # names for the annotations below, which are no strings (ARCHITECTURE.md)
+    Machine = Log = Wiring = object
 
 #: (module, parameter) of both overrides and of the no-IOMMU mode.
 TYPE1 = ("vfio_iommu_type1", "allow_unsafe_interrupts")
@@ -59,7 +61,7 @@ class Interrupts(NamedTuple):
     proc: Reading[Mapping[int, str]]
     domains: Reading[tuple[Reading[irq_domains.IrqDomain], ...]]
     ir_translation: Reading[bool]
-    log: "Reading[Log] | None"
+    log: Reading[Log] | None
 
 
 class Snapshot(NamedTuple):
@@ -75,8 +77,8 @@ class Snapshot(NamedTuple):
     groups: Reading[tuple[Members, ...]]
     devices: tuple[Device, ...]
     acpi: acpi_tables.AcpiTables
-    wiring: "Wiring | None"
-    machine: "Reading[Machine] | None" = None
+    wiring: Wiring | None
+    machine: Reading[Machine] | None = None
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -157,7 +159,7 @@ def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]
     )
 
 
-def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> "Reading[Machine] | None":
+def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> Reading[Machine] | None:
     if isinstance(acpi.ivrs, Gap):
         return None
     from vfioguard.kernel import dmi
@@ -169,9 +171,9 @@ def _wiring(
     root: Root,
     functions: Reading[tuple[Device, ...]],
     groups: Reading[tuple[Members, ...]],
-    earlier: "Wiring | None",
+    earlier: Wiring | None,
     changed: frozenset[str] | None,
-) -> "Wiring":
+) -> Wiring:
     """Off x86 the kernel finds MSI domains through firmware; members of other buses count too."""
     from vfioguard.kernel import wiring
 
@@ -240,7 +242,7 @@ def _interrupts(
     )
 
 
-def _log(root: Root) -> "Reading[Log]":
+def _log(root: Root) -> Reading[Log]:
     from vfioguard.kernel import log
 
     return log.read(root)

@@ -7,8 +7,6 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 

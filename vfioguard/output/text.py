@@ -1,7 +1,5 @@
 """For a person in a terminal: the answer first, worst first, one screen for a host of 60 groups."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Data: what it means in which kernels, and what to do. `errors.py` has the errnos
 lines; nothing here looks at a host.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 
