@@ -19,7 +19,7 @@ from vfioguard.kernel import (
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
-from vfioguard.root import Directory, Root, listing
+from vfioguard.root import Directory, Root
 from vfioguard.snapshot import (
     Snapshot,
     is_x86,
@@ -52,15 +52,11 @@ def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
                 yield device.name
 
 
-def same_functions(root: Root, before: Snapshot) -> bool:
-    """Whether the bus has the PCI functions that it had: one listing.
-
-    For what no uevent tells: where none are heard, also of a driver's `sriov_numvfs`.
-    """
-    there = listing(root, devices.PCI)
-    known = group_members.every_device(before.groups, before.devices)
-    names = {device.name for device in known if device.bus == "pci"}
-    return names == set(map(printable, there.value if isinstance(there, Fact) else ()))
+def same_functions(before: Snapshot, names: Iterable[str]) -> bool:
+    """Whether these are the names of the PCI functions that there were."""
+    every = group_members.every_device(before.groups, before.devices)
+    known = {device.name for device in every if device.bus == "pci"}
+    return known == set(map(printable, names))
 
 
 def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.serve.serving import Clock
 from tests.support.hosts import x86_host
 from tests.support.trees import write
-from vfioguard.serve.news import NOTHING, POLL
+from vfioguard.serve.news import LISTINGS, NOTHING, POLL
 from vfioguard.serve.scan import Reader
 
 
@@ -25,6 +27,35 @@ def test_functions_that_come_or_go_without_a_word_are_found_by_a_poll(
     assert len(reader.read(NOTHING).report.groups) == before, "nobody looked"
     assert len(reader.read(POLL).report.groups) == after
     assert reader.readings == {"full": 1, "devices": 1, "listings": 1}
+
+
+def test_what_went_by_an_event_and_came_back_unheard_is_found(tmp_path: Path) -> None:
+    root = write(tmp_path / "host", x86_host(3))
+    reader = Reader(root, None, clock=Clock())
+    reader.read()
+    reader.read(POLL)
+    shutil.rmtree(root)
+    write(tmp_path / "host", x86_host(1))
+    assert len(reader.read(LISTINGS).report.groups) == 1
+    shutil.rmtree(root)
+    write(tmp_path / "host", x86_host(3))
+    assert len(reader.read(POLL).report.groups) == 3
+
+
+def test_a_list_that_takes_long_is_not_looked_at_with_each_poll(tmp_path: Path) -> None:
+    root = write(tmp_path / "host", x86_host(1))
+    ticks = itertools.count()
+    reader = Reader(
+        root, None, clock=lambda: 0.5 * next(ticks)
+    )  # each look at it takes half a second
+    reader.read()
+    reader.read(POLL)
+    shutil.rmtree(root)
+    write(tmp_path / "host", x86_host(3))
+    assert len(reader.read(POLL).report.groups) == 1
+    for _ in range(1000):
+        next(ticks)
+    assert len(reader.read(POLL).report.groups) == 3
 
 
 def test_a_poll_of_a_host_that_stays_lists_nothing_again(tmp_path: Path) -> None:

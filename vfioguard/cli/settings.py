@@ -63,9 +63,10 @@ SETTINGS: tuple[Setting, ...] = (
         5.0,
         "SECONDS",
         "time between two looks for what sends no uevent",
-        "Time between two looks for what changes without a uevent: the module parameters and the "
-        "list of PCI functions each time, the MSIs of devices and the types of groups of at least "
-        "128 groups, all of them in forty looks. When three are missed, `/-/ready` answers 503.",
+        "Time between two looks for what changes without a uevent: the module parameters each "
+        "time, the list of PCI functions for at most a thousandth of the time, the MSIs of devices "
+        "and the types of groups of at least 128 groups, all of them in sixty looks. When three "
+        "are missed, `/-/ready` answers 503.",
     ),
     Setting(
         "root",
