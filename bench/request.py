@@ -27,7 +27,7 @@ from vfioguard.serve.connections import Connections, Limits
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.http import build
 from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.server import Server
+from vfioguard.serve.server import Server, configured
 from vfioguard.snapshot import take
 
 GROUPS = 64
@@ -45,16 +45,7 @@ def serve(root: str, listening: socket.socket, pipe: Pipe, *, ours: bool) -> Non
         Scan(report, partial(evaluate, snapshot, WHEN), time.time(), 0.0), latest.render(report)
     )
     app = build(latest, Follow())
-    plain = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-    )
-    server = Server(app, Connections(Limits())) if ours else uvicorn.Server(plain)
+    server = Server(app, Connections(Limits())) if ours else uvicorn.Server(configured(app))
 
     async def go() -> None:
         asyncio.get_running_loop().add_reader(pipe, tell)

@@ -44,14 +44,13 @@ def symptom_lines(
     line = meaning(target)
     if line is not None:
         told = [*_wrapped(line.means, ""), "", *_here((line.about,), snapshot, report), ""]
-        return iter(
-            [*_named_lines(target, report, again), *told, *_wrapped(line.change, "change: ")]
-        )
-    name = told_errno(target)
-    if name is None:
-        return None
-    told = [*_named_lines(target, report, again)]
-    return iter([*told, *_of_errno(name, errors()[name], snapshot, report)])
+        told += _wrapped(line.change, "change: ")
+    else:
+        name = told_errno(target)
+        if name is None:
+            return None
+        told = [*_of_errno(name, errors()[name], snapshot, report)]
+    return iter([*_named_lines(target, report, again), *told])
 
 
 def named(target: str, report: Report) -> list[GroupReport]:
@@ -67,18 +66,20 @@ def named(target: str, report: Report) -> list[GroupReport]:
 
 def _named_lines(target: str, report: Report, again: str) -> Iterator[str]:
     """The answer first: what is known of what the text names."""
-    for group in named(target, report):
+    groups = named(target, report)
+    names = dict.fromkeys(_BDF.findall(target))
+    for group in groups:
         devices = ", ".join(device.name for device in group.devices)
         yield from _wrapped(f"group {group.id} ({devices}) by its interrupts: {group.outcome}", "")
         yield f"  proof: {wording.proof_command(report, group, again)}"
     here = {device.name for group in report.groups for device in group.devices}
     alone = {device.name for device in report.ungrouped}
-    for name in dict.fromkeys(_BDF.findall(target)):
+    for name in names:
         if name in alone:
             yield f"{name}: in no IOMMU group"
         elif name not in here:
             yield f"{name}: no such device on this host"
-    if named(target, report) or _BDF.search(target):
+    if groups or names:
         yield ""
 
 
@@ -122,8 +123,7 @@ def _interrupts(_: Snapshot, report: Report) -> Iterator[str]:
 
 
 def _memory(snapshot: Snapshot, report: Report) -> Iterator[str]:
-    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
-    regions = {one.group.id: one.group.reserved_regions for one in groups}
+    regions = {one.group.id: one.group.reserved_regions for one in snapshot.members}
     kept: list[GroupReport] = []
     hidden: list[GroupReport] = []
     for group in report.groups:

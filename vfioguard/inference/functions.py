@@ -73,8 +73,9 @@ def requester_id(bdf: Bdf) -> int:
 
 def functions(snapshot: Snapshot) -> tuple[Function, ...]:
     """Every device, those of the groups first."""
-    groups = snapshot.groups.value if isinstance(snapshot.groups, Fact) else ()
-    grouped = [_function(snapshot, device, one) for one in groups for device in one.devices]
+    grouped = [
+        _function(snapshot, device, one) for one in snapshot.members for device in one.devices
+    ]
     return (*grouped, *(_function(snapshot, device, None) for device in snapshot.devices))
 
 

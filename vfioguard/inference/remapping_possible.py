@@ -119,7 +119,7 @@ def _ecaps(snapshot: Snapshot) -> tuple[tuple[int, Reading[int]], ...]:
 def _classes(snapshot: Snapshot) -> tuple[tuple[int, int | None], ...] | None:
     """The functions of segment 0; None where they could not be listed."""
     devices = list(snapshot.devices)
-    for members in snapshot.groups.value if isinstance(snapshot.groups, Fact) else ():
+    for members in snapshot.members:
         devices += members.devices
     found: dict[int, int | None] = {}
     for device in devices:

@@ -44,25 +44,28 @@ _log = logging.getLogger("vfioguard")
 TlsNow = Callable[[], SSLContext]
 
 
+def configured(app: App) -> uvicorn.Config:
+    """How uvicorn runs it."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=int(IDLE),
+        timeout_graceful_shutdown=_GRACE,
+    )
+
+
 class Server(uvicorn.Server):
     """uvicorn without its signal handling, which would end the process by the signal again."""
 
     def __init__(self, app: App, connections: Connections, tls: TlsNow | None = None) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                loop="asyncio",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=int(IDLE),
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
+        super().__init__(configured(app))
         self._connections = connections
         self._tls = tls
         self._told: Counter[tuple[Pool, str]] = Counter()
