@@ -74,3 +74,13 @@ def test_a_device_that_is_gone_is_not_read_as_if_it_were_there() -> None:
     before = judged(host("0000:01:00.0", "0000:02:00.0"))
     root = Memory(host("0000:01:00.0").entries())
     assert refresh.function(root, before.snapshot, "0000:02:00.0") is None
+
+
+def test_msis_that_are_of_another_chip_now_are_found_though_their_numbers_are_the_same() -> None:
+    before = judged(host("0000:01:00.0", "0000:02:00.0")).snapshot
+    changed = host("0000:01:00.0", "0000:02:00.0")
+    other = Function("0000:02:00.0", "PCI-MSIX", "e1000e")
+    root = Memory(
+        changed._replace(functions=changed.functions | {other.name: (other, 1)}).entries()
+    )
+    assert list(refresh.unannounced(root, before.members)) == ["0000:02:00.0"]

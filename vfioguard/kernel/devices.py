@@ -50,7 +50,7 @@ def is_pci(name: str) -> bool:
 def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
     """One PCI function below `PCI`; whatever vanishes meanwhile is a gap."""
     own = _uevent(bus, name)
-    return Device(printable(name), "pci", group(bus, name), own, *_msi(bus, irqs, name))
+    return Device(printable(name), "pci", group(bus, name), own, *msi(bus, irqs, name))
 
 
 def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> Device:
@@ -61,7 +61,7 @@ def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> De
         bus = ""  # nothing is concluded from an unknown bus
     number = group(members, entry)
     own = _uevent(members, entry)
-    return Device(printable(name), bus, number, own, *_msi(members, irqs, entry))
+    return Device(printable(name), bus, number, own, *msi(members, irqs, entry))
 
 
 def group(bus: Directory, name: str) -> int | Gap:
@@ -86,17 +86,17 @@ def _uevent(bus: Directory, name: str) -> Reading[uevent.Uevent]:
     return parse_raw(uevent.select(raw), bus.prefix + path, uevent.parse)
 
 
-def _msi(
+def msi(
     bus: Directory, irqs: Directory, name: str
 ) -> tuple[Reading[Sequence[int]], Reading[str] | None]:
-    found = msi_irqs(bus, name)
+    """The interrupts of a device's MSIs, which guests change without a uevent; the first's chip."""
+    found = _msi_irqs(bus, name)
     if isinstance(found, Gap) or not found.value:
         return found, None
     return found, irq.chip_name(irqs, found.value[0])
 
 
-def msi_irqs(bus: Directory, name: str) -> Reading[Sequence[int]]:
-    """The interrupts of a device's MSIs, which guests change without a uevent."""
+def _msi_irqs(bus: Directory, name: str) -> Reading[Sequence[int]]:
     path = f"{name}/msi_irqs"
     source = bus.prefix + path
     try:
