@@ -72,3 +72,46 @@ def test_every_link_leads_to_a_file_and_a_heading(document: str) -> None:
 
 def test_there_are_commands_to_look_at() -> None:
     assert sum(1 for document in DOCUMENTS for _ in commands(text_of(document))) > 30
+
+
+_SECTION = r"(?:\d+(?:\.\d+)*|[XA]\d+)\b"
+_CITATION = re.compile(rf"policy\.md ({_SECTION}(?:(?:, | and | to ){_SECTION})*)")
+#: What a citation may stand in: whatever git keeps but the recorded hosts.
+CITING = [
+    path
+    for room in ("vfioguard", "tests", "docs", "contrib", "bench", "release")
+    for pattern in ("*.py", "*.md")
+    for path in sorted((REPOSITORY / room).rglob(pattern))
+]
+
+
+def sections(text: str) -> set[str]:
+    """The numbers of the headings, and the names of the rules in the tables (X1, A3)."""
+    return {
+        *re.findall(r"^#+ (\d+(?:\.\d+)*)\.? ", text, re.MULTILINE),
+        *re.findall(r"^\| ([XA]\d+) \|", text, re.MULTILINE),
+    }
+
+
+def cited(text: str) -> set[str]:
+    """The sections of docs/policy.md that a text cites, wherever its lines break."""
+    joined = re.sub(r"\s*\n[ #>]*", " ", text)
+    return {
+        section for found in _CITATION.findall(joined) for section in re.findall(_SECTION, found)
+    }
+
+
+def test_every_cited_section_of_the_policy_exists() -> None:
+    there = sections(text_of("docs/policy.md"))
+    missing = {
+        (path.relative_to(REPOSITORY).as_posix(), section)
+        for path in CITING
+        for section in cited(path.read_text()) - there
+    }
+    assert not missing
+
+
+def test_a_citation_is_found_wherever_its_line_breaks() -> None:
+    assert cited("see policy.md 4.1, X2 and 10.3,\n# or policy.md\n# 3.6).") == {
+        "4.1", "X2", "10.3", "3.6",
+    }  # fmt: skip
