@@ -177,28 +177,6 @@ def test_power_is_attached_without_a_test() -> None:
     assert (group.outcome, group.headline.policy) == (Outcome.ALLOWED, "spapr_tce")
 
 
-VMD_CHILD = "10000:e1:00.0"
-
-
-@pytest.mark.parametrize(
-    ("sibling", "endpoint", "expected"),
-    [
-        ("VMD-PCI-MSIX", "IR-PCI-MSIX", "refuse"),  # it remaps onto its own vectors
-        ("IR-PCI-MSIX", None, "accept"),  # it hands its children's MSIs through
-        (None, "IR-PCI-MSIX", "refuse"),  # it has vectors of its own only to remap onto them
-        (None, None, "unknown"),
-    ],
-)
-def test_a_child_of_a_vmd(sibling: str | None, endpoint: str | None, expected: str) -> None:
-    members = {
-        0: [Function("0000:00:0e.0", endpoint, driver="vmd")],
-        1: [Function(VMD_CHILD)],
-        2: [Function("10000:e2:00.0", sibling)],
-        3: [Function(BDF, "IR-PCI-MSIX")],
-    }
-    assert answer(report(x86_host(members), ISOLATED).groups[1]) == expected
-
-
 @pytest.mark.parametrize("hypervisor", ["xen", "hyperv"])
 def test_a_device_without_msis_is_unknown_below_a_foreign_msi_domain(hypervisor: str) -> None:
     host = x86_host(1, msis=False)

@@ -12,6 +12,7 @@ from vfioguard.inference.chips import Chips
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import every_device
 from vfioguard.kernel.iommu_class import Iommu
+from vfioguard.kernel.uevent import Uevent
 from vfioguard.snapshot import Snapshot
 
 #: VMD numbers its domains above what firmware can (drivers/pci/controller/vmd.c).
@@ -20,13 +21,17 @@ _ORDINARY = len("0000:00:00.0")
 
 
 class Witness(NamedTuple):
-    """What a device says for others; `group` is None for one in no group."""
+    """What a device says for others; `group` is None for one in no group.
+
+    `driver` and `uevent` are None for all but VMDs, as nobody asks them of others.
+    """
 
     name: str
     group: int | None
     driver: str | None
     msi_irqs: Reading[Sequence[int]]
     chip: Reading[str] | None
+    uevent: Reading[Uevent] | None = None
 
 
 #: The x86 remapping unit in front of a device, if any, and the family of its MSIs.
@@ -105,8 +110,9 @@ class Finder:
 
 def _witness(device: Device) -> Witness:
     group = device.group if isinstance(device.group, int) else None
-    driver = device.driver if device.driver == "vmd" else None  # of others nobody asks
-    return Witness(device.name, group, driver, device.msi_irqs, device.chip)
+    if device.driver != "vmd":
+        return Witness(device.name, group, None, device.msi_irqs, device.chip)
+    return Witness(device.name, group, "vmd", device.msi_irqs, device.chip, device.uevent)
 
 
 def _before(witness: Witness, device: Device) -> bool:

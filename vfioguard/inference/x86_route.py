@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from vfioguard.fact import Fact, Reading
+from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
 from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, Witness, Witnesses, domain
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu, instances
+from vfioguard.kernel.uevent import Uevent
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
 
@@ -67,7 +68,12 @@ class Routes:
         return every(f"{unit.name} remaps the MSIs of the devices behind it", parts)
 
     def _remaps(self, unit: Iommu) -> Answer:
-        """By what other devices behind the unit show, else by the machine and the unit's ECAP."""
+        """By what other devices behind the unit show, else by the machine and the unit's ECAP.
+
+        At boot remapping is on for all units or for none (intel_prepare_irq_remapping()); a unit
+        that is added later without ECAP.IR is tolerated (dmar_ir_hotplug()). So MSIs that are not
+        remapped, behind a unit that can, contradict a machine that remaps.
+        """
         shown = list(self._shown(unit))
         if any(answer.truth for answer in shown):
             return agree(f"devices behind {unit.name} have remapped MSIs", shown)
@@ -76,7 +82,8 @@ class Routes:
         if ecap is not None:
             claim = f"{unit.name} can remap interrupts (ECAP.IR)"
             parts.append(ask(claim, ecap, lambda bits: bool(bits & ECAP_IR)))
-        return every(f"{unit.name} takes part in interrupt remapping", parts)
+        answer = every(f"{unit.name} takes part in interrupt remapping", parts)
+        return agree(answer.claim, (answer, *shown)) if answer.truth else answer
 
     def _shown(self, unit: Iommu) -> Iterator[Answer]:
         """A device behind the unit with remapped MSIs, and one with others."""
@@ -87,7 +94,11 @@ class Routes:
                 yield ask(claim, device.chip, _constant(family == REMAPPING))
 
     def _bypass(self, device: Device) -> Answer:
-        """A VMD either hands its children's MSIs through, or remaps them onto its own vectors."""
+        """A VMD either hands its children's MSIs through, or remaps them onto its own vectors.
+
+        drivers/pci/controller/vmd.c vmd_enable_domain() allocates vectors only to remap onto them
+        (v5.13 on; before it always remaps).
+        """
         from vfioguard.irqchip.vmd import FAMILY as VMD  # where there is one
 
         claim = f"the VMD above {device.name} hands MSIs through"
@@ -101,11 +112,30 @@ class Routes:
                     return ask(claim, other.chip, lambda _: True)
             if other.driver == "vmd":
                 endpoints.append(other)
-        with_vectors = [other for other in endpoints if isinstance(other.chip, Fact)]
-        if endpoints and len(with_vectors) == len(endpoints):
-            # It allocates vectors of its own only to remap onto them.
-            return ask(claim, endpoints[0].msi_irqs, lambda _: False)
+        # Which of several VMDs is the one above it is not read: all of them must do the same.
+        found = [_hands_through(endpoint) for endpoint in endpoints]
+        if found and len({answer.truth for answer in found}) == 1:
+            return Answer(claim, found[0].truth, (found[0],))
         return ask(claim, device.msi_irqs, lambda _: None)
+
+
+def _hands_through(endpoint: Witness) -> Answer:
+    """Whether a VMD on its driver has no vectors, and is none that always has some."""
+    claim = f"{endpoint.name} has no vectors to remap onto"
+    irqs = endpoint.msi_irqs
+    if isinstance(irqs, Gap) and irqs.why is Why.ABSENT:
+        vectors = Answer(claim, True, (irqs,))
+    else:
+        vectors = ask(claim, irqs, lambda numbers: not numbers)
+    if vectors.truth and endpoint.uevent is not None:  # then the recording lacks its interrupts
+        return agree(claim, (vectors, ask("this VMD can do without", endpoint.uevent, _can)))
+    return vectors
+
+
+def _can(uevent: Uevent) -> bool | None:
+    from vfioguard.irqchip.vmd import REMAPS_ALWAYS
+
+    return False if uevent.pci_id in REMAPS_ALWAYS else None
 
 
 def _constant(truth: bool) -> Callable[[str], bool]:

@@ -10,6 +10,13 @@ from vfioguard.irqchip import Irqchip
 
 FAMILY = "VMD"
 
+#: The VMDs without VMD_FEAT_CAN_BYPASS_MSI_REMAP, by PCI id: all that vmd_ids[] has up to 7.3.4 but
+#: 8086:28C0 and 8086:28C1. While bound to the driver they have vectors.
+REMAPS_ALWAYS = frozenset({
+    "8086:201D", "8086:467F", "8086:4C3D", "8086:7D0B", "8086:9A0B", "8086:A77F", "8086:AD0B",
+    "8086:B06F", "8086:B07F", "8086:B60B", "8086:D70B", "8086:D73B",
+})  # fmt: skip
+
 IRQCHIP = Irqchip(
     family=FAMILY,
     chips=frozenset({"VMD-MSI", "VMD-PCI-MSI", "VMD-PCI-MSIX"}),
