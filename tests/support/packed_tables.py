@@ -18,11 +18,27 @@ def table(signature: bytes, body: bytes) -> bytes:
 
 
 def madt(*numbers: int, address: int = 0xFEC00000) -> bytes:
-    """A MADT with these IO-APICs and one processor."""
-    entries = b"".join(
-        pack("<BBBBII", 1, 12, number, 0, address, 24 * at) for at, number in enumerate(numbers)
+    """A MADT with these IO-APICs, each at an address of its own with 24 pins, and one processor.
+
+    `address` is that of the first.
+    """
+    return madt_of(
+        *(
+            io_apic(number, address + 0x1000 * at if address else 0, 24 * at)
+            for at, number in enumerate(numbers)
+        )
     )
-    return table(b"APIC", pack("<II", 0xFEE00000, 1) + pack("<BBBBI", 0, 8, 0, 0, 1) + entries)
+
+
+def madt_of(*io_apics: bytes) -> bytes:
+    """A MADT with these entries and one processor."""
+    processor = pack("<BBBBI", 0, 8, 0, 0, 1)
+    return table(b"APIC", pack("<II", 0xFEE00000, 1) + processor + b"".join(io_apics))
+
+
+def io_apic(number: int, address: int, gsi_base: int) -> bytes:
+    """An entry of a MADT."""
+    return pack("<BBBBII", 1, 12, number, 0, address, gsi_base)
 
 
 def scope(kind: int, number: int, bus: int, path: Sequence[tuple[int, int]]) -> bytes:

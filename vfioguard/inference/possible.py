@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.inference.madt_io_apics import addresses_repeat, registered
 from vfioguard.logic import Answer, every
 
 if TYPE_CHECKING:
@@ -78,11 +79,11 @@ def state(gap: Gap) -> str:
 def io_apics(
     name: str, table: Reading[T], covered: Collection[int], madts: Sequence[Reading[Madt]]
 ) -> Part:
-    """Whether a vendor's table covers every IO-APIC of the MADT.
+    """Whether a vendor's table covers every IO-APIC of the MADT that the kernel registers.
 
-    Of several MADTs the kernel takes the first (arch/x86/kernel/acpi/boot.c check_multiple_madt());
-    what only another one lacks does not decide. An id that occurs twice is changed at boot
-    (io_apic_unique_id()), and then nobody knows what is covered.
+    Of several MADTs the kernel takes the first (drivers/acpi/tables.c check_multiple_madt()); what
+    only another one lacks does not decide. An id that occurs twice is changed at boot
+    (arch/x86/kernel/apic/io_apic.c io_apic_unique_id()), and then nobody knows what is covered.
     """
     claim = f"every IO-APIC of the MADT is in the {name}"
     missing: list[int] = []
@@ -93,22 +94,31 @@ def io_apics(
         numbers = ids(madt.value)
         lacking = [number for number in numbers if number not in covered]
         missing += [number for number in lacking if number not in missing]
-        truths.append(None if len(set(numbers)) < len(numbers) else not lacking)
+        twice = len(set(numbers)) < len(numbers)
+        truths.append(None if twice else _all_covered(madt.value, covered))
     readings = (table, *madts)
     truth = truths[0] if len(set(truths)) == 1 else None
     if missing:
         text = f"{name} leaves out {named(missing)}"
+        if truth is None and len(madts) == 1:
+            text += ", which the kernel may skip or renumber"
         return part(text, f"{claim} ({named(missing)} not)", truth, *readings, missing=missing)
     if truth is None:
         return part("an IO-APIC id occurs twice in the MADT", claim, None, *readings)
     return part("every IO-APIC is covered", claim, truth, *readings)
 
 
-def ids(madt: Madt) -> list[int]:
-    """The IO-APICs in the table's order. One without an address is skipped: bad_ioapic()."""
-    from vfioguard.acpi.madt import IoApic
+def _all_covered(madt: Madt, covered: Collection[int]) -> bool | None:
+    """None where all that is not covered may be skipped."""
+    lacking = [one for one in registered(madt) if one.entry.io_apic_id not in covered]
+    if not lacking:
+        return True
+    return False if any(one.certain for one in lacking) and not addresses_repeat(madt) else None
 
-    return [e.io_apic_id for e in madt.entries if isinstance(e, IoApic) and e.address]
+
+def ids(madt: Madt) -> list[int]:
+    """The IO-APICs in the table's order, without those that the kernel certainly skips."""
+    return [one.entry.io_apic_id for one in registered(madt)]
 
 
 def named(numbers: Sequence[int]) -> str:
