@@ -1,8 +1,8 @@
 """Which IO-APICs of a MADT Linux registers, as far as the table alone tells.
 
 arch/x86/kernel/apic/io_apic.c mp_register_ioapic(), bad_ioapic_register() (5.10.223 to 7.3.4). What
-its registers say no table tells: how many pins an IO-APIC has, and whether it is there (all ones: it
-is skipped).
+its registers say no table tells: how many pins an IO-APIC has, and whether it is there at all (one
+that reads all ones is skipped).
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ _LIMIT = 4096 * 4
 # lib/cmdline.c next_arg(): blanks inside double quotes do not end an option.
 _WORD = rb'(?:[^\s"]|"[^"]*"?)+'
 
-_BARE = frozenset(b"nointremap noapic nolapic disable_apic disableapic nox2apic".split())
+_BARE = frozenset(b"nointremap noapic apic nosmp nolapic disable_apic disableapic nox2apic".split())
 _KEYS = frozenset(
-    b"intremap intel_iommu amd_iommu iommu iommu.passthrough iommu.strict pci acpi "
+    b"intremap maxcpus intel_iommu amd_iommu iommu iommu.passthrough iommu.strict pci acpi "
     b"irqchip.gicv3_nolpi ivrs_ioapic ivrs_hpet ivrs_acpihid "
     b"vfio_iommu_type1.allow_unsafe_interrupts iommufd.allow_unsafe_interrupts "
     b"vfio.enable_unsafe_noiommu_mode vfio_pci.enable_sriov vfio_pci.disable_denylist".split()
@@ -57,19 +57,48 @@ def read(root: Root) -> Reading[tuple[str, ...]]:
 
 
 def remapping_disabled(words: tuple[str, ...]) -> bool:
-    """`intremap=` (a comma list) and `nointremap`: the last one wins; `noapic` always does.
+    """Whether the kernel was told what leaves interrupt remapping off.
 
-    drivers/iommu/irq_remapping.c setup_irqremap() compares beginnings, so "offline" is off; noapic
-    skips the IO-APICs, and remapping is then not attempted (drivers/iommu/intel/irq_remapping.c).
+    `intremap=` (a comma list) and `nointremap`: the last one wins. drivers/iommu/irq_remapping.c
+    setup_irqremap() compares beginnings, so "offline" is off.
     """
     off = False
     for word in words:
         name, _, value = word.partition("=")
-        if name == "noapic":
-            return True
         if name == "nointremap":
             off = True
         elif name == "intremap":
             for choice in value.split(","):
                 off = choice.startswith("off") or (off and not choice.startswith("on"))
-    return off
+    return off or _io_apics_skipped(words) or _acpi_off(words)
+
+
+def _io_apics_skipped(words: tuple[str, ...]) -> bool:
+    """Without IO-APICs or local APICs remapping is not attempted.
+
+    arch/x86/kernel/apic/apic.c enable_IR_x2apic() and, for nolapic, apic_intr_mode_init(). nosmp and
+    maxcpus=0 do what noapic does (kernel/smp.c, arch/x86/kernel/smpboot.c
+    arch_disable_smp_support()); a later `apic` takes it back (apic_set_verbosity()). acpi=noirq and
+    pci=noacpi only keep the MADT's IO-APICs from being registered (5.10.223 to 7.3.4).
+    """
+    skipped = False
+    for word in words:
+        name, _, value = word.partition("=")
+        if name == "nolapic":
+            return True
+        if name in {"noapic", "nosmp"} or (name == "maxcpus" and _is_zero(value)):
+            skipped = True
+        elif word == "apic":
+            skipped = False
+    return skipped
+
+
+def _acpi_off(words: tuple[str, ...]) -> bool:
+    """Of acpi=off and acpi=force the last one wins; without ACPI there is no DMAR and no IVRS."""
+    last = [word for word in words if word in {"acpi=off", "acpi=force"}][-1:]
+    return last == ["acpi=off"]
+
+
+def _is_zero(number: str) -> bool:
+    """As get_option() reads it: 0, 00, 0x0."""
+    return number != "" and not number.lower().removeprefix("0x").strip("0")

@@ -25,7 +25,7 @@ Log: TypeAlias = tuple[str, ...]
 _STAMP = rb"(?:[0-7],\d+,\d+,[^;\n]*;|(?:<[0-7]>)?\[ *\d+\.\d+\](?: ?\[ *[TC]\d+\])? )"
 _KEPT = (
     rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@ ]|GIC(?:v2m|v3|v5)?: |x2apic: |"
-    rb"Not enabling interrupt remapping|"
+    rb"Not enabling interrupt remapping|This system BIOS has enabled interrupt remapping|"
     rb"vfio_iommu_type1_attach_group: |VFIO - |IOMMUFD is providing )"
 )
 
