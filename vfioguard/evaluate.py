@@ -47,13 +47,23 @@ class Judged(NamedTuple):
         return self.host.snapshot
 
 
-def evaluate(snapshot: Snapshot, generated_at: str, pinned: str | None = None) -> Report:
-    """Apply all policies; `pinned` makes one of them the headline. Raises `UnknownPolicy`."""
-    return judge_all(snapshot, generated_at, pinned).report
+def evaluate(
+    snapshot: Snapshot, generated_at: str, pinned: str | None = None, *, findings: bool = True
+) -> Report:
+    """Apply all policies; `pinned` makes one of them the headline. Raises `UnknownPolicy`.
+
+    Without `findings` the Report has none: who does not show them need not look for them.
+    """
+    return judge_all(snapshot, generated_at, pinned, findings=findings).report
 
 
 def judge_all(
-    snapshot: Snapshot, generated_at: str, pinned: str | None = None, before: Judged | None = None
+    snapshot: Snapshot,
+    generated_at: str,
+    pinned: str | None = None,
+    before: Judged | None = None,
+    *,
+    findings: bool = True,
 ) -> Judged:
     """The same; groups that did not change since `before` are its objects (kernel/earlier.py)."""
     policies = _policies()
@@ -69,6 +79,9 @@ def judge_all(
     else:
         again = {*step.differ, *host.moved(before.host, step.groups)}
     groups = _groups(judges, step, again)
+    found = before.report.findings if before is not None and around is before.frame else None
+    if found is None:
+        found = tuple(_findings(host)) if findings else ()
     gaps = step.gaps(before.gaps if before else {})
     host.forget()
     report = Report(
@@ -79,7 +92,7 @@ def judge_all(
         snapshot.groups if isinstance(snapshot.groups, Gap) else None,
         tuple([_ungrouped(device) for device in snapshot.devices]),
         around.policies,
-        tuple(_findings(host)),
+        found,
         tuple(unread.once(chain(around.gaps, unread.of_lists(snapshot), *gaps.values()))),
         around.firmware,
     )

@@ -91,6 +91,15 @@ def contradiction(answer: Answer) -> Iterator[Answer]:
             yield from contradiction(part)
 
 
+def sources(*answers: Answer) -> list[str]:
+    """The files that answers rest on, sorted."""
+    found: set[str] = set()
+    for answer in answers:
+        for part in answer.because:
+            found.update(sources(part) if isinstance(part, Answer) else (part.source,))
+    return sorted(found)
+
+
 def _vacuous(claim: str, over: Reading[object] | None) -> tuple[Proof, ...]:
     if over is None:
         raise ValueError(f"an empty set proves nothing without the reading that says so: {claim}")

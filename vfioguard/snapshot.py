@@ -67,7 +67,8 @@ class Interrupts(NamedTuple):
 class Snapshot(NamedTuple):
     """The host. `devices` are those without a group; `wiring` is None on x86.
 
-    `machine` is read where there is an IVRS, as Linux corrects that of some machines.
+    `machine` is read where there is an IVRS, as Linux corrects that of some machines; `chipset`
+    (PCI id and revision) where one may be too early to remap, and nothing shows that it does.
     """
 
     kernel: Kernel
@@ -79,6 +80,7 @@ class Snapshot(NamedTuple):
     acpi: acpi_tables.AcpiTables
     wiring: Wiring | None
     machine: Reading[Machine] | None = None
+    chipset: Reading[tuple[str, int]] | None = None
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -122,8 +124,10 @@ def _take(
     interrupts = keep(
         _interrupts(root, irqs, x86, static and static.interrupts), before and before.interrupts
     )
+    chipset = None
     if x86 and isinstance(functions, Fact):
         seen = remapping_seen(interrupts, functions.value)
+        chipset = None if seen else _chipset(bus, functions.value)
         functions = functions._replace(
             value=_with_capabilities(bus, functions.value, seen, earlier)
         )
@@ -143,6 +147,7 @@ def _take(
         acpi,
         keep(wiring, before and before.wiring),
         static.machine if static else _machine(root, acpi),
+        keep(chipset, before and before.chipset),
     )
 
 
@@ -165,6 +170,15 @@ def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> Reading[Machine] | Non
     from vfioguard.kernel import dmi
 
     return dmi.read(root)
+
+
+def _chipset(
+    bus: Directory | None, functions: tuple[Device, ...]
+) -> Reading[tuple[str, int]] | None:
+    from vfioguard.kernel import chipset
+
+    assert bus is not None, "functions were read below it"
+    return chipset.revision(bus, functions)
 
 
 def _wiring(

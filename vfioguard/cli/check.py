@@ -12,7 +12,7 @@ from vfioguard.verdict import Outcome, exit_code, severity
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each target; the status is that of the worst."""
-    report = host.read_report(options)
+    report = host.read_report(options, findings=False)
     outcomes: list[Outcome] = []
     for target, found in [(target, host.find(report, target)) for target in options.target]:
         if isinstance(found, GroupReport):

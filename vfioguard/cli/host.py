@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from vfioguard.output import Style
 
 
-def read_report(options: argparse.Namespace) -> Report:
+def read_report(options: argparse.Namespace, *, findings: bool = True) -> Report:
     """Read and judge the host of `--root`; raises `CannotOpen`."""
-    return evaluate(take(host(options)), now(), options.policy)
+    return evaluate(take(host(options)), now(), options.policy, findings=findings)
 
 
 def host(options: argparse.Namespace) -> Root:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
-from vfioguard.logic import Answer, contradiction
+from vfioguard.logic import Answer, contradiction, sources
 
 
 def _find(host: Host) -> Iterator[Found]:
@@ -22,15 +22,7 @@ def _find(host: Host) -> Iterator[Found]:
 
 def _sources(answer: Answer, truth: bool) -> str:
     parts = [part for part in answer.because if isinstance(part, Answer) and part.truth is truth]
-    return ", ".join(sorted({source for part in parts for source in _leaves(part)}))
-
-
-def _leaves(answer: Answer) -> Iterator[str]:
-    for part in answer.because:
-        if isinstance(part, Answer):
-            yield from _leaves(part)
-        else:
-            yield part.source
+    return ", ".join(sources(*parts))
 
 
 FINDING = Finding("contradiction", "critical", _find)

@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from vfioguard.fact import Fact, Gap
+from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.inference import era
+from vfioguard.inference.irq_remapping import refused
 from vfioguard.inference.msi_domain import X86
 from vfioguard.inference.witnesses import Witnesses
+from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
 
@@ -21,23 +24,41 @@ if TYPE_CHECKING:
     from vfioguard.kernel.log import Log
 
 CLAIM = "every MSI domain of this machine isolates MSIs"
+#: `domains || capability` from there on (POLICY 1.1, C2), and the last kernel that asks it.
+_EITHER_SINCE, _LAST = (4, 14), (6, 2)
 
 
 def isolated(snapshot: Snapshot, witnesses: Witnesses, firmware: Callable[[], Answer]) -> Answer:
     """The machine-wide test; `firmware`: whether it names no controller without isolation."""
     arch = snapshot.kernel.arch
     if isinstance(arch, Fact) and arch.value in X86:
-        return every(CLAIM, (_x86(snapshot),))
+        return agree(CLAIM, _x86_witnesses(snapshot, witnesses))
     return agree(CLAIM, _witnesses(snapshot, witnesses, firmware))
 
 
-def _x86(snapshot: Snapshot) -> Answer:
-    """x86 has MSI domains from boot (HPET, DMAR, PCI), and flags none of them before v6.3."""
+def _x86_witnesses(snapshot: Snapshot, witnesses: Witnesses) -> Iterator[Answer]:
+    yield _x86(snapshot, witnesses)
+    if snapshot.interrupts.log is not None:
+        yield from _refused(snapshot, snapshot.interrupts.log)
+
+
+def _x86(snapshot: Snapshot, witnesses: Witnesses) -> Answer:
+    """x86 has MSI domains from boot up to v6.1 (PCI-MSI), and flags none of them before v6.3.
+
+    In v6.2 a PCI function has one of its own, from its first MSI on; so has each VT-d unit, for its
+    faults (arch/x86/kernel/apic/msi.c dmar_get_irq_domain(), the same in 6.1.176 and 6.12.118).
+    """
     claim = "x86 flags its MSI domains before v6.3, or has none (nolapic)"
     lapic_off = {"nolapic", "disable_apic", "disableapic"}
     cmdline = snapshot.kernel.cmdline
     if isinstance(cmdline, Fact) and not lapic_off.isdisjoint(cmdline.value):
         return ask(claim, cmdline, lambda _: None)
+    shown = witnesses.by_kind or any(
+        unit.driver is not None and unit.driver.name == "intel"
+        for unit in (snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ())
+    )
+    if era.version(snapshot.kernel) == _LAST and not shown:
+        return ask(claim, snapshot.kernel.arch, lambda _: None)
     return ask(claim, snapshot.kernel.arch, lambda _: False)
 
 
@@ -57,7 +78,22 @@ def _witnesses(
         yield ask(f"{device.name} uses a domain that isolates", device.chip, lambda _: False)
     if snapshot.interrupts.log is not None:
         yield ask("the kernel's log names no other controller", snapshot.interrupts.log, _logged)
+        yield from _refused(snapshot, snapshot.interrupts.log)
     yield firmware()
+
+
+def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
+    """From v4.14 to v6.2 an attach is refused only where this test fails, and so does for all.
+
+    Before, the domains count only where a group's MSIs are translated; which group it was the line
+    does not say.
+    """
+    version = era.version(snapshot.kernel)
+    if version is None or not _EITHER_SINCE <= version <= _LAST:
+        return
+    if era.decides_by(snapshot.kernel, Predicate.CHECK_MSI_REMAP).truth:
+        claim = "no attach was refused because a domain does not isolate"
+        yield ask(claim, log, lambda lines: False if refused(lines) else None)
 
 
 def _logged(log: Log) -> bool | None:

@@ -83,6 +83,7 @@ class Host:
             found.interrupts,
             found.acpi,
             found.machine,
+            found.chipset,
             found.wiring,
             self._witnesses,
             self.remapping if self.is_x86 else None,

@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Reading
+from vfioguard.inference import era
 from vfioguard.inference.chips import GENERIC, REMAPPING
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel import cmdline
 from vfioguard.kernel.config import Config
 from vfioguard.kernel.irq_domains import IrqDomain
+from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, agree, ask, some
 from vfioguard.snapshot import Snapshot
 
@@ -24,11 +26,17 @@ CLAIM = "interrupt remapping is enabled on this machine"
 _LOG_ON = ("DMAR-IR: Enabled IRQ remapping in ", "AMD-Vi: Interrupt remapping enabled")
 _LOG_OFF = (
     "DMAR-IR: Failed to enable irq remapping",
-    "DMAR-IR: This system BIOS has enabled interrupt remapping on a chipset that contains",
+    # The first of five lines; /dev/kmsg has all of them in one, with \\x0a between them.
+    "DMAR-IR: This system BIOS has enabled interrupt remapping",
+    "This system BIOS has enabled interrupt remapping",
     "Not enabling interrupt remapping",
     "DMAR-IR: Not enabling interrupt remapping",
     "AMD-Vi: Disabling interrupt remapping",
 )
+# Behind a prefix that the command line changes: "[Firmware Bug]: " or none. The first one is
+# parse_ioapics_under_ir()'s, the second check_ioapic_information()'s (5.10.223 to 7.3.4).
+_LOG_OFF_WITHIN = (" has no mapping iommu", ": No southbridge IOAPIC found")
+_REFUSED = "vfio_iommu_type1_attach_group: No interrupt remapping support"
 
 
 def enabled(snapshot: Snapshot, witnesses: Witnesses, units: Collection[str]) -> Answer:
@@ -40,21 +48,32 @@ def _witnesses(
     snapshot: Snapshot, witnesses: Witnesses, units: Collection[str]
 ) -> Iterator[Answer]:
     remapped, unmapped = _device_witnesses(witnesses, units)
-    if remapped is not None:
-        yield remapped
-    yield from _hardware(snapshot)
-    yield from _wired(snapshot)
+    live = [*([] if remapped is None else [remapped]), *_hardware(snapshot), *_wired(snapshot)]
+    yield from live
     yield ask("the command line leaves interrupt remapping on", snapshot.kernel.cmdline, _option)
     yield ask("this kernel can remap interrupts", snapshot.kernel.config, _configured)
     if snapshot.interrupts.log is not None:
         yield ask("the kernel's log reports remapping", snapshot.interrupts.log, _logged)
-    if remapped is None:
+        yield from _refused(snapshot, snapshot.interrupts.log)
+    if remapped is None and unmapped is not None:
         # A DRHD that is hot-added without IR is tolerated (dmar_ir_hotplug()), so one unit or one
         # device without remapping speaks for the machine only while none shows the contrary.
-        if unmapped is not None:
-            yield unmapped
-        yield from _incapable(snapshot)
-        yield _by_firmware(snapshot)
+        yield unmapped
+    if not any(answer.truth for answer in live):
+        # What follows is our copy of the kernel's rules: it never stands against the kernel's own
+        # word (finding/firmware_disagrees.py).
+        yield from by_rules(snapshot)
+
+
+def by_rules(snapshot: Snapshot) -> Iterator[Answer]:
+    """What the kernel must make of registers, tables and chipset."""
+    yield from _incapable(snapshot)
+    yield _by_firmware(snapshot)
+    if snapshot.chipset is not None:
+        from vfioguard.kernel import chipset
+
+        claim = "Linux remaps interrupts on this chipset (5500, 5520, X58)"
+        yield ask(claim, snapshot.chipset, lambda found: False if chipset.broken(found) else None)
 
 
 def _device_witnesses(
@@ -121,8 +140,30 @@ def _configured(config: Config) -> bool | None:
 
 def _logged(log: Log) -> bool | None:
     on = any(line.startswith(_LOG_ON) for line in log)
-    off = any(line.startswith(_LOG_OFF) for line in log)
+    off = any(line.startswith(_LOG_OFF) or _off_within(line) for line in log)
     return on if on != off else None
+
+
+def _off_within(line: str) -> bool:
+    ours = line.startswith(("DMAR-IR: ", "AMD-Vi: "))
+    return ours and any(words in line for words in _LOG_OFF_WITHIN)
+
+
+def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
+    """From v4.11 to v6.2 the test is the machine's: whom it refused, it refuses all.
+
+    drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group() (6.1.176): the line is written
+    only where neither the MSI domains nor the IOMMU driver isolate. The driver's answer is
+    `irq_remapping_enabled` (intel_iommu_capable(), amd_iommu_capable()), which boot decides.
+    """
+    if era.decides_by(snapshot.kernel, Predicate.CHECK_MSI_REMAP).truth:
+        claim = "no attach was refused because interrupts are not remapped"
+        yield ask(claim, log, lambda lines: False if refused(lines) else None)
+
+
+def refused(log: Log) -> bool:
+    """Whether type1 refused a group for its interrupts; the line names none."""
+    return any(line.startswith(_REFUSED) for line in log)
 
 
 def _incapable(snapshot: Snapshot) -> Iterator[Answer]:

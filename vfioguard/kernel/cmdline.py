@@ -76,10 +76,10 @@ def remapping_disabled(words: tuple[str, ...]) -> bool:
 def _io_apics_skipped(words: tuple[str, ...]) -> bool:
     """Without IO-APICs or local APICs remapping is not attempted.
 
-    arch/x86/kernel/apic/apic.c enable_IR_x2apic() and, for nolapic, apic_intr_mode_init(). nosmp and
-    maxcpus=0 do what noapic does (kernel/smp.c, arch/x86/kernel/smpboot.c
-    arch_disable_smp_support()); a later `apic` takes it back (apic_set_verbosity()). acpi=noirq and
-    pci=noacpi only keep the MADT's IO-APICs from being registered (5.10.223 to 7.3.4).
+    arch/x86/kernel/apic/apic.c enable_IR_x2apic() and, for nolapic, apic_intr_mode_init(). nosmp
+    and maxcpus=0 do what noapic does (kernel/smp.c, arch/x86/kernel/smpboot.c
+    arch_disable_smp_support()); a later `apic` takes it back (apic_set_verbosity()). acpi=noirq
+    and pci=noacpi only keep the MADT's IO-APICs from being registered (5.10.223 to 7.3.4).
     """
     skipped = False
     for word in words:
