@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import hosts, trees
+from tests.support.packed_tables import dmar, drhd, io_apic_scope, madt
+from vfioguard.kernel import acpi_tables
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "vfioguard"
@@ -86,8 +88,12 @@ def test_the_version_costs_no_argument_parser() -> None:
 
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An x86 host that shows remapping."""
-    return trees.write(tmp_path_factory.mktemp("host"), hosts.x86_host())
+    """An x86 host that shows remapping, whose firmware has nothing against it."""
+    tables = {
+        f"{acpi_tables.PATH}/DMAR": dmar(drhd(0xFED90000, io_apic_scope(2), flags=1)),
+        f"{acpi_tables.PATH}/APIC": madt(2),
+    }
+    return trees.write(tmp_path_factory.mktemp("host"), hosts.x86_host() | tables)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +115,12 @@ def loaded(ordinary: str) -> set[str]:
     [
         "_bisect", "dataclasses", "inspect", "pathlib", "shlex", "shutil", "subprocess", "tarfile",
         "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings",
+        "vfioguard.finding.contradiction", "vfioguard.finding.firmware_disagrees",
         "vfioguard.inference.all_msi_domains", "vfioguard.inference.firmware_domains",
         "vfioguard.inference.remapping_possible", "vfioguard.inference.tables",
         "vfioguard.iommu.amd", "vfioguard.iommu.arm_smmu", "vfioguard.irqchip.gic_v3_its",
-        "vfioguard.irqchip.vmd", "vfioguard.kernel.dmi", "vfioguard.kernel.log",
+        "vfioguard.irqchip.vmd", "vfioguard.kernel.chipset", "vfioguard.kernel.dmi",
+        "vfioguard.kernel.log",
         "vfioguard.kernel.pci_config", "vfioguard.kernel.pci_topology", "vfioguard.kernel.wiring",
         "vfioguard.output", "vfioguard.refresh", "vfioguard.root.capture",
     ],
@@ -122,6 +130,18 @@ def test_check_loads_nothing_that_an_ordinary_host_does_not_need(
 ) -> None:
     assert "vfioguard.snapshot" in loaded
     assert unneeded not in loaded
+
+
+def test_a_report_of_such_a_host_parses_no_table(ordinary: str) -> None:
+    code = (
+        "import sys\n"
+        "from vfioguard.cli import main\n"
+        f"assert main(['report', '--root', {ordinary!r}]) == 0\n"
+        "print(*sys.modules)"
+    )
+    names = set(run(sys.executable, "-c", code).stdout.splitlines()[-1].split())
+    assert "vfioguard.finding.firmware_disagrees" in names
+    assert not {"vfioguard.acpi", "vfioguard.inference.remapping_possible"} & names
 
 
 @pytest.mark.parametrize("verb", [["check", "group:1"], ["report"], ["explain", "group:1"]])

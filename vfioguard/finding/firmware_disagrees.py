@@ -8,29 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vfioguard.fact import Gap
+from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
+from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.logic import Answer, sources
+from vfioguard.snapshot import Snapshot
 
 
 def _find(host: Host) -> Iterator[Found]:
-    acpi = host.snapshot.acpi
-    if not host.is_x86 or (isinstance(acpi.dmar, Gap) and isinstance(acpi.ivrs, Gap)):
-        return  # where there is no table no parser is loaded
-    remapping = host.remapping
-    if remapping.truth is not True:
+    if not host.is_x86 or host.remapping.truth is not True or _plain(host.snapshot):
         return
     from vfioguard.inference import remapping_possible
 
     firmware = remapping_possible.of_host(host.snapshot)
     if firmware.possible is False:
         tables = ", ".join(sources(firmware.answer))
-        seen = next(sources(part)[0] for part in remapping.because if isinstance(part, Answer))
+        because = host.remapping.because
+        seen = next(sources(part)[0] for part in because if isinstance(part, Answer))
         yield Found(
             f"{'; '.join(firmware.reasons)} ({tables}), yet interrupts are remapped ({seen})",
-            Answer("the tables allow what the kernel does", False, (remapping, firmware.answer)),
+            Answer(
+                "the tables allow what the kernel does", False, (host.remapping, firmware.answer)
+            ),
         )
+
+
+def _plain(snapshot: Snapshot) -> bool:
+    """Whether there is nothing to parse for: no table, or tables that agree at a glance."""
+    dmar, ivrs, madt = snapshot.acpi.dmar, snapshot.acpi.ivrs, snapshot.acpi.madt
+    if isinstance(dmar, Gap) and isinstance(ivrs, Gap):
+        return True
+    from vfioguard.inference import tables_glance
+
+    raw = madt.value if isinstance(madt, Fact) else b""
+    able = isinstance(ivrs, Gap) or tables_glance.ivrs_is_plain(ivrs.value, raw)
+    if isinstance(dmar, Gap) or not able:
+        return able
+    return tables_glance.dmar_is_plain(dmar.value, raw) and all(
+        not isinstance(ecap, Fact) or bool(ecap.value & ECAP_IR) for ecap in _ecaps(snapshot)
+    )
+
+
+def _ecaps(snapshot: Snapshot) -> Iterator[Reading[int] | None]:
+    for unit in snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ():
+        yield unit.attributes.get("intel-iommu/ecap")
 
 
 FINDING = Finding("firmware_disagrees", "warning", _find)
