@@ -1,7 +1,7 @@
 """Two sources say opposite things of the machine; the verdicts that rest on them are unknown.
 
-One of them lies: firmware that the kernel overrode, a log of another boot in a recorded tree, a
-hypervisor that shows what it does not do. vfioguard does not choose.
+One of them lies: a log of another boot in a recorded tree, a hypervisor that shows what it does not
+do. vfioguard does not choose.
 """
 
 from __future__ import annotations

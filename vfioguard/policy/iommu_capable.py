@@ -1,7 +1,8 @@
 """v3.6 to v4.10: `iommu_capable(bus, IOMMU_CAP_INTR_REMAP)`, one answer for the machine.
 
-drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(). On Arm the SMMU drivers of that
-time reported the capability as a constant, so every group was accepted (POLICY 1.1, era A).
+drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); v3.6 asks iommu_domain_has_cap() in
+vfio_iommu_type1_open(), before there is a group. On Arm the SMMU drivers of that time reported the
+capability as a constant, so every group was accepted (POLICY 1.1, era A).
 """
 
 from __future__ import annotations

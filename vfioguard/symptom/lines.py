@@ -44,15 +44,15 @@ LINES: tuple[Line, ...] = (
         _FIRMWARE, About.INTERRUPTS,
     ),
     Line(
-        r"This system BIOS has enabled interrupt remapping on a chipset that contains an erratum",
+        r"This system BIOS has enabled interrupt remapping|on a chipset that contains an erratum",
         "the chipset (early Intel 5500, 5520 and X58) cannot remap interrupts reliably: "
         "Linux keeps it off",
         "no setting helps on this chipset; the override is all there is", About.INTERRUPTS,
     ),
     Line(
         r"Not enabling interrupt remapping due to skipped IO-APIC setup",
-        "noapic is on the command line: interrupt remapping is not even tried",
-        "take noapic off the command line", About.INTERRUPTS,
+        "noapic, nosmp or maxcpus=0 is on the command line: interrupt remapping is not even tried",
+        "take it off the command line", About.INTERRUPTS,
     ),
     Line(
         r"does not support EIM|x2apic is disabled because BIOS sets x2apic opt out",
