@@ -219,7 +219,7 @@ def _kernel(root: Root) -> Kernel:
     text = release.value.text if isinstance(release, Fact) else None
     return Kernel(
         release,
-        arch.read(root),
+        arch.read(root, text),
         symbols.read(root),
         config.read(root, text),
         cmdline.read(root),

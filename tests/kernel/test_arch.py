@@ -4,7 +4,7 @@ import pytest
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.kernel import arch
-from vfioguard.root.memory import Memory
+from vfioguard.root.memory import Entry, Memory
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,40 @@ def test_the_sysctl_names_the_machine(raw: bytes, name: str) -> None:
         (b"vendor_id       : IBM/S390\n# processors    : 2\ncpu family\t: 1\n", "s390x"),
         (b"processor\t: 0\ncpu\t\t: POWER9 (architected), altivec supported\n", "ppc64le"),
         (b"processor\t: 0\nhart\t\t: 0\nisa\t\t: rv64imafdc\n", "riscv64"),
+        (b"system type\t\t: generic-loongson-machine\n\nprocessor\t\t: 0\npackage\t\t\t: 0\n"
+         b"CPU Family\t\t: Loongson-64bit\nModel Name\t\t: Loongson-3A5000\n", "loongarch64"),
+        (b"processor\t\t: 0\nISA\t\t\t: loongarch32 loongarch64\n", "loongarch64"),
+        (b"processor\t: 0\nmodel name\t: ARMv7 Processor rev 4 (v7l)\nBogoMIPS\t: 38.40\n"
+         b"Features\t: half thumb\nCPU implementer\t: 0x41\nCPU architecture: 7\n", "arm"),
+        (b"Processor\t: ARMv6-compatible processor rev 7 (v6l)\nCPU implementer\t: 0x41\n", "arm"),
     ],
-)
+)  # fmt: skip
 def test_before_6_1_the_fields_of_cpuinfo_tell(cpuinfo: bytes, name: str) -> None:
     reading = arch.read(Memory({"/proc/cpuinfo": cpuinfo}))
+    assert isinstance(reading, Fact)
+    assert reading.value == name
+
+
+@pytest.mark.parametrize(
+    ("notes", "release", "name"),
+    [
+        (b"\0\0\0\x04\0\0\0\x14", None, "ppc64"),
+        (b"\x04\0\0\0\x14\0\0\0", "5.10.0-powerpc64", "ppc64le"),
+        (None, "4.18.0-powerpc64", "ppc64"),
+        (None, "4.18.0-477.el8.ppc64le", "ppc64le"),
+        (None, "3.10.0-1160.el7.ppc64", "ppc64"),
+        (None, "5.10.0", "ppc64le"),
+    ],
+)
+def test_which_end_of_a_power_comes_first_is_not_in_its_cpuinfo(
+    notes: bytes | None, release: str | None, name: str
+) -> None:
+    entries: dict[str, Entry] = {
+        "/proc/cpuinfo": b"processor\t: 0\ncpu\t\t: POWER8E (raw), altivec supported\n"
+    }
+    if notes is not None:
+        entries["/sys/kernel/notes"] = notes
+    reading = arch.read(Memory(entries), release)
     assert isinstance(reading, Fact)
     assert reading.value == name
 
@@ -65,3 +95,7 @@ def test_without_either_there_is_a_gap() -> None:
 def test_a_serial_number_is_not_kept() -> None:
     cpuinfo = b"CPU implementer\t: 0x41\nSerial\t\t: 0123456789abcdef\n"
     assert b"0123" not in arch.select(cpuinfo)
+
+
+def test_of_the_kernels_notes_only_the_byte_order_is_kept() -> None:
+    assert arch.order(b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0build-id") == b"\x04\0\0\0"

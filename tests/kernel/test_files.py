@@ -47,6 +47,32 @@ def test_a_release_that_could_lead_elsewhere_is_malformed(raw: bytes) -> None:
         osrelease.parse(raw)
 
 
+VERSION = b"Linux version 6.12.107+deb13-amd64 (builder@example.org) (gcc 14.2.0) #1 SMP 2026\n"
+
+
+def test_where_the_release_is_not_recorded_the_banner_has_it() -> None:
+    reading = osrelease.read(Memory({"/proc/version": VERSION}))
+    assert isinstance(reading, Fact)
+    assert reading.value.text == "6.12.107+deb13-amd64"
+    assert reading.source == "/proc/version"
+    assert b"builder" not in reading.raw
+
+
+@pytest.mark.parametrize("raw", [b"", b"Linux version \n", b"FreeBSD 14\n", b"Linux version 6\n"])
+def test_a_banner_without_a_release_is_malformed(raw: bytes) -> None:
+    reading = osrelease.read(Memory({"/proc/version": raw}))
+    assert isinstance(reading, Gap)
+    assert reading.why is Why.MALFORMED
+
+
+def test_a_release_that_is_recorded_goes_before_the_banner() -> None:
+    host: dict[str, Entry] = {
+        "/proc/version": VERSION,
+        "/proc/sys/kernel/osrelease": Refused(errno.EACCES),
+    }
+    assert isinstance(osrelease.read(Memory(host)), Gap)
+
+
 PLAIN = (
     b"CONFIG_XFS=y\n# CONFIG_IRQ_REMAP is not set\nCONFIG_VFIO=m\n"
     b"CONFIG_VFIO_CONTAINER=y\nCONFIG_PROC_FS=y\n"

@@ -40,6 +40,7 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "log": log.parse,
     "module_param": module_param.parse,
     "osrelease": osrelease.parse,
+    "version": osrelease.parse_banner,
     "pci_config": pci_config.parse,
     "proc_interrupts": proc_interrupts.parse,
     "symbols": symbols.parse,
@@ -59,6 +60,8 @@ SELECTS: dict[str, Callable[[bytes], bytes]] = {
     "log": log.select,
     "module_param": module_param.select,
     "proc_interrupts": proc_interrupts.select,
+    "notes": arch.order,
+    "version": osrelease.select,
 }
 #: Pieces of the formats, so that chance gets past the first line.
 _PIECES = [
@@ -71,6 +74,7 @@ _PIECES = [
     b"Interrupt Remapping is not enabled\n", b"name:   X\n", b" flags:  0x00000020\n",
     b"DRIVER=", b"PCI_CLASS=", b"PCI_ID=", b"0x00000000fee00000 0x00000000feefffff msi\n",
     b"cpu family\t: 6\n", b"CPU implementer", b"6.12.0", b"Y\n",
+    b"Linux version ",
 ]  # fmt: skip
 texts = st.binary() | st.lists(st.sampled_from(_PIECES) | st.binary(max_size=4)).map(b"".join)
 
@@ -96,7 +100,7 @@ def test_a_selection_of_a_selection_is_itself(name: str, raw: bytes) -> None:
     assert SELECTS[name](once) == once
 
 
-@pytest.mark.parametrize("name", ["cpuinfo", "config", "ir_translation", "proc_interrupts"])
+@pytest.mark.parametrize("name", ["cpuinfo", "config", "ir_translation", "proc_interrupts", "version"])
 @given(raw=texts)
 def test_a_selection_parses_as_the_whole_does(name: str, raw: bytes) -> None:
     def outcome(content: bytes) -> object:

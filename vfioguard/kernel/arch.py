@@ -1,6 +1,7 @@
 """The machine's architecture, as `uname -m` says it: /proc/sys/kernel/arch, else /proc/cpuinfo.
 
-The sysctl exists since v6.1 (kernel/utsname_sysctl.c); before it only cpuinfo tells.
+The sysctl exists since v6.1 (kernel/utsname_sysctl.c); before it only cpuinfo tells, all but a
+POWER's byte order.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ from vfioguard.root import Root, reading, text
 
 SYSCTL = "/proc/sys/kernel/arch"
 CPUINFO = "/proc/cpuinfo"
+#: The ELF notes of the running kernel, in its byte order: kernel/ksysfs.c notes_read().
+NOTES = "/sys/kernel/notes"
 
-# A field that only this architecture's show_cpuinfo() prints; s390 before x86, which share one.
+_POWER = "ppc64le"
+# A field that only this architecture's show_cpuinfo() prints; s390 before x86, which share one, and
+# 32-bit Arm ("ARMv7 Processor rev 4 (v7l)") before 64-bit.
 _FIELDS = (
     (b"IBM/S390", "s390x"),
+    (b": ARMv", "arm"),
     (b"CPU implementer", "aarch64"),
     (b"cpu family", "x86_64"),
-    (b"POWER", "ppc64le"),
+    (b"POWER", _POWER),
     (b"isa\t\t: rv64", "riscv64"),
-    (b"LoongArch", "loongarch64"),
+    (b": Loongson-64bit", "loongarch64"),
+    (b"loongarch64", "loongarch64"),
 )
 
 
@@ -55,8 +62,28 @@ def parse_cpuinfo(raw: bytes) -> str:
     raise Malformed("no field that tells an architecture")
 
 
-def read(root: Root) -> Reading[str]:
-    """ "x86_64", "aarch64", "s390x" ..."""
+def order(raw: bytes) -> bytes:
+    """Keep the first word of the notes, the length of a name, which tells the byte order."""
+    return raw[:4]
+
+
+def _little(root: Root, release: str | None) -> bool:
+    """A POWER's byte order: by the notes, else by the release; little where nothing tells.
+
+    No verdict hangs on it.
+    """
+    try:
+        word = root.head(NOTES, 4, order)
+    except OSError:
+        word = b""
+    if len(word) == 4:
+        return int.from_bytes(word, "little") < int.from_bytes(word, "big")
+    name = release or ""
+    return "64le" in name or not ("ppc64" in name or "powerpc64" in name)
+
+
+def read(root: Root, release: str | None = None) -> Reading[str]:
+    """ "x86_64", "aarch64", "s390x" ...; `release` is the kernel's, where it is known."""
     sysctl = reading(root, SYSCTL, parse)
     if isinstance(sysctl, Fact):
         return sysctl
@@ -64,4 +91,7 @@ def read(root: Root) -> Reading[str]:
         raw = root.head(CPUINFO, 2048, select)  # the first CPU is enough
     except OSError as error:
         return gap_from(error, CPUINFO)
-    return parse_raw(raw, CPUINFO, parse_cpuinfo)
+    found = parse_raw(raw, CPUINFO, parse_cpuinfo)
+    if isinstance(found, Fact) and found.value == _POWER and not _little(root, release):
+        return found._replace(value="ppc64")
+    return found
