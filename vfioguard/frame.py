@@ -73,6 +73,7 @@ def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostRepo
         in_force,
         pinned,
         host.remapping if host.is_x86 else None,
+        snapshot.modules,
     )
 
 

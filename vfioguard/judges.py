@@ -10,10 +10,10 @@ from vfioguard.inference import exempt
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
-from vfioguard.logic import Answer, ask, every
+from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
 from vfioguard.report import DeviceReport, GroupReport
-from vfioguard.verdict import Verdict, judge, severity
+from vfioguard.verdict import NONE, Verdict, judge, severity
 
 SERIES = "vfio_safe_irq_domain"
 #: Shown even where this kernel does not have them: scripts rely on the keys.
@@ -47,7 +47,7 @@ class Judges:
         series = policies[SERIES]
         self._series = _judge(host, series.name, "type1", series.isolated(host))
         self._pinned = _pinned(host, policies[pinned]) if pinned else None
-        self._none = _judge(host, "none", "type1", lambda _members: _no_backend(host))
+        self._none = None if any(judge for _, judge in self._backends) else _nothing(host)
 
     def group(self, members: Members) -> GroupReport:
         """All verdicts on one group."""
@@ -59,7 +59,7 @@ class Judges:
             headline = self._pinned(members, settled)
         else:
             verdicts = [verdict for _, verdict in backends if verdict is not None]
-            headline = max(verdicts, key=_severity) if verdicts else self._none(members, settled)
+            headline = self._none(settled) if self._none else max(verdicts, key=_severity)
         return GroupReport(
             members.group.id,
             value_or(members.group.type, None),
@@ -74,9 +74,20 @@ def _pinned(host: Host, policy: Policy) -> _Judge:
     return _judge(host, policy.name, policy.backend or "type1", policy.isolated(host))
 
 
-def _no_backend(host: Host) -> Answer:
-    claim = "this kernel has a way to attach devices to guests (VFIO)"
-    return ask(claim, host.snapshot.kernel.config, lambda _: None)
+def _nothing(host: Host) -> Callable[[Answer | None], Verdict]:
+    """No backend is known to be there; where none can be, nothing is attached, override or not."""
+    claim = "this kernel has a way to attach devices to guests (a backend of VFIO)"
+    answer = some(claim, [host.backend_exists(backend) for backend in _ALWAYS_SHOWN])
+    override = Answer("an override changes that", False, answer.because)
+    verdict = judge(NONE, answer, override)
+
+    def of_group(settled: Answer | None) -> Verdict:
+        """A no-IOMMU group needs no backend; a mediated device does."""
+        if settled is not None and settled.truth is None:
+            return judge(NONE, settled, override)
+        return verdict
+
+    return of_group
 
 
 def _judge(host: Host, name: str, backend: str, isolated: Isolated) -> _Judge:
@@ -105,7 +116,7 @@ def _backend(
     if not candidates:
         claim = "the running kernel's predicate is known"
         answer = ask(claim, host.snapshot.kernel.release, lambda _: None)
-        return _judge(host, "none", backend, lambda _members: answer)
+        return _judge(host, NONE, backend, lambda _members: answer)
     tests = [policy.isolated(host) for policy in candidates]
     if len(tests) == 1:
         return _judge(host, candidates[0].name, backend, tests[0])

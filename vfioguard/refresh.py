@@ -23,6 +23,7 @@ from vfioguard.root import Directory, Root
 from vfioguard.snapshot import (
     Snapshot,
     is_x86,
+    modules,
     parameters,
     remapping_seen,
     wired_remapped,
@@ -33,7 +34,10 @@ from vfioguard.snapshot import (
 def overrides(root: Root, before: Snapshot) -> Snapshot:
     """With the module parameters as they are now: a dozen system calls."""
     found = keep(parameters(root, before.kernel), before.parameters)
-    return before if found is before.parameters else before._replace(parameters=found)
+    loaded = modules(root, found)
+    if found is before.parameters and loaded == before.modules:
+        return before
+    return before._replace(parameters=found, modules=loaded)
 
 
 def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:

@@ -122,7 +122,8 @@ class FindingReport(NamedTuple):
 class HostReport(NamedTuple):
     """`pinned` is the policy that the headlines were asked for, None for those in force.
 
-    `remapping`: whether x86's interrupt remapping is enabled; None elsewhere.
+    `remapping`: whether x86's interrupt remapping is enabled; None elsewhere. `modules` are VFIO's
+    loaded ones where no parameter shows one.
     """
 
     kernel: str | None
@@ -131,6 +132,7 @@ class HostReport(NamedTuple):
     policies_in_force: tuple[str, ...]
     pinned: str | None
     remapping: Answer | None = None
+    modules: tuple[str, ...] = ()
 
 
 class Report(NamedTuple):

@@ -69,6 +69,7 @@ class Snapshot(NamedTuple):
 
     `machine` is read where there is an IVRS, as Linux corrects that of some machines; `chipset`
     (PCI id and revision) where one may be too early to remap, and nothing shows that it does.
+    `modules` are VFIO's loaded ones, looked for where no parameter shows one.
     """
 
     kernel: Kernel
@@ -81,6 +82,7 @@ class Snapshot(NamedTuple):
     wiring: Wiring | None
     machine: Reading[Machine] | None = None
     chipset: Reading[tuple[str, int]] | None = None
+    modules: tuple[str, ...] = ()
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -137,9 +139,10 @@ def _take(
         groups, alone = memory_holders.with_bridges(bus, groups, alone, earlier)
     acpi = static.acpi if static else keep(acpi_tables.read(root), before and before.acpi)
     wiring = None if x86 else _wiring(root, functions, groups, static and static.wiring, changed)
+    overrides = keep(parameters(root, kernel), before and before.parameters)
     return Snapshot(
         kernel,
-        keep(parameters(root, kernel), before and before.parameters),
+        overrides,
         iommus,
         interrupts,
         groups,
@@ -148,6 +151,7 @@ def _take(
         keep(wiring, before and before.wiring),
         static.machine if static else _machine(root, acpi),
         keep(chipset, before and before.chipset),
+        modules(root, overrides),
     )
 
 
@@ -162,6 +166,15 @@ def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]
         module_param.read(root, module, name, kernel.cmdline)
         for module, name in (TYPE1, IOMMUFD, NOIOMMU)
     )
+
+
+def modules(root: Root, found: tuple[module_param.Parameter, ...]) -> tuple[str, ...]:
+    """The loaded modules of VFIO, where none of the parameters shows one."""
+    if any(parameter.pending is None for parameter in found):
+        return ()
+    from vfioguard.kernel import modules
+
+    return modules.loaded(root)
 
 
 def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> Reading[Machine] | None:

@@ -30,6 +30,10 @@ def exit_code(outcome: Outcome) -> int:
     return _EXIT[outcome]
 
 
+#: The policy of a verdict where the kernel decides by none that is known, or has no backend.
+NONE = "none"
+
+
 class Verdict(NamedTuple):
     """`isolated` is the kernel's interrupt test alone, `override` whether it is switched off."""
 
@@ -40,8 +44,13 @@ class Verdict(NamedTuple):
 
     @property
     def needs_override(self) -> bool | None:
-        """Whether the attach is refused while every override is off; None: not known."""
-        return None if self.isolated.truth is None else not self.isolated.truth
+        """Whether the attach is refused while every override is off.
+
+        None: not known, or no override helps.
+        """
+        if self.isolated.truth is None or self.policy == NONE:
+            return None
+        return not self.isolated.truth
 
 
 def judge(policy: str, isolated: Answer, override: Answer) -> Verdict:

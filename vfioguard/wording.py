@@ -156,8 +156,9 @@ def policies(report: Report) -> str:
         return f"{report.host.pinned} (as asked)"
     if report.host.policies_in_force:
         return ", ".join(report.host.policies_in_force)
-    if any(policy.carried.truth and policy.backend == "type1" for policy in report.policies):
-        return "nothing: this kernel has no VFIO"
+    offered = [policy.offered.truth for policy in report.policies if policy.offered is not None]
+    if not any(truth is not False for truth in offered):
+        return "nothing: this kernel has neither type1 nor iommufd, so nothing can be attached"
     return "a predicate that is not known"
 
 

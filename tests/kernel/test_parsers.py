@@ -100,7 +100,9 @@ def test_a_selection_of_a_selection_is_itself(name: str, raw: bytes) -> None:
     assert SELECTS[name](once) == once
 
 
-@pytest.mark.parametrize("name", ["cpuinfo", "config", "ir_translation", "proc_interrupts", "version"])
+@pytest.mark.parametrize(
+    "name", ["cpuinfo", "config", "ir_translation", "proc_interrupts", "version"]
+)
 @given(raw=texts)
 def test_a_selection_parses_as_the_whole_does(name: str, raw: bytes) -> None:
     def outcome(content: bytes) -> object:

@@ -87,13 +87,14 @@ def test_the_iommufd_container_leaves_type1_out() -> None:
     assert group.headline.policy == "iommufd_device_bind"
 
 
-def test_a_kernel_without_vfio_decides_nothing() -> None:
+def test_a_kernel_without_vfio_decides_nothing_and_attaches_nothing() -> None:
     host = x86_host(1, override=None)
     config = next(path for path in host if path.startswith("/boot/config-"))
     host[config] = b"CONFIG_PCI_MSI=y\n# CONFIG_VFIO is not set\nCONFIG_PROC_FS=y\n"
     found = report(host)
     assert found.host.policies_in_force == ()
-    assert found.groups[0].outcome is Outcome.UNKNOWN
+    assert found.groups[0].outcome is Outcome.REFUSED
+    assert found.groups[0].headline.needs_override is None
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ _IORT = (
     ("Smmu", "SMMU", "SMMUs"),
     ("Rmr", "reserved memory node", "reserved memory nodes"),
 )
+#: Types of the entries that a LoongArch's MADT has, CORE_PIC to LPC_PIC (ACPI 6.5 table 5.21).
+_LOONGARCH = range(0x11, 0x18)
 _GIC = frozenset({"Gicc", "Gicd", "GicIts", "GicMsiFrame", "Gicr", "GicV5Irs", "GicV5Its"})
 
 
@@ -46,6 +48,8 @@ def has_io_apic(decoded: Sequence[_Decoded]) -> bool:
 
 def sentence(decoded: Sequence[_Decoded]) -> str:
     """What the two tables offer, or why that is not known."""
+    if any(map(_of_loongarch, decoded)):
+        return "the MADT is a LoongArch's: none of its MSI controllers isolates"
     parts: list[str] = []
     for name, signature, known in (("MADT", "APIC", _MADT), ("IORT", "IORT", _IORT)):
         found = [one for one in decoded if one.signature == signature]
@@ -56,6 +60,11 @@ def sentence(decoded: Sequence[_Decoded]) -> str:
         else:
             parts.append(f"{name} has {_counted(_kinds(found[0]), known)}")
     return "; ".join(parts)
+
+
+def _of_loongarch(one: _Decoded) -> bool:
+    entries: Sequence[object] = getattr(one.table, "entries", ()) if one.signature == "APIC" else ()
+    return any(getattr(entry, "type", None) in _LOONGARCH for entry in entries)
 
 
 def _kinds(one: _Decoded) -> list[str]:

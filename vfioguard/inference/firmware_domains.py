@@ -7,6 +7,7 @@ from typing import Protocol
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era, tables
 from vfioguard.inference.firmware_msi import Domain, its_alive, mbi_used, unknown
+from vfioguard.inference.msi_domain import ARM
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
@@ -42,10 +43,17 @@ class FirmwareDomains:
 
 
 def _resolver(snapshot: Snapshot, witnesses: Witnesses) -> _Resolver | Gap:
-    """Imported here: x86, where most commands run, needs neither resolution nor a table."""
-    wiring = snapshot.wiring
+    """Imported here: x86, where most commands run, needs neither resolution nor a table.
+
+    Both are Arm's: what a MADT of LoongArch or RISC-V does not name proves nothing.
+    """
+    wiring, arch = snapshot.wiring, snapshot.kernel.arch
     if wiring is None:
         return Gap(Why.ABSENT, "/sys/firmware", "not read: x86 does not ask it")
+    if isinstance(arch, Gap):
+        return arch
+    if arch.value not in ARM:
+        return Gap(Why.ABSENT, "/sys/firmware", f"only Arm's firmware tells, not {arch.value}'s")
     alive = its_alive(snapshot, witnesses)
     madt = tables.madt(snapshot.acpi.madt)
     if isinstance(madt, Fact):

@@ -79,6 +79,7 @@ class Host:
         return (
             found.kernel,
             found.parameters,
+            found.modules,
             instances(found.iommus),
             found.interrupts,
             found.acpi,

@@ -23,6 +23,8 @@ X86 = frozenset({"x86_64", "i686"})
 ARM = frozenset({"aarch64", "arm"})
 #: arch_is_isolated_msi() is true only here (arch/s390/include/asm/msi.h).
 S390 = frozenset({"s390x", "s390"})
+#: No irqchip driver of it sets the flag, and no vendor's kernel is known to.
+LOONGARCH = frozenset({"loongarch64", "loongarch32"})
 _ITS = "arm,gic-v3-its"
 
 
@@ -43,6 +45,7 @@ class MsiDomains:
         self._route = route
         arch = self._arch.value if isinstance(self._arch, Fact) else ""
         self._s390 = arch in S390
+        self._never = arch in LOONGARCH
         self._by_topology = (
             self._x86 if arch in X86 else self._arm if arch in ARM
             else self._riscv if arch == "riscv64" else self._other
@@ -52,6 +55,9 @@ class MsiDomains:
         """Whether the MSI domain of the device, or a parent of it, isolates MSIs."""
         if self._s390:
             return ask(f"{device.name}: s390 isolates every MSI", self._arch, lambda _: True)
+        if self._never:
+            claim = f"{device.name}: some LoongArch MSI domain isolates MSIs"
+            return ask(claim, self._arch, lambda _: False)
         if isinstance(device.chip, Fact):
             return self._by_chip(device, device.chip)
         if device.chip is not None or not _absent_or_empty(device):

@@ -1,6 +1,7 @@
 """/proc/sys/kernel/osrelease: the running kernel's release string (`uname -r`).
 
-Where a recording lacks that file, /proc/version has the release in its banner. Weak evidence of what the kernel does: distributions backport. Symbols are better (symbols.py).
+Where a recording lacks that file, /proc/version has the release in its banner. Weak evidence of
+what the kernel does: distributions backport. Symbols are better (symbols.py).
 """
 
 import re

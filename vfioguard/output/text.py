@@ -71,7 +71,8 @@ def _context(report: Report, style: Style) -> Iterator[str]:
     )
     name = " ".join(part for part in (host.kernel or "unknown", host.arch) if part)
     text = f"kernel {name}; decides by "
-    text += f"{wording.policies(report)}; {overrides or 'no VFIO module loaded'}"
+    loaded = f"{host.modules[0]} is loaded" if host.modules else "no VFIO module loaded"
+    text += f"{wording.policies(report)}; {overrides or loaded}"
     yield from _fill(text, style, indent="  ")
 
 
