@@ -17,6 +17,7 @@ from vfioguard.policy import Policy
 from vfioguard.report import FindingReport, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
 from vfioguard.step import Step
+from vfioguard.verdict import Outcome
 
 _AT_ONCE = 256
 
@@ -89,8 +90,8 @@ def judge_all(
         around.host,
         around.overrides,
         groups,
-        snapshot.groups if isinstance(snapshot.groups, Gap) else None,
-        tuple([_ungrouped(device) for device in snapshot.devices]),
+        unread.of_groups(snapshot),
+        tuple(_ungrouped(host, judges)),
         around.policies,
         found,
         tuple(unread.once(chain(around.gaps, unread.of_lists(snapshot), *gaps.values()))),
@@ -138,7 +139,33 @@ def _kinds() -> tuple[Finding, ...]:
     return known.leaves("vfioguard.finding", "FINDING", Finding)
 
 
-def _ungrouped(device: Device) -> UngroupedDevice:
+def _ungrouped(host: Host, judges: Judges) -> Iterator[UngroupedDevice]:
+    alone = host.snapshot.devices
+    if not alone:
+        return
+    if host.is_x86 and host.noiommu.truth is False and isinstance(host.snapshot.groups, Fact):
+        yield from map(_alone, alone)
+        return
+    from vfioguard.inference import ungrouped  # most hosts need it for none
+
+    reason = ungrouped.reasons(host)
+    for number, device in enumerate(alone, 1):
+        why = reason(device)
+        text = why.text
+        if why.late:
+            text += f"; alone in it, {_WOULD[judges.alone(device, -number)]}"
+        yield _alone(device)._replace(binds=why.binds, reason=text, because=why.because)
+
+
+_WOULD = {
+    Outcome.ALLOWED: "it would be allowed",
+    Outcome.BY_OVERRIDE: "it would be allowed by the override alone",
+    Outcome.REFUSED: "it would be refused",
+    Outcome.UNKNOWN: "its interrupts would decide, which are not known",
+}
+
+
+def _alone(device: Device) -> UngroupedDevice:
     found = device.uevent.value if isinstance(device.uevent, Fact) else None
     return UngroupedDevice(
         device.name, found.driver if found else None, found.pci_class if found else None

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from vfioguard.fact import Fact, value_or
+from vfioguard.fact import Fact, Gap, Why, value_or
 from vfioguard.inference import exempt
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.iommu_groups import Group
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
 from vfioguard.report import DeviceReport, GroupReport
-from vfioguard.verdict import NONE, Verdict, judge, severity
+from vfioguard.verdict import NONE, Outcome, Verdict, judge, severity
 
 SERIES = "vfio_safe_irq_domain"
 #: Shown even where this kernel does not have them: scripts rely on the keys.
@@ -68,6 +69,12 @@ class Judges:
             backends,
             self._series(members, settled),
         )
+
+    def alone(self, device: Device, number: int) -> Outcome:
+        """What would be of a device in a group of its own; `number` is one that no group has."""
+        missing = Gap(Why.ABSENT, device.uevent.source, "there is no such group yet")
+        group = Group(number, missing, missing, None)
+        return self.group(Members(group, (device,), Fact(True, b"", device.uevent.source))).outcome
 
 
 def _pinned(host: Host, policy: Policy) -> _Judge:

@@ -89,12 +89,22 @@ class OverrideReport(NamedTuple):
     pending: bool | None
 
 
+NO_GROUP = "in no IOMMU group"
+UNBINDABLE = f"{NO_GROUP}: VFIO cannot bind it"
+
+
 class UngroupedDevice(NamedTuple):
-    """A PCI function in no IOMMU group: VFIO cannot bind it (unless in no-IOMMU mode)."""
+    """A PCI function in no IOMMU group. `binds`: whether a VFIO driver can be bound to it.
+
+    `reason` follows the name, and `because` proves it where anything but the missing link does.
+    """
 
     name: str
     driver: str | None
     pci_class: int | None
+    binds: bool | None = False
+    reason: str = UNBINDABLE
+    because: Answer | None = None
 
 
 class PolicyReport(NamedTuple):

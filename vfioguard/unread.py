@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from vfioguard.fact import Fact, Gap, Why
+from vfioguard.kernel import group_members, iommu_groups
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.iommu_class import instances
@@ -24,10 +25,22 @@ def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:
     )
 
 
+def of_groups(snapshot: Snapshot) -> Gap | None:
+    """Why the kernel's list of groups could not be read, even where their devices name them."""
+    groups = snapshot.groups
+    if isinstance(groups, Gap):
+        return groups
+    if groups.source == group_members.LINKS:
+        return Gap(Why.ABSENT, iommu_groups.PATH, "not recorded", "ENOENT")
+    return None
+
+
 def of_lists(snapshot: Snapshot) -> Iterator[Gap]:
     """The gap in the list of groups, and those of the devices that are in none."""
-    listed = [snapshot.groups] if isinstance(snapshot.groups, Gap) else []
-    return _there([*listed, *_of_devices(snapshot.devices)])
+    listed = of_groups(snapshot)
+    if listed is not None and snapshot.members:
+        yield listed  # absent, and not because there are no groups
+    yield from _there([*([listed] if listed else []), *_of_devices(snapshot.devices)])
 
 
 def of_group(members: Members) -> tuple[Gap, ...]:

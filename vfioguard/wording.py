@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.logic import Answer, Proof
-from vfioguard.report import DeviceReport, GroupReport, Report
+from vfioguard.report import (
+    NO_GROUP,
+    UNBINDABLE,
+    DeviceReport,
+    GroupReport,
+    Report,
+    UngroupedDevice,
+)
 from vfioguard.verdict import Outcome, severity
 
 _headline: Callable[[GroupReport], Outcome] = attrgetter("headline.outcome")
@@ -79,10 +86,24 @@ def aside(group: GroupReport) -> str:
     return ""
 
 
-def ungrouped_line(report: Report, name: str) -> str:
+def ungrouped_line(report: Report, device: UngroupedDevice) -> str:
     """The same answer for a device that is in no group."""
-    why = "is in no IOMMU group: VFIO cannot bind it" if report.groups else no_groups(report)
-    return f"{Outcome.UNKNOWN} {name} {why}"
+    name = printable(device.name)
+    if report.groups or device.reason != UNBINDABLE:
+        return f"{Outcome.UNKNOWN} {name} is {device.reason}"
+    return f"{Outcome.UNKNOWN} {name} {no_groups(report)}"
+
+
+def ungrouped_lines(report: Report, most: int | None = _NAMES) -> Iterator[tuple[str, str]]:
+    """The functions in no group, folded by their reason: (what is said of them, their names)."""
+    folded: dict[str, list[str]] = {}
+    for device in report.ungrouped:
+        folded.setdefault(device.reason, []).append(printable(device.name))
+    for reason, names in folded.items():
+        said = reason.replace(NO_GROUP, f"{NO_GROUP} ({len(names)})", 1)
+        shown = names[:most]
+        more = f" +{len(names) - len(shown)} more" if len(names) > len(shown) else ""
+        yield said, f"{', '.join(shown)}{more}"
 
 
 def missing(target: str, kind: str, names: list[str]) -> str:
@@ -159,6 +180,8 @@ def policies(report: Report) -> str:
     offered = [policy.offered.truth for policy in report.policies if policy.offered is not None]
     if not any(truth is not False for truth in offered):
         return "nothing: this kernel has neither type1 nor iommufd, so nothing can be attached"
+    if any(policy.carried.truth and policy.backend for policy in report.policies):
+        return "no backend of VFIO that is known to be there"
     return "a predicate that is not known"
 
 
@@ -167,14 +190,31 @@ def no_groups(report: Report) -> str:
     gap = report.groups_read
     if gap is not None and gap.why != "absent":
         return f"IOMMU groups cannot be read: {gap.source}: {gap.errno or gap.detail}"
+    if gap is not None:
+        return f"no IOMMU group is known: {gap.source} is not recorded, or this kernel has none"
     count = len(report.ungrouped)
+    bound = [device.reason for device in report.ungrouped if device.binds is not False]
+    if bound:
+        more = bound[0].removeprefix(NO_GROUP)
+        return f"no IOMMU group ({len(bound)} of {count} PCI devices){more}"
     have = f"none of the {count} PCI devices" if count else "no device"
     if report.host.iommu:
         return f"no IOMMU group: {have} can be attached, though there is {report.host.iommu[0]}"
-    return (
-        f"no IOMMU group: {have} can be attached; no IOMMU is in use "
-        "(enable VT-d, AMD-Vi or SMMU in the firmware, and intel_iommu=on)"
-    )
+    return f"no IOMMU group: {have} can be attached; {_no_iommu(report.host.arch)}"
+
+
+def _no_iommu(arch: str | None) -> str:
+    """What to turn on where no IOMMU is in use, in words of the architecture."""
+    return f"no IOMMU is in use{_TURN_ON.get(arch or '', '')}"
+
+
+_X86_IOMMU = " (enable VT-d or AMD-Vi in the firmware; Intel also intel_iommu=on)"
+_ARM_IOMMU = " (it takes an SMMU that firmware describes, and a kernel with its driver)"
+_TURN_ON = {
+    **dict.fromkeys(("x86_64", "i686"), _X86_IOMMU),
+    **dict.fromkeys(("aarch64", "arm"), _ARM_IOMMU),
+    "loongarch64": ", and Linux has no driver for one of a LoongArch (drivers/iommu, up to v7.3)",
+}
 
 
 def proof_command(report: Report, group: GroupReport, again: str) -> str:

@@ -68,6 +68,7 @@ def test_a_device_in_no_group_is_told_its_remapping_unit(
 ) -> None:
     host = x86_host({5: [NIC]})
     alone = {path: entry for path, entry in host.items() if "iommu" not in path}
+    alone["/sys/kernel/iommu_groups"] = None
     lines = explained(tmp_path, NIC.name, alone, FIRMWARE, {f"{TABLES}/DMAR": dmar(unit)})
     assert lines[0].startswith("0000:00:14.0: in no IOMMU group")
     assert lines[1] == f"  {expected}"

@@ -106,6 +106,18 @@ def acpi_host(
     return host | {f"{ACPI}/{name}": raw for name, raw in {"FACP": b"FACP", **tables}.items()}
 
 
+def ungroup(host: dict[str, Entry], name: str) -> None:
+    """Take a function out of its group, as one is that no driver was ever bound to."""
+    (number,) = {
+        path.split("/")[4] for path in host if path.startswith("/sys/kernel/iommu_groups/")
+        and path.endswith(f"/devices/{name}")
+    }  # fmt: skip
+    for path in list(host):
+        link = path.endswith(f"/{name}/iommu_group") or path == f"{SMMU}/devices/{name}"
+        if link or path.startswith(f"/sys/kernel/iommu_groups/{number}/"):
+            del host[path]
+
+
 def add_member(
     host: dict[str, Entry], name: str, bus: str = "platform", node: str | None = None
 ) -> None:

@@ -73,10 +73,10 @@ def _named_lines(target: str, report: Report, again: str) -> Iterator[str]:
         yield from _wrapped(f"group {group.id} ({devices}) by its interrupts: {group.outcome}", "")
         yield f"  proof: {wording.proof_command(report, group, again)}"
     here = {device.name for group in report.groups for device in group.devices}
-    alone = {device.name for device in report.ungrouped}
+    alone = {device.name: device for device in report.ungrouped}
     for name in names:
         if name in alone:
-            yield f"{name}: in no IOMMU group"
+            yield from _wrapped(f"{name}: {alone[name].reason}", "")
         elif name not in here:
             yield f"{name}: no such device on this host"
     if groups or names:

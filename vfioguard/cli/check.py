@@ -20,5 +20,5 @@ def run(options: argparse.Namespace) -> int:
             print(wording.verdict_line(target, found))
         else:
             outcomes.append(Outcome.UNKNOWN)
-            print(wording.ungrouped_line(report, found.name))
+            print(wording.ungrouped_line(report, found))
     return exit_code(max(outcomes, key=severity))

@@ -11,7 +11,7 @@ from vfioguard.cli._explain_device import memory_lines, unit_lines
 from vfioguard.cli._explain_symptom import is_symptom, named, symptom_lines
 from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
-from vfioguard.report import GroupReport, Report
+from vfioguard.report import NO_GROUP, UNBINDABLE, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot, take
 from vfioguard.verdict import Outcome, Verdict, exit_code, severity
 
@@ -33,10 +33,17 @@ def run(options: argparse.Namespace) -> int:
             print("\n".join([*_group(report, found), *memory_lines(snapshot, found.id)]))
         else:
             outcomes.append(Outcome.UNKNOWN)
-            why = wording.no_groups(report) if not report.groups else "VFIO cannot bind it"
-            print(f"{found.name}: in no IOMMU group; {why}")
-            print("".join(f"{line}\n" for line in unit_lines(snapshot, found.name)), end="")
+            print("\n".join([*_ungrouped(report, found), *unit_lines(snapshot, found.name)]))
     return exit_code(max(outcomes, key=severity))
+
+
+def _ungrouped(report: Report, device: UngroupedDevice) -> Iterator[str]:
+    if report.groups or device.reason != UNBINDABLE:
+        yield f"{device.name}: {device.reason}"
+    else:
+        yield f"{device.name}: {NO_GROUP}; {wording.no_groups(report)}"
+    if device.because is not None:
+        yield from wording.proof_lines(device.because, 1)
 
 
 def _symptom(target: str, snapshot: Snapshot, report: Report, again: str) -> Outcome:

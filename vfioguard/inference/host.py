@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import backends, capability, era, irq_remapping
+from vfioguard.inference import backends, capability, era, exempt, irq_remapping
 from vfioguard.inference.chips import Chips
 from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
 from vfioguard.inference.witnesses import Finder, Witnesses
@@ -100,6 +100,11 @@ class Host:
         return irq_remapping.enabled(self.snapshot, self._witnesses, self._finder.names)
 
     @cached_property
+    def noiommu(self) -> Answer:
+        """Whether VFIO takes functions that no IOMMU translates."""
+        return exempt.noiommu_mode(self.snapshot)
+
+    @cached_property
     def all_msi_domains(self) -> Answer:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
         from vfioguard.inference import all_msi_domains  # of kernels before v6.3
@@ -181,7 +186,8 @@ class Host:
             parts = [self.isolated(device) for device in members.devices]
             if isinstance(members.complete, Gap) or not parts:
                 # Members that could not be listed, or a group that lost its last one meanwhile.
-                known = "all members of the group are known"
+                named = f" of {members.devices[0].name}" if members.devices else ""
+                known = f"all members of the group{named} are known"
                 parts.append(ask(known, members.complete, lambda _: None))
             claim = "every device of the group has an MSI domain that isolates"
             answer = self._groups[members.group.id] = every(claim, parts)

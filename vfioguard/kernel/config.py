@@ -26,6 +26,7 @@ OPTIONS = (
     "VFIO_NOIOMMU",
     "IOMMUFD",
     "IOMMUFD_VFIO_CONTAINER",
+    "IOMMUFD_NOIOMMU",
     "PROC_FS",
 )
 

@@ -1,7 +1,7 @@
-"""/sys/firmware/devicetree/base: the nodes that say which MSI controller a device uses.
+"""/sys/firmware/devicetree/base: the nodes that say which MSI controller and IOMMU a device uses.
 
 One property a file, big-endian cells (Documentation/devicetree/bindings/pci/pci-msi.txt,
-bindings/interrupt-controller/msi.txt). A host that booted with ACPI has no such nodes.
+pci/pci-iommu.txt, interrupt-controller/msi.txt). A host that booted with ACPI has no such nodes.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ PRE_ITS = "socionext,synquacer-pre-its"
 V2M = "arm,gic-v2m-frame"
 _MAX_NODES = 20_000
 _LIMIT = 64 << 10
-# A node that has one of these bears on MSIs.
+_IOMMU = "#iommu-cells"
+# A node that has one of these bears on MSIs, or is an IOMMU.
 _TELLING = frozenset(
-    ["msi-map", "msi-parent", "msi-controller", "#msi-cells", "mbi-ranges", PRE_ITS]
+    ["msi-map", "msi-parent", "msi-controller", "#msi-cells", "mbi-ranges", PRE_ITS, _IOMMU]
 )
+#: Who accesses memory coherently: a property of the node or of the nearest one above.
+_COHERENT = {"dma-coherent": True, "dma-noncoherent": False}
+#: With `interconnects` a node may have another parent towards memory (__of_get_dma_parent()).
+_MEMORY = frozenset(["interconnects", *_COHERENT])
 # Standard properties (Devicetree Specification 0.4, 2.3): not worth a system call each.
 _PROPERTIES = frozenset(
     [
         "compatible", "reg", "ranges", "status", "name", "phandle", "interrupts",
         "interrupt-parent", "interrupt-controller", "interrupt-names", "interrupt-map",
-        "interrupt-map-mask", "dma-ranges", "dma-coherent", "device_type", "clocks", "clock-names",
+        "interrupt-map-mask", "dma-ranges", "device_type", "clocks", "clock-names", *_COHERENT,
         "reg-names", "bootargs", "model", "bus-range", "iommu-map", "iommu-map-mask",
         "msi-map-mask",
     ]
@@ -46,10 +51,11 @@ class MapEntry(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A node's words on MSIs; a property that it does not have is None.
+    """A node's words on MSIs and IOMMUs; a property that it does not have is None.
 
     `path` is below the base ("/pcie@10000000"), `msi_parent` the raw cells, as how many belong to
     one controller is that controller's `msi_cells`. `host_bridge`: a PCI bus begins here.
+    `coherent`: of an IOMMU, whether its accesses to memory are; None where it is not known.
     """
 
     path: str
@@ -64,6 +70,10 @@ class Node(NamedTuple):
     msi_map_mask: Reading[int] | None
     msi_parent: Reading[tuple[int, ...]] | None
     host_bridge: bool
+    iommu_map: Reading[tuple[MapEntry, ...]] | None = None
+    iommu_map_mask: Reading[int] | None = None
+    iommu: bool = False
+    coherent: bool | None = None
 
     @property
     def source(self) -> str:
@@ -82,16 +92,23 @@ Nodes = Mapping[str, Node]
 
 
 def read(root: Root) -> Reading[Nodes]:
-    """The nodes that bear on MSIs, every PCI host bridge, and the GICs above GICv2m frames."""
+    """The nodes that bear on MSIs, PCI host bridges, IOMMUs, and the GICs above GICv2m frames."""
     nodes: dict[str, Node] = {}
     bridges: set[str] = set()
+    coherent: dict[str, bool | None] = {}
     try:
         for path, names in _walk(root):
             bridge = _pci_bus(root, path, names) and bridges.isdisjoint(_ancestors(path))
             if bridge:
                 bridges.add(path)
+            if not names.isdisjoint(_MEMORY):
+                coherent[path] = _coherent(names)
             if bridge or not _TELLING.isdisjoint(names):
                 nodes[path] = _node(root, path, names, bridge=bridge)
+            if _IOMMU in names:
+                above = next((at for at in (path, *_ancestors(path), "") if at in coherent), None)
+                known = False if above is None else coherent[above]
+                nodes[path] = nodes[path]._replace(coherent=known)
         for path in [path for path, node in nodes.items() if _is_frame(node)]:
             above = path.rpartition("/")[0]
             if above not in nodes:
@@ -100,6 +117,12 @@ def read(root: Root) -> Reading[Nodes]:
     except OSError as error:
         return gap_from(error, PATH)
     return Fact(nodes, "\n".join(nodes).encode(), PATH)
+
+
+def _coherent(names: frozenset[str]) -> bool | None:
+    """of_dma_is_coherent(); one that reaches memory otherwise has another parent for that."""
+    found = [value for name, value in _COHERENT.items() if name in names]
+    return found[0] if found else None
 
 
 def _pci_bus(root: Root, path: str, names: frozenset[str]) -> bool:
@@ -162,6 +185,9 @@ def _node(root: Root, path: str, names: frozenset[str], *, bridge: bool) -> Node
         optional("msi-map-mask", first_cell),
         optional("msi-parent", all_cells),
         bridge,
+        optional("iommu-map", iommu_map) if bridge else None,
+        optional("iommu-map-mask", first_cell) if bridge else None,
+        _IOMMU in names,
     )
 
 
@@ -200,3 +226,10 @@ def msi_map(raw: bytes) -> tuple[MapEntry, ...]:
     if len(values) % 4:
         raise Malformed(f"bad msi-map length {len(raw)}")
     return tuple(MapEntry(*values[at : at + 4]) for at in range(0, len(values), 4))
+
+
+def iommu_map(raw: bytes) -> tuple[MapEntry, ...]:
+    """The same for IOMMUs; an empty one was listed by whoever recorded the tree, and not read."""
+    if not raw:
+        raise Malformed("an empty iommu-map")
+    return msi_map(raw)

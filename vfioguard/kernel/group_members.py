@@ -15,6 +15,9 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.root import Directory, Root
 
+#: The source of groups that the links of their devices name, where the list was not recorded.
+LINKS = f"{devices.PCI}/*/iommu_group"
+
 
 class Members(NamedTuple):
     """A group with its devices; `complete` proves that there are no others, or is a gap."""
@@ -34,7 +37,10 @@ def read(
     """Every group with its devices; `functions` are the PCI functions, already read."""
     numbers = iommu_groups.numbers(root)
     if isinstance(numbers, Gap):
-        return numbers
+        linked = _linked(functions) if numbers.why is Why.ABSENT else ()
+        if not linked:
+            return numbers
+        numbers = Fact(linked, " ".join(map(str, linked)).encode(), LINKS)
     found: dict[int, list[Device]] = {number: [] for number in numbers.value}
     known = _known_members(found, iommus, functions)
     others = _with_other_members(root, iommus) if known else set[int]()
@@ -48,8 +54,24 @@ def read(
             complete = _list(root, irqs, reader, number, found[number])
         have = found[number]
         group = earlier.group(number, have, partial(reader.group, number))
+        if numbers.source == LINKS and number not in known:
+            group = _unnamed(group, have)
         members.append(keep(Members(group, tuple(have), complete), earlier.groups.get(number)))
     return Fact(tuple(members), numbers.raw, numbers.source)
+
+
+def _linked(functions: Reading[tuple[Device, ...]]) -> tuple[int, ...]:
+    """The groups that functions link to: the kernel makes no such link without the group."""
+    found = functions.value if isinstance(functions, Fact) else ()
+    return tuple(sorted({device.group for device in found if isinstance(device.group, int)}))
+
+
+def _unnamed(group: iommu_groups.Group, members: list[Device]) -> iommu_groups.Group:
+    """A group whose name was not recorded may be a no-IOMMU group if a VFIO driver is bound."""
+    if not any("vfio" in (device.driver or "") for device in members):
+        return group
+    source = f"{iommu_groups.PATH}/{group.id}/name"
+    return group._replace(name=Gap(Why.FAILED, source, "not recorded", "ENOENT"))
 
 
 def again(root: Root, old: Members, device: Device) -> Members | None:

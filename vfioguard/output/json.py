@@ -129,6 +129,8 @@ def ungrouped_json(device: UngroupedDevice) -> dict[str, Json]:
         "name": device.name,
         "driver": device.driver,
         "class": class_code(device.pci_class),
+        "binds": device.binds,
+        "reason": device.reason,
     }
 
 

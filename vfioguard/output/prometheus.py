@@ -91,7 +91,7 @@ def families(report: Report, limit: int = MAX_SERIES) -> Iterator[Family]:
         yield from _needs(report, limit)
     yield _gauge(
         "vfioguard_devices_without_group",
-        "PCI functions in no IOMMU group, which VFIO cannot bind.",
+        "PCI functions in no IOMMU group.",
         [((), len(report.ungrouped))],
     )
 

@@ -38,22 +38,31 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
     if not report.groups:
         yield from _fill(wording.no_groups(report), style, indent="  ")
         yield from _context(report, style)
+        yield from _findings(report, style)
         yield from _unreadable(report, style)
         return
     buckets = _buckets(report)
     yield _summary(report, style)
     yield from _context(report, style)
-    for found in report.findings:
-        yield from _fill(f"{found.severity}: {found.summary}", style, indent="  ")
+    yield from _findings(report, style)
     shown = sum(len(b.groups) for b in buckets if b.outcome is not Outcome.ALLOWED)
     for bucket in buckets:
         yield ""
         yield from _bucket(bucket, style, spell_out=shown <= _LINES)
+    for said, names in wording.ungrouped_lines(report, None if style.every_group else 8):
+        yield ""
+        yield from _fill(said, style, indent="  ")
+        yield from _fill(f"  {names}", style, indent="    ")
     worst = buckets[0]
     if worst.outcome is not Outcome.ALLOWED:
         yield ""
         yield f"Proof: {wording.proof_command(report, worst.groups[0], style.again)}"
     yield from _unreadable(report, style)
+
+
+def _findings(report: Report, style: Style) -> Iterator[str]:
+    for found in report.findings:
+        yield from _fill(f"{found.severity}: {found.summary}", style, indent="  ")
 
 
 def _summary(report: Report, style: Style) -> str:
@@ -74,6 +83,15 @@ def _context(report: Report, style: Style) -> Iterator[str]:
     loaded = f"{host.modules[0]} is loaded" if host.modules else "no VFIO module loaded"
     text += f"{wording.policies(report)}; {overrides or loaded}"
     yield from _fill(text, style, indent="  ")
+    if report.groups and report.groups_read is not None:
+        yield from _fill(_BY_LINKS, style, indent="  ")
+
+
+#: Why so much of a group is missing.
+_BY_LINKS = (
+    "the groups are known by their devices' links alone, as /sys/kernel/iommu_groups is not "
+    "recorded: their types, reserved regions and members of other buses are not"
+)
 
 
 def _buckets(report: Report) -> list[_Bucket]:

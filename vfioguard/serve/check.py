@@ -45,7 +45,7 @@ def check(
         policy: str | None = found.headline.policy
     else:
         outcome = Outcome.UNKNOWN
-        line = reason = wording.ungrouped_line(report, wording.printable(found.name))
+        line = reason = wording.ungrouped_line(report, found)
         group = needs = agrees = policy = None
     status = 409 if strict and outcome is Outcome.BY_OVERRIDE else _STATUS[outcome]
     body: dict[str, Json] = {

@@ -36,6 +36,8 @@ def _lines(report: Report) -> Iterator[str]:
     decided = f"kernel {kernel}; decides by {wording.policies(report)}"
     yield f"<p>{escape(decided)}; since {escape(report.generated_at)}</p>"
     yield from _table(report) if report.groups else [f"<p>{escape(wording.no_groups(report))}</p>"]
+    for said, names in wording.ungrouped_lines(report) if report.groups else ():
+        yield f"<p>{escape(said)}<br><code>{escape(names)}</code></p>"
     yield '<p><a href="/v1/report">report</a> <a href="/v1/groups">groups</a> '
     yield '<a href="/metrics">metrics</a> <a href="/openapi.json">openapi.json</a></p>'
     yield "</body></html>"

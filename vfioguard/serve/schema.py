@@ -60,11 +60,20 @@ class Device(BaseModel):
 
 
 class Ungrouped(BaseModel):
-    """A PCI function in no IOMMU group."""
+    """A PCI function in no IOMMU group. `binds`: whether a VFIO driver can be bound to it."""
 
     name: str
     driver: str | None
     pci_class: str | None = Field(alias="class", pattern="^0x[0-9a-f]{6}$")
+    binds: bool | None
+    reason: str
+
+
+class UngroupedDevice(Ungrouped):
+    """The same where one device is asked for."""
+
+    bus: str
+    isolated: None
 
 
 class Holder(BaseModel):
@@ -147,7 +156,7 @@ class OneGroup(Document, Group):
 class OneDevice(Document):
     """A device, the verdict on it, and its group, null where it has none."""
 
-    device: Device
+    device: Device | UngroupedDevice
     outcome: Outcome
     needs_override: bool | None
     group: Group | None

@@ -1,0 +1,189 @@
+"""Functions that get their group when a driver binds: Arm before v6.15."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.support.arm_firmware import (
+    ECAM,
+    EVERY_ID,
+    acpi_host,
+    cells,
+    devicetree_host,
+    iort,
+    its_group,
+    madt,
+    mapping,
+    offsets,
+    root_complex,
+    smmu_v3,
+    tree,
+    ungroup,
+)
+from vfioguard.evaluate import evaluate
+from vfioguard.report import Report, UngroupedDevice
+from vfioguard.root.memory import Entry, Link, Memory
+from vfioguard.snapshot import take
+
+NAME = "0000:01:00.0"
+FUNCTIONS = ("0000:00:01.0", f"0000:00:01.0/{NAME}")
+
+
+def table(first: int = 0, count: int = 0xFFFF) -> bytes:
+    """Every id goes to the ITS, these by way of the SMMU."""
+    nodes = [its_group(0), smmu_v3(mapping(0, 0xFFFF, 0, 0)), root_complex(0, mapping(0, 0, 0, 0))]
+    to_its, to_smmu, _ = offsets(nodes)
+    smmu = smmu_v3(mapping(0, 0xFFFF, 0, to_its))
+    return iort(its_group(0), smmu, root_complex(0, mapping(first, count, first, to_smmu)))
+
+
+def by_acpi(
+    release: str = "6.12.0-arm64", its: tuple[int, ...] = (0,), **tables: bytes
+) -> dict[str, Entry]:
+    found = {"APIC": madt(its=its), "IORT": table(), **tables}
+    host = acpi_host(found, FUNCTIONS, release=release)
+    ungroup(host, NAME)
+    return host
+
+
+def by_devicetree(
+    bridge: Mapping[str, bytes], release: str = "6.12.0-arm64", **smmu: bytes
+) -> dict[str, Entry]:
+    nodes = tree({"msi-map": EVERY_ID, **bridge})
+    nodes["/smmuv3@9050000"] = {
+        "compatible": b"arm,smmu-v3\0",
+        "#iommu-cells": cells(1),
+        "phandle": cells(5),
+        **smmu,
+    }
+    host = devicetree_host(nodes, FUNCTIONS, release=release)
+    ungroup(host, NAME)
+    return host
+
+
+TRANSLATED = {"iommu-map": cells(0, 5, 0, 0x10000)}
+
+
+def report(host: dict[str, Entry]) -> Report:
+    return evaluate(take(Memory(host)), "now")
+
+
+def function(host: dict[str, Entry], name: str = NAME) -> UngroupedDevice:
+    return next(device for device in report(host).ungrouped if device.name == name)
+
+
+@pytest.mark.parametrize("release", ["5.10.0-arm64", "6.1.0-arm64", "6.14.0-arm64"])
+def test_before_6_15_a_function_that_iort_maps_has_no_group_yet(release: str) -> None:
+    device = function(by_acpi(release))
+    assert device.binds is True
+    assert "yet" in device.reason
+    assert "when a driver binds" in device.reason
+    assert "cannot bind" not in device.reason
+
+
+@pytest.mark.parametrize("release", ["5.10.0-arm64", "6.14.0-arm64"])
+def test_before_6_15_a_function_that_iommu_map_covers_has_no_group_yet(release: str) -> None:
+    assert function(by_devicetree(TRANSLATED, release)).binds is True
+
+
+@pytest.mark.parametrize("release", ["6.15.0-arm64", "7.3.4"])
+def test_from_6_15_a_function_without_a_group_stays_so(release: str) -> None:
+    for host in (by_acpi(release), by_devicetree(TRANSLATED, release)):
+        device = function(host)
+        assert device.binds is False
+        assert "cannot bind" in device.reason
+
+
+def test_a_number_with_backports_does_not_tell() -> None:
+    host = by_acpi("5.14.0-503.el9.aarch64")
+    device = function(host)
+    assert device.binds is None
+    assert "cannot bind" not in device.reason
+
+
+@pytest.mark.parametrize(
+    ("host", "binds"),
+    [
+        (by_acpi(IORT=table(0, 0xFF)), False),  # the ids of bus 0 alone
+        (by_acpi(IORT=b"IORT"), None),
+        (by_devicetree({}), False),
+        (by_devicetree({"iommu-map": cells(0, 5, 0, 0x100)}), False),
+        (by_devicetree({"iommu-map": cells(0, 5, 0, 0x100), "iommu-map-mask": cells(0xFF)}), True),
+        (by_devicetree({"iommu-map": b""}), None),
+        (by_devicetree({"iommu-map": cells(0, 7, 0, 0x10000)}), None),
+        (by_devicetree(TRANSLATED, status=b"disabled\0"), False),
+    ],
+)
+def test_firmware_decides_whether_there_will_be_one(
+    host: dict[str, Entry], *, binds: bool | None
+) -> None:
+    assert function(host).binds is binds
+
+
+def test_without_a_table_that_maps_functions_there_will_be_none() -> None:
+    host = by_acpi()
+    del host["/sys/firmware/acpi/tables/IORT"]
+    assert function(host).binds is False
+    host["/sys/firmware/acpi/tables/VIOT"] = b"VIOT"
+    assert function(host).binds is None
+
+
+def test_an_smmu_that_no_driver_took_makes_no_group() -> None:
+    def elsewhere(text: str) -> str:
+        return text.replace("smmu3.0x0000000009050000", "smmu3.0x0000000009060000")
+
+    moved = {
+        elsewhere(path): Link(elsewhere(entry.target)) if isinstance(entry, Link) else entry
+        for path, entry in by_acpi().items()
+    }
+    assert function(moved).binds is False
+
+
+def test_where_no_iommu_is_in_use_no_group_is_made() -> None:
+    host = {path: entry for path, entry in by_acpi().items() if "smmu" not in path}
+    host["/sys/class/iommu"] = None
+    assert function(host).binds is False
+
+
+def test_a_function_with_a_driver_went_that_way_already() -> None:
+    host = by_acpi()
+    home = f"{ECAM}/pci0000:00/{FUNCTIONS[1]}"
+    host[f"{home}/uevent"] = b"DRIVER=nvme\nPCI_CLASS=10802\nPCI_ID=8086:10D3\n"
+    assert function(host).binds is None
+
+
+SHARING = ("0000:00:01.0", "0000:00:01.0/0000:01:01.0", "0000:00:01.0/0000:01:02.0")
+
+
+@pytest.mark.parametrize(
+    ("release", "binds"), [("6.12.0-arm64", False), ("5.13.0-arm64", False), ("5.10.0-arm64", None)]
+)
+def test_an_smmu_takes_one_function_of_those_behind_a_conventional_bridge(
+    release: str, *, binds: bool | None
+) -> None:
+    conventional = {"0000:01:01.0", "0000:01:02.0"}
+    tables = {"APIC": madt(), "IORT": table()}
+    host = acpi_host(tables, SHARING, release=release, conventional=conventional)
+    ungroup(host, "0000:01:02.0")
+    assert function(host, "0000:01:02.0").binds is binds
+    ungroup(host, "0000:01:01.0")  # now no function has the id: the first to be bound gets it
+    assert function(host, "0000:01:02.0").binds is True
+
+
+@pytest.mark.parametrize(("its", "would"), [((0,), "would be allowed"), ((), "would be refused")])
+def test_what_the_group_would_get_is_said(its: tuple[int, ...], would: str) -> None:
+    assert would in function(by_acpi(its=its)).reason
+
+
+def test_no_such_group_is_expected_on_other_machines() -> None:
+    host = by_acpi()
+    host["/proc/sys/kernel/arch"] = b"ppc64le\n"
+    assert function(host).binds is False
+
+
+def test_the_tree_of_the_host_bridge_is_the_one_that_counts() -> None:
+    host = by_devicetree(TRANSLATED)
+    del host[f"{ECAM}/of_node"]
+    assert function(host).binds is None

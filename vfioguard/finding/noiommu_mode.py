@@ -1,0 +1,21 @@
+"""`enable_unsafe_noiommu_mode` is on: functions without an IOMMU are given away with all memory.
+
+drivers/vfio/group.c vfio_noiommu_group_alloc(): no translation, no test, a tainted kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vfioguard.finding import Finding, Found
+from vfioguard.inference.host import Host
+
+
+def _find(host: Host) -> Iterator[Found]:
+    mode = host.noiommu
+    if mode.truth is True:
+        what = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"
+        yield Found(f"{mode.claim}: {what}", mode)
+
+
+FINDING = Finding("noiommu_mode", "warning", _find)

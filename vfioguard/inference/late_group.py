@@ -1,0 +1,92 @@
+"""Whether a function that is in no group gets one when a driver binds: Arm and RISC-V before v6.15.
+
+Where firmware ties functions to IOMMUs, kernels followed it in the bus's dma_configure(), which
+drivers/base/dd.c really_probe() calls (drivers/pci/pci-driver.c pci_dma_configure(), 6.12.118).
+Linux commit bcb81ac6ae3c ("iommu: Get DT/ACPI parsing into the proper probe path") (in v6.15) does
+it when a device is added.
+"""
+
+from __future__ import annotations
+
+from vfioguard.fact import Fact, Gap
+from vfioguard.inference import era, translated
+from vfioguard.inference.msi_domain import ARM
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.iommu_class import instances
+from vfioguard.kernel.uevent import Uevent
+from vfioguard.kernel.wiring import Wiring
+from vfioguard.logic import Answer, ask, every
+from vfioguard.snapshot import Snapshot
+
+ADDED_SINCE = (6, 15)
+#: From here on an SMMUv3 takes an id of one function alone: arm_smmu_insert_master(), Linux commit
+#: cdf315f907d4 ("iommu/arm-smmu-v3: Maintain a SID->device structure") (in v5.13).
+_ONE_FUNCTION_SINCE = (5, 13)
+_ARCHES = ARM | {"riscv64"}
+
+
+def concerned(snapshot: Snapshot) -> bool:
+    """Whether kernels of this architecture ever made groups so."""
+    arch = snapshot.kernel.arch
+    return isinstance(arch, Fact) and arch.value in _ARCHES and snapshot.wiring is not None
+
+
+def expected(snapshot: Snapshot, device: Device) -> Answer:
+    """Whether a group is made for a function once a driver binds; the host is `concerned()`."""
+    assert snapshot.wiring is not None, "the host is concerned"
+    parts = [_late(snapshot), _iommu(snapshot), _driverless(device)]
+    if all(part.truth is not False for part in parts):
+        parts.append(translated.mapped(snapshot, snapshot.wiring, device.name))
+        parts.append(_unshared(snapshot, snapshot.wiring, device.name))
+    return every(f"{device.name} gets an IOMMU group when a driver binds", parts)
+
+
+def _late(snapshot: Snapshot) -> Answer:
+    """The number of a kernel that may carry backports tells nothing."""
+    version = era.version(snapshot.kernel)
+    late = None if version is None else version < ADDED_SINCE
+    claim = "this kernel makes groups when a driver binds (before v6.15)"
+    return ask(claim, snapshot.kernel.release, lambda _: late)
+
+
+def _iommu(snapshot: Snapshot) -> Answer:
+    claim = "an IOMMU is in use"
+    units, groups = instances(snapshot.iommus), snapshot.groups
+    if isinstance(units, Gap) and isinstance(groups, Fact) and not groups.value:
+        return ask(claim, groups, bool)  # every function with a driver would be in one
+    return ask(claim, units, bool)
+
+
+def _driverless(device: Device) -> Answer:
+    """One that has a driver went this way already; why it came to nothing is not known."""
+    return ask(f"no driver is bound to {device.name}", device.uevent, _without_driver)
+
+
+def _without_driver(uevent: Uevent) -> bool | None:
+    return True if uevent.driver is None else None
+
+
+def _unshared(snapshot: Snapshot, wiring: Wiring, name: str) -> Answer:
+    """Whether no function that has a group sends under the same id, that of a bridge."""
+    claim = f"no function in a group has an id of {name}"
+    own = translated.ids(wiring, name)
+    if isinstance(own, Gap) or len(own.value) == 1:
+        return ask(claim, own, lambda _: True)
+    if not any(isinstance(place, Fact) and place.value.express for place in wiring.places.values()):
+        # No link speed is recorded of any function, so a bridge to conventional PCI is none.
+        return ask(claim, own, lambda _: None)
+    for members in snapshot.members:
+        for other in members.devices:
+            theirs = translated.ids(wiring, other.name)
+            if isinstance(theirs, Fact) and own.value[-1] in theirs.value:
+                return Answer(f"{claim} ({other.name} has)", _takes_more(snapshot), (theirs,))
+    return ask(claim, own, lambda _: True)
+
+
+def _takes_more(snapshot: Snapshot) -> bool | None:
+    """False where every IOMMU here takes an id of one function alone, None where one may not."""
+    units, version = instances(snapshot.iommus), era.version(snapshot.kernel)
+    if isinstance(units, Gap) or version is None or version < _ONE_FUNCTION_SINCE:
+        return None
+    drivers = {unit.driver.name if unit.driver else None for unit in units.value}
+    return False if drivers == {"arm-smmu-v3"} else None

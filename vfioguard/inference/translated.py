@@ -1,0 +1,120 @@
+"""Whether firmware puts an IOMMU that is in use before a PCI function: IORT, or `iommu-map`.
+
+drivers/acpi/arm64/iort.c iort_iommu_configure_id(), drivers/iommu/of_iommu.c of_iommu_configure()
+(6.12.118): both ask for each id that pci_for_each_dma_alias() finds, and want all of them mapped.
+"""
+
+from __future__ import annotations
+
+from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
+from vfioguard.acpi.iort import Iort
+from vfioguard.bdf import parse_bdf
+from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference import functions, iort_ids, tables
+from vfioguard.inference.devicetree_msi import lookup
+from vfioguard.kernel.acpi_tables import devicetree_boot
+from vfioguard.kernel.devicetree import MapEntry, Node
+from vfioguard.kernel.iommu_class import Iommu, instances
+from vfioguard.kernel.pci_topology import requester_id, segment
+from vfioguard.kernel.wiring import Wiring
+from vfioguard.logic import Answer, ask, every
+from vfioguard.snapshot import Snapshot
+
+_ALL_BITS = 0xFFFFFFFF
+
+
+def mapped(snapshot: Snapshot, wiring: Wiring, name: str) -> Answer:
+    """Whether every id of the function reaches an IOMMU that the kernel uses."""
+    claim = f"firmware maps {name} to an IOMMU that is in use"
+    numbers = ids(wiring, name)
+    if isinstance(numbers, Gap):
+        return ask(claim, numbers, lambda _: None)
+    table = tables.iort(snapshot.acpi.iort)
+    if isinstance(table, Fact):
+        units = instances(snapshot.iommus)
+        return every(claim, [_by_iort(table, units, name, number) for number in numbers.value])
+    if devicetree_boot(snapshot.acpi):
+        return every(claim, [_by_map(wiring, name, number) for number in numbers.value])
+    # Without an IORT there may still be a VIOT, which is not followed here.
+    none = table.why is Why.ABSENT and _absent(snapshot.acpi.viot)
+    return Answer(claim, False if none else None, (table, snapshot.acpi.viot))
+
+
+def _absent(reading: Reading[bytes]) -> bool:
+    return isinstance(reading, Gap) and reading.why is Why.ABSENT
+
+
+def ids(wiring: Wiring, name: str) -> Reading[tuple[int, ...]]:
+    """The function's own id, and the one under which a bridge to conventional PCI sends for it."""
+    own, place = parse_bdf(name), wiring.places.get(name)
+    if own is None or place is None:
+        return Gap(Why.ABSENT, name, "no PCI function")
+    if isinstance(place, Gap):
+        return place
+    alias = requester_id(name, wiring.places)
+    if isinstance(alias, Gap):
+        return alias
+    return Fact(tuple(dict.fromkeys((functions.requester_id(own), alias))), place.raw, place.source)
+
+
+def unit_name(smmu: Smmu | SmmuV3) -> str:
+    """How /sys/class/iommu calls an SMMU: by where its registers are."""
+    kind = "smmu3" if isinstance(smmu, SmmuV3) else "smmu"
+    return f"{kind}.{smmu.base:#018x}"
+
+
+def _by_iort(
+    table: Fact[Iort], units: Reading[tuple[Iommu, ...]], name: str, number: int
+) -> Answer:
+    claim = f"IORT maps {name} (id {number:#x}) to an SMMU"
+    nodes = table.value.by_offset()
+    root = iort_ids.root_complex(nodes, segment(name))
+    found = iort_ids.follow(nodes, root, number, iort_ids.IOMMU)
+    if found is None or not isinstance(found.node.body, Smmu | SmmuV3):
+        return ask(claim, table, lambda _: False)
+    unit = unit_name(found.node.body)
+    used = ask(f"{unit} is in use", units, lambda all_: any(one.name == unit for one in all_))
+    return every(f"{claim} that is in use", (ask(claim, table, lambda _: True), used))
+
+
+def _by_map(wiring: Wiring, name: str, number: int) -> Answer:
+    """Of the IOMMU's node only the status is asked: nothing ties it to a name in sysfs."""
+    claim = f"iommu-map covers {name} (id {number:#x})"
+    node = _host_bridge(wiring, name)
+    if isinstance(node, Gap):
+        return ask(claim, node, lambda _: None)
+    entries, mask = node.iommu_map, node.iommu_map_mask
+    if entries is None:
+        return ask(claim, node.compatible, lambda _: False)
+    if isinstance(entries, Gap) or isinstance(mask, Gap):
+        return Answer(claim, None, (entries, *([mask] if mask is not None else [])))
+    at = lookup(entries.value, _ALL_BITS if mask is None else mask.value, number)
+    if at is None:
+        return ask(claim, entries, lambda _: False)
+    covered = ask(claim, entries, lambda _: True)
+    return every(f"{claim}, and its IOMMU is enabled", (covered, _enabled(wiring, entries, at)))
+
+
+def _enabled(wiring: Wiring, entries: Fact[tuple[MapEntry, ...]], at: int) -> Answer:
+    """of_device_is_available(), which of_iommu_xlate() asks first."""
+    nodes = wiring.nodes.value.values() if isinstance(wiring.nodes, Fact) else ()
+    phandle = entries.value[at].controller
+    for node in nodes:
+        if node.iommu and isinstance(node.phandle, Fact) and node.phandle.value == phandle:
+            reading = node.compatible if node.status is None else node.status
+            return Answer(f"{node.path} is enabled", node.enabled, (reading,))
+    return ask("the IOMMU that iommu-map names is known", entries, lambda _: None)
+
+
+def _host_bridge(wiring: Wiring, name: str) -> Node | Gap:
+    """The node of the host bridge above a function."""
+    place, nodes = wiring.places[name], wiring.nodes
+    if isinstance(place, Gap):
+        return place
+    if isinstance(nodes, Gap):
+        return nodes
+    path = wiring.of_nodes.get(place.value.root_bus)
+    if not isinstance(path, Fact):
+        return path or Gap(Why.ABSENT, place.value.root_bus, "its node is not known")
+    found = nodes.value.get(path.value)
+    return found or Gap(Why.ABSENT, f"{place.value.root_bus}/of_node", f"no node {path.value}")

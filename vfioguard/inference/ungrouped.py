@@ -1,0 +1,61 @@
+"""Why PCI functions are in no IOMMU group, and whether a VFIO driver could be bound to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vfioguard.fact import Gap, Why
+from vfioguard.inference import exempt, late_group
+from vfioguard.inference.host import Host
+from vfioguard.kernel.devices import Device
+from vfioguard.logic import Answer, ask
+from vfioguard.report import NO_GROUP, UNBINDABLE
+
+_MAY = f"{NO_GROUP}; kernels before v6.15 make one when a driver binds, if firmware maps it"
+_LATE = f"{NO_GROUP} yet: kernels before v6.15 make one when a driver binds, and firmware maps it"
+_MODE = f"{NO_GROUP}; no-IOMMU mode is on: VFIO takes it without isolation or an interrupt test"
+
+
+class Reason(NamedTuple):
+    """`binds`: whether a VFIO driver can be bound; `text` follows the function's name.
+
+    `late`: binding makes a group, which has a verdict of its own.
+    """
+
+    binds: bool | None
+    text: str
+    because: Answer | None = None
+    late: bool = False
+
+
+def reasons(host: Host) -> Callable[[Device], Reason]:
+    """What to say of each function without a group."""
+    snapshot = host.snapshot
+    whole = _of_host(host)
+    if isinstance(snapshot.groups, Gap) or not late_group.concerned(snapshot):
+        return lambda _: whole
+
+    def reason(device: Device) -> Reason:
+        answer = late_group.expected(snapshot, device)
+        if answer.truth is False:
+            return whole if whole.because else whole._replace(because=answer)
+        return Reason(answer.truth, _LATE if answer.truth else _MAY, answer, late=True)
+
+    return reason
+
+
+def _of_host(host: Host) -> Reason:
+    """The same for all of them."""
+    groups = host.snapshot.groups
+    if isinstance(groups, Gap):
+        absent = groups.why is Why.ABSENT
+        why = "they are not recorded, or this kernel has none" if absent else groups.errno
+        text = f"{NO_GROUP} that is known: {groups.source}: {why or groups.detail}"
+        return Reason(None, text, ask("the IOMMU groups are known", groups, lambda _: None))
+    mode = host.noiommu
+    if mode.truth is False:
+        return Reason(binds=False, text=UNBINDABLE)
+    if mode.truth is None:
+        return Reason(None, f"{UNBINDABLE}, unless no-IOMMU mode is on (not known)", mode)
+    return Reason(True, f"{_MODE}; {exempt.noiommu_answers(host.snapshot)}", mode)
