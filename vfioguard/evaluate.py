@@ -84,6 +84,7 @@ def judge_all(
     if found is None:
         found = tuple(_findings(host)) if findings else ()
     gaps = step.gaps(before.gaps if before else {})
+    alone = tuple(_ungrouped(host, judges))
     host.forget()
     report = Report(
         generated_at,
@@ -91,7 +92,7 @@ def judge_all(
         around.overrides,
         groups,
         unread.of_groups(snapshot),
-        tuple(_ungrouped(host, judges)),
+        alone,
         around.policies,
         found,
         tuple(unread.once(chain(around.gaps, unread.of_lists(snapshot), *gaps.values()))),

@@ -46,6 +46,9 @@ def leaves(package: str, attribute: str, kind: type[T]) -> tuple[T, ...]:
     return tuple(load(package, leaf, attribute, kind) for leaf in names(package))
 
 
-def one_by_one(package: str, attribute: str, kind: type[T]) -> Iterator[T]:
-    """The same, each loaded when it is asked for: from the end, where those of x86 are."""
-    return (load(package, leaf, attribute, kind) for leaf in reversed(names(package)))
+def one_by_one(
+    package: str, attribute: str, kind: type[T], first: tuple[str, ...] = ()
+) -> Iterator[T]:
+    """The same, each loaded when it is asked for: `first`, then from the end, where x86's are."""
+    others = [leaf for leaf in reversed(names(package)) if leaf not in first]
+    return (load(package, leaf, attribute, kind) for leaf in (*first, *others))

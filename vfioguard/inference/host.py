@@ -20,6 +20,7 @@ from vfioguard.logic import Answer, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
 if TYPE_CHECKING:
+    from vfioguard.inference.coherency import Coherency
     from vfioguard.inference.firmware_domains import FirmwareDomains
     from vfioguard.inference.firmware_msi import Domain
 
@@ -192,6 +193,16 @@ class Host:
             claim = "every device of the group has an MSI domain that isolates"
             answer = self._groups[members.group.id] = every(claim, parts)
         return answer
+
+    def coherent(self, device: Device) -> Answer:
+        """Whether VFIO binds the device as far as IOMMU_CAP_CACHE_COHERENCY goes; no: EINVAL."""
+        return self._coherency.passes(device)
+
+    @cached_property
+    def _coherency(self) -> Coherency:
+        from vfioguard.inference.coherency import Coherency  # of an attach, not of a verdict
+
+        return Coherency(self.snapshot)
 
     def override(self, backend: str) -> Answer:
         """Whether the backend's parameter switches the interrupt test off."""

@@ -38,6 +38,8 @@ class IommuDriver(NamedTuple):
 
     `remaps_interrupts`: the driver owns an interrupt remapping unit (x86 only). `capable_until`:
     the first kernel that no longer reports IOMMU_CAP_INTR_REMAP as a constant (POLICY 2.1).
+    `coherent`: whether it reports IOMMU_CAP_CACHE_COHERENCY for every device, as read in 6.1.176 to
+    7.3.4; None where the unit decides.
     """
 
     name: str
@@ -45,3 +47,4 @@ class IommuDriver(NamedTuple):
     attributes: tuple[tuple[str, Number], ...] = ()
     remaps_interrupts: bool = False
     capable_until: tuple[int, int] | None = None
+    coherent: bool | None = None

@@ -27,4 +27,5 @@ DRIVER = IommuDriver(
     instance=numbered("ivhd"),
     attributes=(("amd-iommu/cap", hexadecimal), ("amd-iommu/features", features)),
     remaps_interrupts=True,
+    coherent=True,
 )

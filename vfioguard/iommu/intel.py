@@ -17,4 +17,5 @@ DRIVER = IommuDriver(
         ("intel-iommu/ecap", hexadecimal),
     ),
     remaps_interrupts=True,
+    coherent=True,
 )

@@ -17,4 +17,4 @@ def _is_parent(name: str) -> bool:
     return "." in name and re.fullmatch(_PARENT, name) is not None
 
 
-DRIVER = IommuDriver("virtio-iommu", _is_parent)
+DRIVER = IommuDriver("virtio-iommu", _is_parent, coherent=True)

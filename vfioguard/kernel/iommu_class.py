@@ -13,6 +13,8 @@ from vfioguard.iommu import IommuDriver
 from vfioguard.root import Root, listing, reading
 
 PATH = "/sys/class/iommu"
+#: Names are asked of these drivers first: most hosts have theirs, and load no other.
+_FIRST = ("intel", "amd", "arm_smmu_v3")
 _LEFT_OUT = Gap(Why.ABSENT, PATH, "left out")
 
 
@@ -46,7 +48,7 @@ def instances(reading: Reading[tuple[Iommu, ...]]) -> Reading[tuple[Iommu, ...]]
 
 
 def _instance(root: Root, name: str) -> Iommu:
-    drivers = known.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver)
+    drivers = known.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver, _FIRST)
     driver = next((driver for driver in drivers if driver.instance(name)), None)
     attributes = {
         file: reading(root, f"{PATH}/{name}/{file}", number)

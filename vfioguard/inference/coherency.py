@@ -1,0 +1,125 @@
+"""IOMMU_CAP_CACHE_COHERENCY: without it VFIO binds no device, EINVAL before any interrupt test.
+
+drivers/vfio/vfio_main.c vfio_group_find_or_alloc() (6.1.176), __vfio_register_dev() (6.12.118,
+7.3.4); drivers/iommu/iommufd/device.c iommufd_device_bind() (6.12.118). Linux commit e8ae0e140c05
+("vfio: Require that devices support DMA cache coherence") (in v5.19).
+"""
+
+from __future__ import annotations
+
+from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
+from vfioguard.acpi.iort import Iort
+from vfioguard.fact import Fact, Reading
+from vfioguard.inference import era, tables
+from vfioguard.inference.msi_domain import S390, X86
+from vfioguard.inference.translated import unit_name
+from vfioguard.kernel.acpi_tables import devicetree_boot
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.devicetree import Nodes
+from vfioguard.kernel.iommu_class import Iommu, instances
+from vfioguard.logic import Answer, ask, some
+from vfioguard.snapshot import Snapshot
+
+_ASKED_SINCE = (5, 19)
+#: What the drivers of v5.19 and v6.0 report was not read, but of these, which always said yes.
+_READ_SINCE = (6, 1)
+_ALWAYS = frozenset({"intel", "amd", "s390-iommu", "fsl-pamu"})
+_SMMU_V3 = "arm-smmu-v3"
+#: include/acpi/actbl2.h: ACPI_IORT_SMMU_V3_COHACC_OVERRIDE, ACPI_IORT_SMMU_COHERENT_WALK.
+_COHACC = 1 << 0
+_COHERENT_WALK = 1 << 1
+
+
+class Coherency:
+    """Answers for the devices of one host."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._version = era.version(snapshot.kernel)
+        self._units = instances(snapshot.iommus)
+        arch = snapshot.kernel.arch
+        self._arch = arch.value if isinstance(arch, Fact) else ""
+        self._managers = {
+            name: unit
+            for unit in (snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ())
+            for name in (unit.devices.value if isinstance(unit.devices, Fact) else ())
+        }
+
+    def passes(self, device: Device) -> Answer:
+        """Whether the kernel does not ask, or its IOMMU driver says yes."""
+        claim = f"VFIO binds {device.name} as far as cache coherency goes"
+        return some(claim, (self._unasked(), self.reported(device)))
+
+    def _unasked(self) -> Answer:
+        version = self._version
+        unasked = None if version is None else version < _ASKED_SINCE
+        claim = "this kernel binds devices of any IOMMU (before v5.19)"
+        return ask(claim, self._snapshot.kernel.release, lambda _: unasked)
+
+    def reported(self, device: Device) -> Answer:
+        """What the IOMMU driver reports of the device, as the kernels from v6.1 on have it."""
+        claim = f"the IOMMU of {device.name} keeps caches coherent"
+        if self._arch in X86 or self._arch in S390:
+            always = f"{claim} (every driver of {self._arch} says so)"
+            return ask(always, self._snapshot.kernel.arch, lambda _: True)
+        unit = self._managers.get(device.name)
+        if unit is None or unit.driver is None:
+            return ask(claim, self._units, lambda _: None)
+        if unit.driver.coherent is not None:
+            said = f"{claim} ({unit.driver.name}, for every device)"
+            return ask(said, self._units, lambda _: self._trusted(unit, unit.driver.coherent))
+        return self._by_firmware(claim, unit)
+
+    def _trusted(self, unit: Iommu, said: bool | None) -> bool | None:
+        assert unit.driver is not None, "it was asked"
+        early = self._version is not None and self._version < _READ_SINCE
+        return None if early and unit.driver.name not in _ALWAYS else said
+
+    def _by_firmware(self, claim: str, unit: Iommu) -> Answer:
+        """An SMMU is coherent as firmware says, whatever its own register does.
+
+        drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c arm_smmu_capable(), arm_smmu_device_acpi_probe()
+        and arm_smmu_device_dt_probe(); drivers/iommu/arm/arm-smmu/arm-smmu.c (6.12.118).
+        """
+        table = tables.iort(self._snapshot.acpi.iort)
+        if isinstance(table, Fact):
+            said = self._said(unit, _by_iort(table.value, unit))
+            return ask(f"{claim} ({unit.name}, by its IORT node)", table, lambda _: said)
+        wiring = self._snapshot.wiring
+        if wiring is None or not devicetree_boot(self._snapshot.acpi):
+            return ask(f"{claim} ({unit.name})", table, lambda _: None)
+        nodes: Reading[Nodes] = wiring.nodes
+        said = self._said(unit, _by_node(nodes.value, unit) if isinstance(nodes, Fact) else None)
+        return ask(f"{claim} ({unit.name}, by dma-coherent)", nodes, lambda _: said)
+
+    def _said(self, unit: Iommu, walks: bool | None) -> bool | None:
+        """An SMMUv2 is coherent too for a device that is so itself, of which nothing tells."""
+        assert unit.driver is not None, "it was asked"
+        if walks or unit.driver.name == _SMMU_V3:
+            return self._trusted(unit, walks)
+        return None
+
+
+def _by_iort(table: Iort, unit: Iommu) -> bool | None:
+    for node in table.by_offset().values():
+        body = node.body
+        if isinstance(body, Smmu | SmmuV3) and unit_name(body) == unit.name:
+            return bool(body.flags & (_COHACC if isinstance(body, SmmuV3) else _COHERENT_WALK))
+    return None
+
+
+def _by_node(nodes: Nodes, unit: Iommu) -> bool | None:
+    """Of the IOMMU node with the unit's address, or of all enabled ones if they are alike."""
+    iommus = [node for node in nodes.values() if node.iommu and node.enabled is not False]
+    own = [node for node in iommus if _address(node.path) == _address(unit.name)]
+    said = {node.coherent for node in (own if len(own) == 1 else iommus)}
+    return said.pop() if len(said) == 1 else None
+
+
+def _address(name: str) -> int | None:
+    """ "/soc/iommu@9050000" and "smmu3.0x0000000009050000" have the same."""
+    digits = name.rpartition("@")[2] if "@" in name else name.rpartition("0x")[2]
+    try:
+        return int(digits, 16)
+    except ValueError:
+        return None

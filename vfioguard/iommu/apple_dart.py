@@ -1,0 +1,7 @@
+"""Apple: `apple-dart.DEVICE`, drivers/iommu/apple-dart.c; no `capable` (7.3.4)."""
+
+from __future__ import annotations
+
+from vfioguard.iommu import IommuDriver
+
+DRIVER = IommuDriver("apple-dart", lambda name: name.startswith("apple-dart."), coherent=False)

@@ -1,0 +1,7 @@
+"""Older Qualcomm: `msm-smmu.0x...`, drivers/iommu/msm_iommu.c; no `capable` (7.3.4)."""
+
+from __future__ import annotations
+
+from vfioguard.iommu import IommuDriver, addressed
+
+DRIVER = IommuDriver("msm-iommu", addressed("msm-smmu.0x"), coherent=False)

@@ -1,0 +1,10 @@
+"""RISC-V: `riscv-iommu@DEVICE`, drivers/iommu/riscv/iommu.c riscv_iommu_init().
+
+Its iommu_ops have no `capable` (7.3.4), so VFIO binds nothing behind it (POLICY 11.3).
+"""
+
+from __future__ import annotations
+
+from vfioguard.iommu import IommuDriver
+
+DRIVER = IommuDriver("riscv-iommu", lambda name: name.startswith("riscv-iommu@"), coherent=False)
