@@ -14,6 +14,7 @@ from vfioguard.kernel import (
     iommu_groups,
     irq,
     memory_holders,
+    module_param,
     pci_topology,
 )
 from vfioguard.kernel.devices import Device
@@ -23,7 +24,6 @@ from vfioguard.root import Directory, Root
 from vfioguard.snapshot import (
     Snapshot,
     is_x86,
-    modules,
     parameters,
     remapping_seen,
     wired_remapped,
@@ -34,7 +34,7 @@ from vfioguard.snapshot import (
 def overrides(root: Root, before: Snapshot) -> Snapshot:
     """With the module parameters as they are now: a dozen system calls."""
     found = keep(parameters(root, before.kernel), before.parameters)
-    loaded = modules(root, found)
+    loaded = module_param.modules(root, found)
     if found is before.parameters and loaded == before.modules:
         return before
     return before._replace(parameters=found, modules=loaded)

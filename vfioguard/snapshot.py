@@ -134,7 +134,7 @@ def _take(
             value=_with_capabilities(bus, functions.value, seen, earlier)
         )
     groups = group_members.read(root, irqs, iommus, functions, earlier)
-    alone = _ungrouped(functions, groups)
+    alone = group_members.ungrouped(functions, groups)
     if x86 and bus is not None:
         groups, alone = memory_holders.with_bridges(bus, groups, alone, earlier)
     acpi = static.acpi if static else keep(acpi_tables.read(root), before and before.acpi)
@@ -151,7 +151,7 @@ def _take(
         keep(wiring, before and before.wiring),
         static.machine if static else _machine(root, acpi),
         keep(chipset, before and before.chipset),
-        modules(root, overrides),
+        module_param.modules(root, overrides),
     )
 
 
@@ -166,15 +166,6 @@ def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]
         module_param.read(root, module, name, kernel.cmdline)
         for module, name in (TYPE1, IOMMUFD, NOIOMMU)
     )
-
-
-def modules(root: Root, found: tuple[module_param.Parameter, ...]) -> tuple[str, ...]:
-    """The loaded modules of VFIO, where none of the parameters shows one."""
-    if any(parameter.pending is None for parameter in found):
-        return ()
-    from vfioguard.kernel import modules
-
-    return modules.loaded(root)
 
 
 def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> Reading[Machine] | None:
@@ -212,19 +203,6 @@ def _wiring(
     }
     names = [device.name for device in functions.value] if isinstance(functions, Fact) else []
     return wiring.read(root, names, others, earlier, changed or frozenset())
-
-
-def _ungrouped(
-    functions: Reading[tuple[Device, ...]], groups: Reading[tuple[Members, ...]]
-) -> tuple[Device, ...]:
-    """The functions that no group holds, by its own list where the function's link is lost."""
-    if isinstance(functions, Gap):
-        return ()
-    alone = tuple(device for device in functions.value if isinstance(device.group, Gap))
-    if not alone or isinstance(groups, Gap):
-        return alone
-    grouped = {device.name for members in groups.value for device in members.devices}
-    return tuple(device for device in alone if device.name not in grouped)
 
 
 def _kernel(root: Root) -> Kernel:

@@ -91,6 +91,21 @@ def test_compressed_pieces_in_a_row_are_one_capture(ending: str, tmp_path: Path)
     assert take(capture.load(path)) == take(Memory(x86_host(2)))
 
 
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+@pytest.mark.parametrize("length", range(97, 103))
+def test_a_name_that_its_header_cuts_behind_a_slash_is_no_directory(
+    form: int, length: int, tmp_path: Path
+) -> None:
+    name = "sys/" + "d" * (length - len("sys//")) + "/uevent"
+
+    def add(archive: tarfile.TarFile) -> None:
+        info = tarfile.TarInfo(name)
+        info.size = 2
+        archive.addfile(info, io.BytesIO(b"x\n"))
+
+    assert capture.load(write(tmp_path, tars.written(add, form))).read(f"/{name}") == b"x\n"
+
+
 def test_a_capture_can_come_through_a_pipe() -> None:
     reader, writer = os.pipe()
     content = lzma.compress(HOST)

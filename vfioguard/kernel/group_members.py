@@ -107,6 +107,19 @@ def every_device(
     yield from alone
 
 
+def ungrouped(
+    functions: Reading[tuple[Device, ...]], groups: Reading[tuple[Members, ...]]
+) -> tuple[Device, ...]:
+    """The functions that no group holds, by its own list where the function's link is lost."""
+    if isinstance(functions, Gap):
+        return ()
+    alone = tuple(device for device in functions.value if isinstance(device.group, Gap))
+    if not alone or isinstance(groups, Gap):
+        return alone
+    grouped = {device.name for members in groups.value for device in members.devices}
+    return tuple(device for device in alone if device.name not in grouped)
+
+
 def _known_members(
     found: dict[int, list[Device]],
     iommus: Reading[tuple[iommu_class.Iommu, ...]],

@@ -6,6 +6,7 @@ command line, which modprobe applies last.
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Malformed, Reading, Why
@@ -56,6 +57,20 @@ def read(root: Root, module: str, name: str, cmdline: Reading[tuple[str, ...]]) 
     if not isinstance(current, Gap) or current.why is not Why.ABSENT:
         return Parameter(module, name, current, None)
     return Parameter(module, name, current, _pending(root, module, name, cmdline))
+
+
+def modules(root: Root, parameters: Iterable[Parameter]) -> tuple[str, ...]:
+    """A loaded module of VFIO that none of the parameters shows, nothing where one does.
+
+    Without no-IOMMU mode and type1, as on RISC-V and POWER, no parameter does. `vfio_pci` may be
+    all that was recorded of both.
+    """
+    if any(parameter.pending is None for parameter in parameters):
+        return ()
+    for name in ("vfio", "vfio_pci"):
+        if isinstance(listing(root, f"/sys/module/{name}"), Fact):
+            return (name,)
+    return ()
 
 
 def _pending(

@@ -82,11 +82,8 @@ def _header(block: bytes) -> _Header:
     name = _string(block[:100])
     if block[257:263] == b"ustar\0" and block[345]:
         name = _string(block[345:500]) + b"/" + name
-    kind = block[156:157]
-    if kind in {_REGULAR, b"\0"} and name.endswith(b"/"):
-        kind = _DIRECTORY  # as Unix V7 wrote them
     return _Header(
-        name, _number(block[100:108]) & 0o7777, _number(block[124:136]), kind,
+        name, _number(block[100:108]) & 0o7777, _number(block[124:136]), block[156:157],
         _string(block[157:257]),
     )  # fmt: skip
 
@@ -167,9 +164,12 @@ def _size(records: dict[str, str], size: int) -> int:
 
 
 def _member(header: _Header, records: dict[str, str], content: bytes | None) -> Member:
+    path, kind = records.get("path", _text(header.name)), header.kind
+    if kind in {_REGULAR, b"\0"} and path.endswith("/"):
+        kind = _DIRECTORY  # as Unix V7 wrote them; a name that is cut may end so too
     return Member(
-        records.get("path", _text(header.name)),
-        _KINDS.get(header.kind, "other"),
+        path,
+        _KINDS.get(kind, "other"),
         header.mode,
         records.get("linkpath", _text(header.target)),
         content,
