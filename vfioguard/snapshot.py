@@ -127,7 +127,7 @@ def _take(
         _interrupts(root, irqs, x86, static and static.interrupts), before and before.interrupts
     )
     chipset = None
-    if x86 and isinstance(functions, Fact):
+    if x86 and bus is not None and isinstance(functions, Fact):
         seen = remapping_seen(interrupts, functions.value)
         chipset = None if seen else _chipset(bus, functions.value)
         functions = functions._replace(
@@ -176,12 +176,9 @@ def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> Reading[Machine] | Non
     return dmi.read(root)
 
 
-def _chipset(
-    bus: Directory | None, functions: tuple[Device, ...]
-) -> Reading[tuple[str, int]] | None:
+def _chipset(bus: Directory, functions: tuple[Device, ...]) -> Reading[tuple[str, int]] | None:
     from vfioguard.kernel import chipset
 
-    assert bus is not None, "functions were read below it"
     return chipset.revision(bus, functions)
 
 
@@ -270,10 +267,9 @@ def _chip(chip: Reading[str] | None) -> str:
 
 
 def _with_capabilities(
-    bus: Directory | None, functions: tuple[Device, ...], seen: bool, earlier: Earlier
+    bus: Directory, functions: tuple[Device, ...], seen: bool, earlier: Earlier
 ) -> tuple[Device, ...]:
     """The 2016 series asks whether a function without MSIs could have any (POLICY 6.3)."""
-    assert bus is not None, "functions were read below it"
     return tuple([with_capability(bus, device, seen, earlier) for device in functions])
 
 
