@@ -35,7 +35,7 @@ def kernel_needs_override(group: dict[str, Any], backend: str, release: str) -> 
     if backend == "iommufd":
         return {"OK": False, "EPERM": True}.get(errno) if group["viable"] == 1 else None
     if (errno, stage) == ("EINVAL", "get_device") and release.startswith("5.10"):
-        return False  # up to v5.17 viability is tested after the interrupts
+        return False  # up to v5.18 viability is tested after the interrupts
     return {("OK", None): False, ("EPERM", "set_iommu"): True}.get((errno, stage))
 
 

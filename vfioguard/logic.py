@@ -5,7 +5,7 @@ explanation is the computation and cannot drift from it.  (Kleene, Introduction 
 section 64: the strong tables.)
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading
@@ -78,6 +78,16 @@ def agree(claim: str, witnesses: Iterable[Answer]) -> Answer:
     if not kept:
         raise ValueError(f"no witness for: {claim}")
     return Answer(claim, None, kept)
+
+
+def whichever(claim: str, forms: Sequence[Answer], known: Answer) -> Answer:
+    """What holds in whichever form the kernel has a test: all forms alike, else not known.
+
+    `known` is the unknown answer to which form it is.
+    """
+    if len({form.truth for form in forms}) == 1:
+        return Answer(claim, forms[0].truth, tuple(forms))
+    return every(known.claim, (known,))
 
 
 def contradiction(answer: Answer) -> Iterator[Answer]:

@@ -20,10 +20,11 @@ from vfioguard.kernel import (
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.running import is_x86
 from vfioguard.root import Directory, Root
 from vfioguard.snapshot import (
     Snapshot,
-    is_x86,
+    container,
     parameters,
     remapping_seen,
     wired_remapped,
@@ -37,7 +38,9 @@ def overrides(root: Root, before: Snapshot) -> Snapshot:
     loaded = module_param.modules(root, found)
     if found is before.parameters and loaded == before.modules:
         return before
-    return before._replace(parameters=found, modules=loaded)
+    log, provider = before.interrupts.log, before.container
+    provider = container(root, before.kernel, found, log, provider)
+    return before._replace(parameters=found, modules=loaded, container=provider)
 
 
 def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:

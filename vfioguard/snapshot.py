@@ -7,51 +7,36 @@ from typing import TYPE_CHECKING, NamedTuple
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.kernel import (
     acpi_tables,
-    arch,
-    cmdline,
-    config,
     devices,
     group_members,
-    hypervisor,
     iommu_class,
     ir_translation,
     irq,
     irq_domains,
     memory_holders,
     module_param,
-    osrelease,
     proc_interrupts,
-    symbols,
+    running,
 )
-from vfioguard.kernel.config import Config
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.running import Kernel, is_x86
 from vfioguard.root import Directory, Root, listing
 
 # What most hosts do not need is imported where it is read.
 if TYPE_CHECKING:
     from vfioguard.kernel.dmi import Machine
     from vfioguard.kernel.log import Log
+    from vfioguard.kernel.processor import Processor
     from vfioguard.kernel.wiring import Wiring
 else:  # names for the annotations below, which are no strings (ARCHITECTURE.md)
-    Machine = Log = Wiring = object
+    Machine = Log = Processor = Wiring = object
 
 #: (module, parameter) of both overrides and of the no-IOMMU mode.
 TYPE1 = ("vfio_iommu_type1", "allow_unsafe_interrupts")
 IOMMUFD = ("iommufd", "allow_unsafe_interrupts")
 NOIOMMU = ("vfio", "enable_unsafe_noiommu_mode")
-
-
-class Kernel(NamedTuple):
-    """Which kernel this is, and what it was told."""
-
-    release: Reading[osrelease.Release]
-    arch: Reading[str]
-    predicate: Reading[symbols.Predicate]
-    config: Reading[Config]
-    cmdline: Reading[tuple[str, ...]]
-    hypervisor: Reading[str]
 
 
 class Interrupts(NamedTuple):
@@ -67,9 +52,10 @@ class Interrupts(NamedTuple):
 class Snapshot(NamedTuple):
     """The host. `devices` are those without a group; `wiring` is None on x86.
 
-    `machine` is read where there is an IVRS, as Linux corrects that of some machines; `chipset`
+    `machine` and `processor` are read where there is an IVRS, which Linux reads by them; `chipset`
     (PCI id and revision) where one may be too early to remap, and nothing shows that it does.
-    `modules` are VFIO's loaded ones, looked for where no parameter shows one.
+    `modules` are VFIO's loaded ones, looked for where no parameter shows one; `container`: whether
+    VFIO provides /dev/vfio/vfio, asked where no file says it for less.
     """
 
     kernel: Kernel
@@ -81,8 +67,10 @@ class Snapshot(NamedTuple):
     acpi: acpi_tables.AcpiTables
     wiring: Wiring | None
     machine: Reading[Machine] | None = None
+    processor: Reading[Processor] | None = None
     chipset: Reading[tuple[str, int]] | None = None
     modules: tuple[str, ...] = ()
+    container: Reading[bool] | None = None
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -118,7 +106,8 @@ def _take(
 ) -> Snapshot:
     """`changed` as in `take()`; static facts are read where it is None."""
     static = before if changed is not None else None
-    kernel = static.kernel if static else keep(_kernel(root), before and before.kernel)
+    acpi = static.acpi if static else keep(acpi_tables.read(root), before and before.acpi)
+    kernel = static.kernel if static else _kernel(root, acpi, before)
     iommus = keep(iommu_class.read(root), before and before.iommus)
     irqs = irq.directory(root)
     bus, functions = _pci(root, irqs, earlier)
@@ -137,7 +126,6 @@ def _take(
     alone = group_members.ungrouped(functions, groups)
     if x86 and bus is not None:
         groups, alone = memory_holders.with_bridges(bus, groups, alone, earlier)
-    acpi = static.acpi if static else keep(acpi_tables.read(root), before and before.acpi)
     wiring = None if x86 else _wiring(root, functions, groups, static and static.wiring, changed)
     overrides = keep(parameters(root, kernel), before and before.parameters)
     return Snapshot(
@@ -149,15 +137,11 @@ def _take(
         keep(alone, before and before.devices),
         acpi,
         keep(wiring, before and before.wiring),
-        static.machine if static else _machine(root, acpi),
+        *((static.machine, static.processor) if static else _by_ivrs(root, acpi)),
         keep(chipset, before and before.chipset),
         module_param.modules(root, overrides),
+        container(root, kernel, overrides, interrupts.log, static and static.container),
     )
-
-
-def is_x86(kernel: Kernel) -> bool:
-    """Whether this is known to be an x86."""
-    return isinstance(kernel.arch, Fact) and kernel.arch.value in {"x86_64", "i686"}
 
 
 def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]:
@@ -168,12 +152,37 @@ def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]
     )
 
 
-def _machine(root: Root, acpi: acpi_tables.AcpiTables) -> Reading[Machine] | None:
-    if isinstance(acpi.ivrs, Gap):
+def container(
+    root: Root,
+    kernel: Kernel,
+    found: tuple[module_param.Parameter, ...],
+    log: Reading[Log] | None,
+    earlier: Reading[bool] | None = None,
+) -> Reading[bool] | None:
+    """Whether VFIO provides /dev/vfio/vfio: asked where only iommufd is seen to be loaded."""
+    loaded = {parameter.module for parameter in found if isinstance(parameter.current, Fact)}
+    if isinstance(kernel.config, Fact) or loaded.isdisjoint({IOMMUFD[0]}) or TYPE1[0] in loaded:
         return None
-    from vfioguard.kernel import dmi
+    if isinstance(earlier, Fact):
+        return earlier
+    from vfioguard.kernel import container
 
-    return dmi.read(root)
+    return container.read(root, log)
+
+
+def _kernel(root: Root, acpi: acpi_tables.AcpiTables, before: Snapshot | None) -> Kernel:
+    found = running.read(root, ivrs=isinstance(acpi.ivrs, Fact))
+    return keep(found, before and before.kernel)
+
+
+def _by_ivrs(
+    root: Root, acpi: acpi_tables.AcpiTables
+) -> tuple[Reading[Machine] | None, Reading[Processor] | None]:
+    if isinstance(acpi.ivrs, Gap):
+        return None, None
+    from vfioguard.kernel import dmi, processor
+
+    return dmi.read(root), processor.read(root)
 
 
 def _chipset(bus: Directory, functions: tuple[Device, ...]) -> Reading[tuple[str, int]] | None:
@@ -200,19 +209,6 @@ def _wiring(
     }
     names = [device.name for device in functions.value] if isinstance(functions, Fact) else []
     return wiring.read(root, names, others, earlier, changed or frozenset())
-
-
-def _kernel(root: Root) -> Kernel:
-    release = osrelease.read(root)
-    text = release.value.text if isinstance(release, Fact) else None
-    return Kernel(
-        release,
-        arch.read(root, text),
-        symbols.read(root),
-        config.read(root, text),
-        cmdline.read(root),
-        hypervisor.read(root),
-    )
 
 
 def _pci(

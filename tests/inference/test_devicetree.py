@@ -84,10 +84,46 @@ def test_a_parent_without_cells_needs_none(release: str) -> None:
     assert isolated(devicetree_host(nodes, release=release), NIC) is True
 
 
-def test_up_to_6_11_a_bridges_parent_may_not_have_cells() -> None:
+@pytest.mark.parametrize(
+    ("release", "truth"),
+    [
+        ("4.19.322", False),
+        ("4.19.323", True),
+        ("5.10.223", False),
+        ("5.10.227", True),
+        ("6.1.112", False),
+        ("6.1.176", True),
+        ("6.6.54", False),
+        ("6.6.55", True),
+        ("6.11.2", False),
+        ("6.12.0", True),
+        ("6.6.0-1.el9.aarch64", None),
+        ("6.1.0-50-arm64", None),
+        ("6.8.0-45-generic", None),
+        ("6.14.0-1013-nvidia-64k", True),
+    ],
+)
+def test_whether_a_bridges_parent_may_have_cells_is_a_matter_of_the_stable_release(
+    release: str, truth: bool | None
+) -> None:
     nodes = tree({"msi-parent": cells(TO_ITS, 0)})
-    assert isolated(devicetree_host(nodes, release="6.6.0-arm64"), NIC) is False
-    assert isolated(devicetree_host(nodes, release="6.6.0-1.el9.aarch64"), NIC) is None
+    assert isolated(devicetree_host(nodes, release=release), NIC) is truth
+
+
+def test_without_the_number_only_what_both_forms_give_is_known() -> None:
+    without = tree({"msi-parent": cells(TO_ITS)})
+    del without[ITS]["#msi-cells"]
+    nobody = tree({"msi-parent": cells(TO_NOBODY)})
+    for nodes, truth in ((without, True), (nobody, False)):
+        assert isolated(devicetree_host(nodes, release="6.1.0-50-arm64"), NIC) is truth
+
+
+def test_before_cells_counted_a_bridge_had_one_parent() -> None:
+    """of_parse_phandle(): the first, and nothing where that is no node."""
+    for parents in (cells(0, TO_ITS), cells(TO_NOBODY, TO_ITS)):
+        nodes = tree({"msi-parent": parents})
+        del nodes[ITS]["#msi-cells"]
+        assert isolated(devicetree_host(nodes, release="6.6.54"), NIC) is False
 
 
 @per_device

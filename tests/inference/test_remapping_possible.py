@@ -17,13 +17,17 @@ from tests.support.packed_tables import (
     table,
 )
 from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference.borders import Version
 from vfioguard.inference.remapping_possible import Evidence, Possible, possible
 from vfioguard.kernel.acpi_tables import PATH
 from vfioguard.kernel.dmi import Machine
+from vfioguard.kernel.processor import Processor
 
 SB, NB = 0xA0, 0x01
 IR, NO_IR = 0xF020FE, 0xF020E3
 UNIT = 0xFED90000
+#: Kernels with each of the three forms of check_ioapic_information().
+ANY, OWNER, CLASS = Version(6, 12, 107), Version(6, 12, 118), Version(7, 3, 4)
 
 
 def there(raw: bytes) -> Fact[bytes]:
@@ -52,13 +56,16 @@ def amd(
     *madts: bytes,
     words: str = "",
     classes: dict[int, int | None] | None = None,
-    version: tuple[int, int] | None = None,
+    version: Version | None = None,
     machine: Reading[Machine] | None = None,
+    processor: Reading[Processor] | None = None,
 ) -> Possible:
     options = Fact(tuple(words.split()), words.encode(), "/proc/cmdline")
     shown = None if classes is None else tuple(classes.items())
     tables = tuple(map(there, madts))
-    evidence = Evidence(absent("DMAR"), there(table), tables, (), options, shown, version, machine)
+    evidence = Evidence(
+        absent("DMAR"), there(table), tables, (), options, shown, version, machine, processor
+    )
     return possible(evidence)
 
 
@@ -183,7 +190,7 @@ def test_only_blocks_of_the_kernels_type_count(kind: int, covered: bool) -> None
      "ivrs_ioapic=5@0000:00:00.1"],
 )  # fmt: skip
 def test_the_command_line_may_add_what_the_ivrs_leaves_out(word: str) -> None:
-    assert amd(BOTH, madt(33, 5), words=word).possible is True
+    assert amd(BOTH, madt(33, 5), words=word, version=OWNER).possible is True
 
 
 @pytest.mark.parametrize("word", ["ivrs_ioapic[5]=", "ivrs_ioapic[x]=00:00.1", "ivrs_ioapic"])
@@ -203,47 +210,124 @@ ELSEWHERE = ivrs(ivhd(special(33, 0x98)))
 @pytest.mark.parametrize(
     ("table", "classes", "version", "expected"),
     [
-        (BOTH, None, (7, 3), True),  # nobody asked the hardware
-        (BOTH, {SB: SMBUS, NB: OTHER}, (7, 3), True),
-        (BOTH, {SB: ISA, NB: OTHER}, (7, 3), True),
-        (BOTH, {SB: OTHER, NB: OTHER}, (7, 3), False),
-        (BOTH, {0: 0x0600}, (7, 3), False),  # the function does not exist
-        (BOTH, {SB: None, NB: OTHER}, (7, 3), None),
-        (BOTH, {0: 0x0600}, (6, 12), True),
+        (BOTH, None, CLASS, True),  # nobody asked the hardware
+        (BOTH, {SB: SMBUS, NB: OTHER}, CLASS, True),
+        (BOTH, {SB: ISA, NB: OTHER}, CLASS, True),
+        (BOTH, {SB: OTHER, NB: OTHER}, CLASS, False),
+        (BOTH, {0: 0x0600}, CLASS, False),  # the function does not exist
+        (BOTH, {SB: None, NB: OTHER}, CLASS, None),
+        (BOTH, {0: 0x0600}, ANY, True),
+        (BOTH, {0: 0x0600}, OWNER, True),
         (BOTH, {0: 0x0600}, None, None),
-        (BOTH, {0: 0x0600}, (7, 0), None),  # nobody knows when it changed
-        (ELSEWHERE, None, None, False),
-        (ELSEWHERE, None, (6, 12), False),
-        (ELSEWHERE, {0x98: ISA}, (7, 3), True),
+        (BOTH, {0: 0x0600}, Version(7, 0), None),  # nobody knows when it changed
+        (BOTH, {SB: SMBUS}, None, True),  # and where all forms agree nobody needs to
+        (BOTH, None, None, True),
+        (ELSEWHERE, None, None, None),
+        (ELSEWHERE, None, ANY, False),
+        (ELSEWHERE, None, OWNER, False),
+        (ELSEWHERE, {0x98: ISA}, CLASS, True),
         (ELSEWHERE, {0x98: ISA}, None, None),
+        (ELSEWHERE, {0x98: OTHER}, None, False),
     ],
 )
 def test_the_southbridge_is_found_by_its_place_and_from_7_3_by_its_class(
-    table: bytes, classes: dict[int, int | None], version: tuple[int, int], expected: bool | None
+    table: bytes, classes: dict[int, int | None], version: Version | None, expected: bool | None
 ) -> None:
     assert amd(table, madt(33), classes=classes, version=version).possible is expected
 
 
 def test_the_southbridges_io_apic_counts_only_if_the_madt_has_it() -> None:
     """check_ioapic_information() goes through the IO-APICs that there are, not through the IVRS."""
-    assert amd(BOTH, madt(34), version=(6, 12)).possible is False
-    assert amd(BOTH, madt(34)).possible is False
-
-
-def test_from_7_3_the_southbridge_is_the_io_apic_of_the_first_interrupts() -> None:
-    other_way = {SB: OTHER, NB: SMBUS}  # of the two, only the one that is not the first
-    assert amd(BOTH, madt(33, 34), classes=other_way, version=(7, 3)).possible is None
-    assert amd(BOTH, madt(34, 33), classes=other_way, version=(7, 3)).possible is True
+    assert amd(BOTH, madt(34), version=ANY).possible is False
+    assert amd(BOTH, madt(34), version=OWNER).possible is False
 
 
 @pytest.mark.parametrize(
-    ("version", "expected"), [((6, 12), True), ((4, 19), True), ((7, 3), False), (None, None)]
+    ("version", "first", "second"), [(ANY, True, True), (OWNER, True, False), (CLASS, True, False)]
 )
-def test_what_is_missing_before_the_southbridges_is_forgotten_up_to_6_12(
-    version: tuple[int, int] | None, expected: bool | None
+def test_later_kernels_want_the_southbridge_to_have_the_first_interrupts(
+    version: Version, first: bool, second: bool
+) -> None:
+    classes = {SB: SMBUS, NB: OTHER}
+    assert amd(BOTH, madt(33, 34), classes=classes, version=version).possible is first
+    assert amd(BOTH, madt(34, 33), classes=classes, version=version).possible is second
+
+
+def test_the_class_is_asked_of_segment_0_whatever_the_ivrs_says() -> None:
+    """check_sb_ioapic() reads the configuration space by bus and function alone."""
+    words = "ivrs_ioapic=33@0001:00:14.0"
+    found = amd(BOTH, madt(33), words=words, classes={SB: SMBUS}, version=CLASS)
+    assert found.possible is True
+
+
+def test_without_an_io_apic_of_the_first_interrupts_later_kernels_do_not_remap() -> None:
+    raw = bytearray(madt(33))
+    raw[-4:] = (24).to_bytes(4, "little")
+    assert amd(BOTH, bytes(raw), version=ANY).possible is True
+    for version in (OWNER, CLASS):
+        assert amd(BOTH, bytes(raw), classes={SB: SMBUS}, version=version).possible is False
+
+
+HYGON = ivrs(ivhd(special(33, 0x58)))
+
+
+def processor(vendor: str, family: int, model: int) -> Fact[Processor]:
+    return Fact(Processor(vendor, family, model), vendor.encode(), "/proc/cpuinfo")
+
+
+@pytest.mark.parametrize(
+    ("of", "version", "expected"),
+    [
+        (processor("HygonGenuine", 0x18, 0x4), OWNER, True),
+        (processor("HygonGenuine", 0x18, 0xF), OWNER, True),
+        (processor("HygonGenuine", 0x18, 0x3), OWNER, False),
+        (processor("HygonGenuine", 0x18, 0x10), OWNER, False),
+        (processor("HygonGenuine", 0x17, 0x4), OWNER, False),
+        (processor("AuthenticAMD", 0x18, 0x4), OWNER, False),
+        (processor("HygonGenuine", 0x18, 0x4), ANY, False),
+        (processor("HygonGenuine", 0x18, 0x4), Version(6, 12, 109), None),
+        (None, OWNER, None),
+        (None, ANY, False),
+        (processor("HygonGenuine", 0x18, 0x4), None, None),
+    ],
+)
+def test_on_some_hygons_it_is_elsewhere_and_kernels_since_2026_know(
+    of: Fact[Processor] | None, version: Version | None, expected: bool | None
+) -> None:
+    assert amd(HYGON, madt(33), version=version, processor=of).possible is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        (ANY, True),
+        (Version(5, 10, 262), True),
+        (Version(6, 1, 176), True),
+        (Version(6, 12, 109), None),
+        (OWNER, False),
+        (Version(6, 1, 192), False),
+        (Version(6, 12, 111), False),
+        (Version(7, 2, 13), False),
+        (CLASS, False),
+        (Version(6, 12), None),
+        (Version(4, 19, 300), None),
+        (Version(6, 12, 107, backports=True), None),
+        (None, None),
+    ],
+)
+def test_what_is_missing_before_the_southbridges_was_once_forgotten(
+    version: Version | None, expected: bool | None
 ) -> None:
     found = amd(BOTH, madt(5, 33), classes={SB: SMBUS}, version=version)
     assert (found.possible, found.missing) == (expected, (5,))
+
+
+def test_where_the_forms_disagree_the_sentence_says_so() -> None:
+    found = amd(BOTH, madt(33), classes={SB: OTHER})
+    assert found.sentence == (
+        "IVRS has no southbridge's IO-APIC (an SMBus or ISA bridge function with interrupt 0), "
+        "which not every release minds: whether interrupts can be remapped is not known"
+    )
 
 
 def test_a_wrong_checksum_makes_amds_driver_do_without_the_ivrs() -> None:
@@ -280,25 +364,51 @@ def test_a_special_device_of_no_known_kind_ends_amds_driver_if_it_is_looked_at(
 
 def test_of_two_ids_for_an_io_apic_the_first_counts() -> None:
     twice = ivrs(ivhd(special(33, SB), special(33, 0x98)))
-    assert amd(twice, madt(33), version=(6, 12)).possible is True
+    assert amd(twice, madt(33), version=OWNER).possible is True
     other = ivrs(ivhd(special(33, 0x98), special(33, SB)))
-    assert amd(other, madt(33), version=(6, 12)).possible is False
+    assert amd(other, madt(33), version=OWNER).possible is False
 
 
 def test_of_two_overrides_for_an_io_apic_the_first_counts_and_four_are_kept() -> None:
     first = "ivrs_ioapic=33@00:14.0 ivrs_ioapic=33@00:13.0"
-    assert amd(ELSEWHERE, madt(33), words=first, version=(6, 12)).possible is True
+    assert amd(ELSEWHERE, madt(33), words=first, version=OWNER).possible is True
     last = "ivrs_ioapic=33@00:13.0 ivrs_ioapic=33@00:14.0"
-    assert amd(BOTH, madt(33), words=last, version=(6, 12)).possible is False
+    assert amd(BOTH, madt(33), words=last, version=OWNER).possible is False
     five = " ".join(f"ivrs_ioapic={number}@00:14.0" for number in range(5))
-    assert amd(BOTH, madt(33, 4), words=five).missing == (4,)
+    assert amd(BOTH, madt(33, 4), words=five, version=OWNER).missing == (4,)
+
+
+@pytest.mark.parametrize(
+    ("word", "version", "expected"),
+    [
+        ("ivrs_ioapic[5]=00:00.1", Version(3, 16, 4), True),
+        ("ivrs_ioapic[5]=0000:00:00.1", Version(5, 10, 163), False),
+        ("ivrs_ioapic[5]=0000:00:00.1", Version(5, 10, 164), True),
+        ("ivrs_ioapic[5]=0000:00:00.1", Version(6, 1, 3), True),
+        ("ivrs_ioapic=5@0000:00:00.1", Version(5, 4, 236), False),
+        ("ivrs_ioapic=5@0000:00:00.1", Version(5, 4, 237), True),
+        ("ivrs_ioapic=5@0000:00:00.1", Version(5, 15, 102), False),
+        ("ivrs_ioapic=5@0000:00:00.1", Version(5, 15, 103), True),
+        ("ivrs_ioapic=5@00:00.1", Version(6, 1, 3), False),
+        ("ivrs_ioapic=5@00:00.1", Version(6, 1, 4), True),
+        ("ivrs_ioapic=5@00:00.1", Version(6, 2, 0), True),
+        ("ivrs_ioapic=5@00:00.1", Version(5, 15), None),
+        ("ivrs_ioapic=5@00:00.1", None, None),
+    ],
+)
+def test_an_override_counts_in_the_kernels_that_take_its_form(
+    word: str, version: Version | None, expected: bool | None
+) -> None:
+    """The announcements of these stable releases name Linux commit 1198d2316dc4."""
+    found = amd(BOTH, madt(33, 5), words=word, classes={SB: SMBUS}, version=version)
+    assert found.possible is expected
 
 
 def test_a_command_line_that_cannot_be_read_may_add_what_is_missing() -> None:
     hidden = Gap(Why.DENIED, "/proc/cmdline", "Permission denied", "EACCES")
     for raw in (BOTH, ELSEWHERE):
         evidence = Evidence(
-            absent("DMAR"), there(raw), (there(madt(33, 5)),), options=hidden, version=(6, 12)
+            absent("DMAR"), there(raw), (there(madt(33, 5)),), options=hidden, version=ANY
         )
         assert possible(evidence).possible is None
 
@@ -326,20 +436,20 @@ EMPTY = ivrs(ivhd())
 def test_linux_corrects_the_ivrs_of_a_few_machines(
     vendor: str, product: str, numbers: tuple[int, ...], expected: bool
 ) -> None:
-    found = amd(EMPTY, madt(*numbers), version=(6, 1), machine=dmi(vendor, product))
+    found = amd(EMPTY, madt(*numbers), version=OWNER, machine=dmi(vendor, product))
     assert found.possible is expected
 
 
 def test_what_a_correction_leaves_out_is_named_as_the_kernel_names_it() -> None:
     """An Acer A315-41 with v5.15 complains of IOAPIC[5] alone: Linux added 4."""
     machine = dmi("Acer", "Aspire A315-41")
-    found = amd(BOTH, madt(4, 5), version=(5, 15), machine=machine)
+    found = amd(BOTH, madt(4, 5), version=Version(5, 15), machine=machine)
     assert (found.possible, found.missing) == (False, (5,))
-    assert amd(BOTH, madt(4, 5), version=(5, 15)).missing == (4, 5)
+    assert amd(BOTH, madt(4, 5), version=Version(5, 15)).missing == (4, 5)
 
 
-@pytest.mark.parametrize("version", [None, (4, 19), (5, 4)])
-def test_whether_an_older_kernel_corrects_it_is_not_known(version: tuple[int, int] | None) -> None:
+@pytest.mark.parametrize("version", [None, Version(4, 19), Version(5, 4)])
+def test_whether_an_older_kernel_corrects_it_is_not_known(version: Version | None) -> None:
     machine = dmi("Acer", "Aspire A315-41")
     assert amd(EMPTY, madt(4), version=version, machine=machine).possible is None
     assert amd(BOTH, madt(33), version=version, machine=machine).possible is True
@@ -347,10 +457,10 @@ def test_whether_an_older_kernel_corrects_it_is_not_known(version: tuple[int, in
 
 def test_a_machine_whose_name_cannot_be_read_may_be_one_of_them() -> None:
     hidden = Gap(Why.DENIED, "/sys/class/dmi/id/product_name", "Permission denied", "EACCES")
-    assert amd(EMPTY, madt(4), version=(6, 1), machine=hidden).possible is None
-    assert amd(BOTH, madt(33), version=(6, 1), machine=hidden).possible is True
+    assert amd(EMPTY, madt(4), version=OWNER, machine=hidden).possible is None
+    assert amd(BOTH, madt(33), version=OWNER, machine=hidden).possible is True
     none = Gap(Why.ABSENT, "/sys/class/dmi/id/sys_vendor", "No such file or directory", "ENOENT")
-    assert amd(EMPTY, madt(4), version=(6, 1), machine=none).possible is False
+    assert amd(EMPTY, madt(4), version=OWNER, machine=none).possible is False
 
 
 def test_of_two_units_for_the_same_registers_the_second_is_none() -> None:

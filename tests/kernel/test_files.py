@@ -30,6 +30,30 @@ from vfioguard.root.tree import Tree
         (b"4.18.0-553.el8_10.x86_64\n", (4, 18), True),
         (b"6.4.0-150600.23-default\n", (6, 4), True),
         (b"5.14.21-150500.55.lp15.1\n", (5, 14), True),
+        (b"5.14.0-427.44.1.vz9.80.20\n", (5, 14), True),
+        (b"4.19.90-52.22.v2207.ky10.x86_64\n", (4, 19), True),
+        (b"4.19.90-2305.1.0.0199.56.uelc20.x86_64\n", (4, 19), True),
+        (b"5.4.119-1-tlinux4-0010.3\n", (5, 4), True),
+        (b"6.6.30-5.tl4.x86_64\n", (6, 6), True),
+        (b"4.18.0-147.5.1.6.h1099.eulerosv2r10.x86_64\n", (4, 18), True),
+        (b"5.10.0-60.18.0.50.r1083_58.hce2.x86_64\n", (5, 10), True),
+        (b"5.4.143.bsk.8-amd64\n", (5, 4), True),
+        (b"5.10.0-136.12.0.90.4.es8.x86_64\n", (5, 10), True),
+        (b"6.14.0-1013-nvidia\n", (6, 14), True),
+        (b"6.8.0-1013-nvidia-64k\n", (6, 8), True),
+        (b"5.15.148-tegra\n", (5, 15), True),
+        (b"5.14.21-150500.33.57-azure\n", (5, 14), True),
+        (b"4.12.14-16.13-azure\n", (4, 12), True),
+        (b"6.8.0-1014-azure\n", (6, 8), False),
+        (b"6.5.0-1025-azure-fde\n", (6, 5), False),
+        (b"6.8.12-4-pve\n", (6, 8), False),
+        (b"6.11.4-301.fc41.x86_64\n", (6, 11), False),
+        (b"6.12.0-0.rc3.20241018git.38.fc42.x86_64\n", (6, 12), False),
+        (b"6.11.3-arch1-1\n", (6, 11), False),
+        (b"5.10.0-0.deb10.16-amd64\n", (5, 10), False),
+        (b"6.1.112-122.189.amzn2023.aarch64\n", (6, 1), False),
+        (b"6.5.0-10.1-liquorix-amd64\n", (6, 5), False),
+        (b"6.6.8-200.s390x\n", (6, 6), False),
     ],
 )
 def test_a_release_has_a_version_that_may_lie(
@@ -37,6 +61,29 @@ def test_a_release_has_a_version_that_may_lie(
 ) -> None:
     release = osrelease.parse(raw)
     assert (release.version, release.backports) == (version, backports)
+
+
+@pytest.mark.parametrize(
+    ("raw", "sublevel"),
+    [
+        (b"6.12.107+deb13-amd64\n", 107),
+        (b"6.6.60\n", 60),
+        (b"6.12.0\n", 0),
+        (b"6.12.0-rc3\n", 0),
+        (b"6.8.12-4-pve\n", 12),
+        (b"6.11.4-301.fc41.x86_64\n", 4),
+        (b"5.15.153.1-microsoft-standard-WSL2\n", 153),
+        (b"6.1.0-50-amd64\n", None),  # Debian 12: 6.1.176
+        (b"6.8.0-45-generic\n", None),  # Ubuntu 24.04: 6.8.12
+        (b"6.1.0-0.deb11.7-amd64\n", None),
+        (b"5.14.0-503.el9.x86_64\n", None),
+        (b"6.12\n", None),
+    ],
+)
+def test_a_sublevel_of_0_before_a_number_is_a_distributions(
+    raw: bytes, sublevel: int | None
+) -> None:
+    assert osrelease.parse(raw).sublevel == sublevel
 
 
 @pytest.mark.parametrize(

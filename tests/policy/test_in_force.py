@@ -6,8 +6,12 @@ import pytest
 
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.evaluate import UnknownPolicy, evaluate
+from vfioguard.inference import backends, era
+from vfioguard.inference.borders import Version
+from vfioguard.kernel.symbols import Predicate
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
+from vfioguard.root.recording import Recording
 from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
@@ -76,6 +80,111 @@ def test_a_kernel_before_6_2_cannot_have_iommufd() -> None:
     del host[IOMMUFD]
     (group,) = report(host).groups
     assert dict(group.backends)["iommufd"] is None
+
+
+@pytest.mark.parametrize("symbols", [True, False])
+def test_a_loaded_iommufd_wins_over_the_number_of_the_release(symbols: bool) -> None:
+    host = x86_host(1, remapping=False, release="5.14.0", override=False, iommufd=True)
+    host[KALLSYMS] = b"0 T iommu_group_has_isolated_msi\n"
+    found = report(host if symbols else without(host, KALLSYMS))
+    outcomes = {name: verdict.outcome for name, verdict in found.groups[0].backends if verdict}
+    assert outcomes == {"type1": Outcome.REFUSED, "iommufd": Outcome.BY_OVERRIDE}
+    assert "unsafe_override" in {finding.name for finding in found.findings}
+
+
+@pytest.mark.parametrize(
+    ("release", "symbol", "iommufd", "version"),
+    [
+        ("6.6.30", b"iommu_group_has_isolated_msi", None, Version(6, 6, 30)),
+        ("6.1.100", b"irq_domain_check_msi_remap", None, Version(6, 1, 100)),
+        # A newer predicate than the number's: a vendor's kernel, which has at least the number's.
+        ("5.14.0", b"iommu_group_has_isolated_msi", None, Version(5, 14, 0, backports=True)),
+        ("5.14.0", b"irq_domain_check_msi_remap", True, Version(5, 14, 0, backports=True)),
+        ("6.14.0-1013-nvidia", b"iommu_group_has_isolated_msi", None,
+         Version(6, 14, None, backports=True)),
+        # One that was gone by then: the number is not true.
+        ("6.6.30", b"irq_domain_check_msi_remap", None, None),
+        # A list that names none may be cut, and belies nothing.
+        ("6.6.30", b"iommu_group_get", None, Version(6, 6, 30)),
+    ],
+)  # fmt: skip
+def test_a_number_that_the_kernels_own_functions_belie_is_a_vendors(
+    release: str, symbol: bytes, iommufd: bool | None, version: Version | None
+) -> None:
+    host = x86_host(1, release=release, iommufd=iommufd)
+    host[KALLSYMS] = b"0 T %s\n" % symbol
+    assert era.version(take(Memory(host))) == version
+
+
+def test_a_vendors_kernel_has_no_predicate_that_its_number_had_outgrown() -> None:
+    host = without(x86_host(1, release="5.14.0-503.el9.x86_64", vendor="amd"), KALLSYMS)
+    found = take(Memory(host))
+    assert era.decides_by(found, Predicate.IOMMU_CAPABLE).truth is False
+    assert era.decides_by(found, Predicate.CHECK_MSI_REMAP).truth is None
+    assert report(host).groups[0].outcome is Outcome.ALLOWED
+
+
+def test_a_vendors_old_number_does_not_say_what_amds_driver_reported() -> None:
+    host = x86_host(1, release="3.10.0-1160.el7.x86_64", vendor="amd")
+    assert report(host).groups[0].outcome is Outcome.UNKNOWN
+    host = x86_host(1, release="3.10.0-1160.el7.x86_64", vendor="amd", remapping=False)
+    assert report(host).groups[0].outcome is Outcome.REFUSED
+
+
+def test_of_a_vendors_4_12_both_forms_of_the_test_are_asked() -> None:
+    for release, with_region, without_region in (
+        ("4.12.14-122.46-default", Outcome.UNKNOWN, Outcome.UNKNOWN),
+        ("4.12.14", Outcome.UNKNOWN, Outcome.REFUSED),
+    ):
+        host = arm_host(2, release=release)
+        host["/sys/kernel/iommu_groups/0/reserved_regions"] = b""
+        first, second = report(host).groups
+        assert (second.outcome, first.outcome) == (with_region, without_region)
+
+
+CONFIGS = ("/boot/config-",)
+PROVIDER = b"[   12.345678] IOMMUFD is providing /dev/vfio/vfio, not VFIO.\n"
+LISTED = b"0 T iommu_group_has_isolated_msi\n0 T vfio_register_group_dev\t[vfio]\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "log", "type1"),
+    [
+        (LISTED + b"0 T vfio_register_iommu_driver\t[vfio]\n", b"", True),
+        (LISTED, b"", False),
+        (LISTED[:33], PROVIDER, False),
+        (LISTED[:33], b"", None),  # VFIO is not loaded: nobody has said yet
+        (None, PROVIDER, False),
+    ],
+)
+def test_without_a_configuration_vfio_itself_tells_who_provides_the_container(
+    names: bytes | None, log: bytes, type1: bool | None
+) -> None:
+    host = without(x86_host(1, override=None, iommufd=False), *CONFIGS)
+    host |= {"/CAPTURE/dmesg": log, KALLSYMS: names or b""}
+    if names is None:
+        del host[KALLSYMS]
+    recording = Recording(Memory(host))
+    for snapshot in (take(recording), take(Memory(recording.entries))):
+        answer = backends.exists(snapshot, "type1")
+        assert answer.truth is type1
+        found = evaluate(snapshot, "now").groups[0]
+        assert (dict(found.backends)["type1"] is None) is (type1 is False)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        (x86_host(1, override=None, iommufd=False), False),  # the configuration says it
+        (without(x86_host(1, override=False, iommufd=False), *CONFIGS), False),  # type1 is loaded
+        (without(x86_host(1, override=None, iommufd=None), *CONFIGS), False),  # iommufd is not
+        (without(x86_host(1, override=None, iommufd=False), *CONFIGS), True),
+    ],
+)
+def test_who_provides_the_container_is_asked_where_nothing_cheaper_tells(
+    host: dict[str, Entry], asked: bool
+) -> None:
+    assert (take(Memory({**host, KALLSYMS: LISTED})).container is not None) is asked
 
 
 def test_the_iommufd_container_leaves_type1_out() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.inference import era
+from vfioguard.inference import borders, era
 from vfioguard.inference.irq_remapping import refused
 from vfioguard.inference.msi_domain import X86
 from vfioguard.inference.witnesses import Witnesses
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from vfioguard.kernel.log import Log
 
 CLAIM = "every MSI domain of this machine isolates MSIs"
-#: `domains || capability` from there on (POLICY 1.1, C2), and the last kernel that asks it.
-_EITHER_SINCE, _LAST = (4, 14), (6, 2)
 
 
 def isolated(snapshot: Snapshot, witnesses: Witnesses, firmware: Callable[[], Answer]) -> Answer:
@@ -57,7 +55,8 @@ def _x86(snapshot: Snapshot, witnesses: Witnesses) -> Answer:
         unit.driver is not None and unit.driver.name == "intel"
         for unit in (snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ())
     )
-    if era.version(snapshot.kernel) == _LAST and not shown:
+    later = era.has(snapshot, borders.X86_OWN_DOMAINS) is not False
+    if later and not era.has(snapshot, borders.ISOLATED_MSI) and not shown:
         return ask(claim, snapshot.kernel.arch, lambda _: None)
     return ask(claim, snapshot.kernel.arch, lambda _: False)
 
@@ -88,10 +87,8 @@ def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
     Before, the domains count only where a group's MSIs are translated; which group it was the line
     does not say.
     """
-    version = era.version(snapshot.kernel)
-    if version is None or not _EITHER_SINCE <= version <= _LAST:
-        return
-    if era.decides_by(snapshot.kernel, Predicate.CHECK_MSI_REMAP).truth:
+    either = era.has(snapshot, borders.DOMAINS_OR_CAPABILITY)
+    if either and era.decides_by(snapshot, Predicate.CHECK_MSI_REMAP).truth:
         claim = "no attach was refused because a domain does not isolate"
         yield ask(claim, log, lambda lines: False if refused(lines) else None)
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.inference import borders
+from vfioguard.inference.borders import Version
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs
@@ -33,6 +35,13 @@ _OVERRIDE = re.compile(
 )
 
 
+class Syntax(NamedTuple):
+    """What parse_ivrs_ioapic() takes beside "[10]=00:14.0": a segment, and an "=10@" before it."""
+
+    segment: bool
+    at: bool
+
+
 def special_io_apics(table: Ivrs) -> dict[int, int]:
     """IO-APIC id -> segment and requester id, of the blocks that the kernel looks at."""
     from vfioguard.acpi._ivrs_entries import Special
@@ -50,18 +59,26 @@ def special_io_apics(table: Ivrs) -> dict[int, int]:
     return found
 
 
-def overrides(words: Sequence[str]) -> dict[int, int]:
+def syntaxes(version: Version | None) -> list[Syntax]:
+    """Those that the running kernel may have; the newest first."""
+    at, segment = (b.passed(version) for b in (borders.IVRS_AT, borders.IVRS_SEGMENT))
+    every = (Syntax(segment=True, at=True), Syntax(segment=True, at=False), Syntax(False, False))
+    return [one for one in every if at in {None, one.at} and segment in {None, one.segment}]
+
+
+def overrides(words: Sequence[str], syntax: Syntax) -> dict[int, int]:
     """The same from `ivrs_ioapic=`: it wins over the table, and the first for an id is kept.
 
     add_early_maps(), and at most as many as EARLY_MAP_SIZE.
     """
+    matches = [match for word in words if (match := _OVERRIDE.fullmatch(word))]
+    taken = [m for m in matches if (m[2] is None or syntax.at) and (m[3] is None or syntax.segment)]
     found: dict[int, int] = {}
-    for word in [one for one in words if _OVERRIDE.fullmatch(one)][:_MOST_OVERRIDES]:
-        if match := _OVERRIDE.fullmatch(word):
-            old, new, segment, *place = match.groups()
-            bus, device, function = (int(part, 16) for part in place)
-            where = int(segment or "0", 16) << 16 | bus << 8 | device << 3 | function
-            found.setdefault(int(old or new), where)
+    for match in taken[:_MOST_OVERRIDES]:
+        old, new, segment, *place = match.groups()
+        bus, device, function = (int(part, 16) for part in place)
+        where = int(segment or "0", 16) << 16 | bus << 8 | device << 3 | function
+        found.setdefault(int(old or new), where)
     return found
 
 

@@ -6,7 +6,7 @@ They decide separately and have parameters of their own (POLICY 1.3).
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import era
+from vfioguard.inference import borders, era
 from vfioguard.inference.msi_domain import ARM, S390, X86
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
@@ -14,7 +14,6 @@ from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 #: drivers/vfio/Kconfig: VFIO_IOMMU_TYPE1 can be selected only on these.
 _TYPE1_ARCHES = X86 | ARM | S390
 _POWER = frozenset({"ppc64le", "ppc64", "ppc"})
-_IOMMUFD_SINCE = (6, 2)
 
 
 def present(snapshot: Snapshot, backend: str) -> bool:
@@ -33,8 +32,8 @@ def exists(snapshot: Snapshot, backend: str) -> Answer:
 
 
 def _iommufd(snapshot: Snapshot) -> Answer:
-    version = era.version(snapshot.kernel)
-    if version is not None and version < _IOMMUFD_SINCE:
+    """A module that is loaded is better evidence than the number of the release."""
+    if era.has(snapshot, borders.IOMMUFD) is False:
         claim = "this kernel has iommufd (v6.2 and later)"
         return ask(claim, snapshot.kernel.release, lambda _: False)
     return _exists(snapshot, IOMMUFD, "IOMMUFD", None)
@@ -50,4 +49,9 @@ def _exists(
     for parameter in snapshot.parameters:
         if (parameter.module, parameter.name) == module and not isinstance(parameter.current, Gap):
             return ask(claim, parameter.current, lambda _: True)
+    if option != "IOMMUFD" and isinstance(snapshot.container, Fact):
+        # drivers/vfio/Kconfig: VFIO_CONTAINER selects type1 where there can be one.
+        provided = f"{claim}, as VFIO provides /dev/vfio/vfio"
+        sure = option == "VFIO_IOMMU_TYPE1"
+        return ask(provided, snapshot.container, lambda vfio: (sure or None) if vfio else False)
     return ask(claim, snapshot.kernel.config, lambda found: found[option] != "n")

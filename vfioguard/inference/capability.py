@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Gap
+from vfioguard.inference import borders
+from vfioguard.inference.borders import Version
 from vfioguard.inference.msi_domain import ARM, S390, X86
 from vfioguard.kernel.iommu_class import instances
 from vfioguard.logic import Answer, ask, every
@@ -13,13 +15,9 @@ from vfioguard.snapshot import Snapshot
 if TYPE_CHECKING:
     from vfioguard.acpi.iort import Iort
 
-#: amd-iommu reports it in v4.9 and does not in v3.6; what is between was not read.
-_AMD_SINCE = (4, 9)
-_SMMU_UNTIL = (4, 11)
 
-
-def intr_remap(snapshot: Snapshot, remapping: Answer, version: tuple[int, int] | None) -> Answer:
-    """Whether the IOMMU driver of `version` says that it remaps interrupts; None: of today."""
+def intr_remap(snapshot: Snapshot, remapping: Answer, version: Version) -> Answer:
+    """Whether the IOMMU driver of `version` says that it remaps interrupts."""
     arch = snapshot.kernel.arch
     claim = "the IOMMU driver reports IOMMU_CAP_INTR_REMAP"
     if isinstance(arch, Gap):
@@ -33,23 +31,22 @@ def intr_remap(snapshot: Snapshot, remapping: Answer, version: tuple[int, int] |
     return ask(f"{claim} ({arch.value}: no driver does)", arch, lambda _: False)
 
 
-def _x86_driver(snapshot: Snapshot, version: tuple[int, int] | None) -> Answer:
+def _x86_driver(snapshot: Snapshot, version: Version) -> Answer:
     claim = "the IOMMUs of this host are Intel's or AMD's"
     iommus = instances(snapshot.iommus)
     if isinstance(iommus, Gap):
         return ask(claim, iommus, lambda _: None)
     drivers = {unit.driver.name for unit in iommus.value if unit.driver is not None}
-    if version is not None and version < _AMD_SINCE and "amd" in drivers:
-        since = ".".join(map(str, _AMD_SINCE))
-        return ask(f"amd-iommu reports it before v{since}", iommus, lambda _: None)
+    if "amd" in drivers and not borders.AMD_CAPABILITY.passed(version):
+        return ask("amd-iommu reports it before v4.9", iommus, lambda _: None)
     ours = any(unit.driver and unit.driver.remaps_interrupts for unit in iommus.value)
     foreign = bool(iommus.value) and not ours
     return ask(claim, iommus, lambda _: False if foreign else True if ours else None)
 
 
-def _arm(snapshot: Snapshot, claim: str, version: tuple[int, int] | None) -> Answer:
+def _arm(snapshot: Snapshot, claim: str, version: Version) -> Answer:
     """Arm's SMMUs claimed it as a constant, until the irqchips took over (v4.11)."""
-    if version is None or version >= _SMMU_UNTIL:
+    if borders.SMMU_CLAIMS_NOTHING.passed(version):
         return ask(f"{claim} (Arm: no driver does since v4.11)", snapshot.kernel.arch, _never)
     iommus = instances(snapshot.iommus)
     if isinstance(iommus, Gap):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
 from vfioguard.acpi.iort import Iort
 from vfioguard.fact import Fact, Reading
-from vfioguard.inference import era, tables
+from vfioguard.inference import borders, era, tables
 from vfioguard.inference.msi_domain import S390, X86
 from vfioguard.inference.translated import unit_name
 from vfioguard.kernel.acpi_tables import devicetree_boot
@@ -20,9 +20,7 @@ from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.logic import Answer, ask, some
 from vfioguard.snapshot import Snapshot
 
-_ASKED_SINCE = (5, 19)
-#: What the drivers of v5.19 and v6.0 report was not read, but of these, which always said yes.
-_READ_SINCE = (6, 1)
+#: What other drivers report in v5.19 and v6.0 was not read; these always said yes.
 _ALWAYS = frozenset({"intel", "amd", "s390-iommu", "fsl-pamu"})
 _SMMU_V3 = "arm-smmu-v3"
 #: include/acpi/actbl2.h: ACPI_IORT_SMMU_V3_COHACC_OVERRIDE, ACPI_IORT_SMMU_COHERENT_WALK.
@@ -35,7 +33,6 @@ class Coherency:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._version = era.version(snapshot.kernel)
         self._units = instances(snapshot.iommus)
         arch = snapshot.kernel.arch
         self._arch = arch.value if isinstance(arch, Fact) else ""
@@ -51,8 +48,8 @@ class Coherency:
         return some(claim, (self._unasked(), self.reported(device)))
 
     def _unasked(self) -> Answer:
-        version = self._version
-        unasked = None if version is None else version < _ASKED_SINCE
+        asked = era.has(self._snapshot, borders.COHERENCY_ASKED)
+        unasked = None if asked is None else not asked
         claim = "this kernel binds devices of any IOMMU (before v5.19)"
         return ask(claim, self._snapshot.kernel.release, lambda _: unasked)
 
@@ -72,7 +69,7 @@ class Coherency:
 
     def _trusted(self, unit: Iommu, said: bool | None) -> bool | None:
         assert unit.driver is not None, "it was asked"
-        early = self._version is not None and self._version < _READ_SINCE
+        early = era.has(self._snapshot, borders.COHERENCY_READ) is False
         return None if early and unit.driver.name not in _ALWAYS else said
 
     def _by_firmware(self, claim: str, unit: Iommu) -> Answer:

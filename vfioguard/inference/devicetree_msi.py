@@ -7,6 +7,8 @@ pci_set_bus_msi_domain(); POLICY 3.9, and 10.5 for what real kernels did.
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.inference import borders
+from vfioguard.inference.borders import Version
 from vfioguard.inference.devicetree_controllers import Controllers
 from vfioguard.inference.firmware_msi import Domain, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
@@ -16,18 +18,12 @@ from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every
 
 _ALL_BITS = 0xFFFFFFFF
-#: From here on a bridge's msi-parent may name a controller that has #msi-cells.
-_CELLS_SINCE = (6, 12)
-#: From some 7.x on #msi-cells and phandles of entries before the match count in a map too.
-_MAP_CELLS_FROM = (7, 0)
 
 
 class DeviceTreeDomains:
     """Resolves devices of a host that booted with a device tree."""
 
-    def __init__(
-        self, wiring: Wiring, controllers: Controllers, version: tuple[int, int] | None
-    ) -> None:
+    def __init__(self, wiring: Wiring, controllers: Controllers, version: Version | None) -> None:
         self._wiring = wiring
         self._controllers = controllers
         self._nodes = controllers.nodes
@@ -101,7 +97,7 @@ class DeviceTreeDomains:
         )
 
     def _counts_cells(self) -> bool:
-        return self._version is None or self._version >= _MAP_CELLS_FROM
+        return borders.MSI_MAP_CELLS.passed(self._version) is not False
 
     def _plain(self, entries: tuple[MapEntry, ...], at: int | None) -> bool:
         """Whether all releases read the map alike: one cell each, no loose phandle on the way."""
@@ -138,14 +134,27 @@ class DeviceTreeDomains:
         claim = f"msi-parent of {node.path} names a controller"
         if isinstance(parent, Gap):
             return unknown(claim, parent)
-        first = self._by_phandle(parent.value[0]) if parent.value else None
-        if pci and first is not None and first.msi_cells is not None:
-            if self._version is None:
-                return unknown(claim, parent)
-            if self._version < _CELLS_SINCE:
-                return no_domain(claim, parent)
         found = self._parents(claim, parent)
-        return first_of(claim, found) if found else no_domain(claim, parent)
+        newer = first_of(claim, found) if found else no_domain(claim, parent)
+        cells = borders.MSI_PARENT_CELLS.passed(self._version) if pci else True
+        if cells:
+            return newer
+        older = self._single_parent(claim, parent)
+        if cells is False:
+            return older
+        alike = older.exists.truth is newer.exists.truth
+        same = alike and older.isolated.truth is newer.isolated.truth
+        return newer if same else unknown(f"{claim} in this release of the kernel", parent)
+
+    def _single_parent(self, claim: str, parent: Fact[tuple[int, ...]]) -> Domain:
+        """What a host bridge had before #msi-cells counted: the first, and only without cells."""
+        phandle = parent.value[0] if parent.value else 0
+        first, hidden = self._by_phandle(phandle), self._controllers.hidden
+        if first is None and phandle and hidden is not None:
+            return unknown(claim, hidden)
+        if first is None or first.msi_cells is not None:
+            return no_domain(claim, parent)
+        return self._controllers.domain(first)
 
     def _parents(self, claim: str, parent: Fact[tuple[int, ...]]) -> list[Domain]:
         """of_for_each_phandle(): it stops at a loose phandle, and at arguments that do not fit."""

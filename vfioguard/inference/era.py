@@ -1,39 +1,45 @@
 """Which predicate the running kernel decides by: by its symbols, else by its release.
 
-The boundaries are mainline's (POLICY 1.1); a release string that is known for backports decides
-nothing.
+The boundaries are mainline's (POLICY 1.1). A number under which a vendor ships another kernel only
+says what that has at least, and one that the kernel's own functions belie says nothing.
 """
 
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference import borders
+from vfioguard.inference.borders import Border, Version
 from vfioguard.kernel.osrelease import Release
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, ask
-from vfioguard.snapshot import Kernel
+from vfioguard.snapshot import IOMMUFD, Snapshot
 
 #: The first mainline kernel of each predicate, newest first.
 SINCE = (
-    ((6, 3), Predicate.ISOLATED_MSI),
-    ((4, 11), Predicate.CHECK_MSI_REMAP),
+    (borders.ISOLATED_MSI.since, Predicate.ISOLATED_MSI),
+    (borders.CHECK_MSI_REMAP.since, Predicate.CHECK_MSI_REMAP),
     ((3, 6), Predicate.IOMMU_CAPABLE),
 )
 
 
-def predicate(kernel: Kernel) -> Reading[Predicate]:
+def predicate(snapshot: Snapshot) -> Reading[Predicate]:
     """The predicate, with the file that tells it."""
-    release = kernel.release
-    if isinstance(kernel.predicate, Fact):
-        return _unless_absent(kernel.predicate, release)
+    symbols, release = snapshot.kernel.predicate, snapshot.kernel.release
+    if isinstance(symbols, Fact):
+        return _unless_absent(symbols, release)
     if isinstance(release, Gap):
         return release
-    if release.value.backports:
+    if release.value.backports or _iommufd_belies(release.value, snapshot):
         detail = f"{release.value.text} may carry backports, and no symbols could be read"
         return Gap(Why.MALFORMED, release.source, detail)
-    for since, found in SINCE:
-        if release.value.version >= since:
-            return Fact(found, release.raw, release.source)
-    return Gap(Why.MALFORMED, release.source, f"{release.value.text} is older than VFIO")
+    found = _by_number(release.value)
+    if found is None:
+        return Gap(Why.MALFORMED, release.source, f"{release.value.text} is older than VFIO")
+    return Fact(found, release.raw, release.source)
+
+
+def _by_number(release: Release) -> Predicate | None:
+    return next((found for since, found in SINCE if release.version >= since), None)
 
 
 def _unless_absent(found: Fact[Predicate], release: Reading[Release]) -> Reading[Predicate]:
@@ -46,15 +52,57 @@ def _unless_absent(found: Fact[Predicate], release: Reading[Release]) -> Reading
     return Gap(Why.MALFORMED, found.source, detail)
 
 
-def decides_by(kernel: Kernel, wanted: Predicate) -> Answer:
+def _iommufd_belies(release: Release, snapshot: Snapshot) -> bool:
+    """Whether iommufd is loaded, which no kernel of that number has."""
+    loaded = isinstance(snapshot.parameter(IOMMUFD).current, Fact)
+    return loaded and release.version < borders.IOMMUFD.since
+
+
+def decides_by(snapshot: Snapshot, wanted: Predicate) -> Answer:
     """Whether the running kernel decides an attach by this predicate."""
     claim = f"this kernel decides by {wanted}"
-    return ask(claim, predicate(kernel), lambda found: found is wanted)
+    found = predicate(snapshot)
+    if isinstance(found, Gap) and _outgrown(snapshot, wanted):
+        return ask(claim, snapshot.kernel.release, lambda _: False)
+    return ask(claim, found, lambda one: one is wanted)
 
 
-def version(kernel: Kernel) -> tuple[int, int] | None:
-    """(major, minor) where the release string can be trusted."""
-    release = kernel.release
-    if isinstance(release, Gap) or release.value.backports:
+def _outgrown(snapshot: Snapshot, wanted: Predicate) -> bool:
+    """Whether even the kernel that a vendor started from had a newer one."""
+    release = snapshot.kernel.release
+    if isinstance(release, Gap) or isinstance(snapshot.kernel.predicate, Fact):
+        return False
+    newer = SINCE[: [one for _, one in SINCE].index(wanted)]
+    return any(release.value.version >= since for since, _ in newer)
+
+
+def has(snapshot: Snapshot, change: Border) -> bool | None:
+    """Whether the running kernel has a change; None where that is not known."""
+    return change.passed(version(snapshot))
+
+
+def version(snapshot: Snapshot) -> Version | None:
+    """The release of kernel.org that the running kernel is, or that its vendor started from.
+
+    None where the kernel has functions that were gone by then: its number is not true.
+    """
+    release, symbols = snapshot.kernel.release, snapshot.kernel.predicate
+    if isinstance(release, Gap):
         return None
-    return release.value.version
+    number, order = release.value, [one for _, one in SINCE]
+    vendors = number.backports or _iommufd_belies(number, snapshot)
+    counted = _by_number(number)
+    if isinstance(symbols, Fact) and symbols.value is not Predicate.IOMMU_CAPABLE:
+        if counted is not None and order.index(symbols.value) > order.index(counted):
+            return None
+        vendors = vendors or symbols.value is not counted
+    return Version(*number.version, _sublevel(snapshot), vendors)
+
+
+def _sublevel(snapshot: Snapshot) -> int | None:
+    """Of a distribution that does not show it in the release: by what that is built from."""
+    release, stable = snapshot.kernel.release, snapshot.kernel.stable
+    if isinstance(release, Fact) and isinstance(stable, Fact):
+        built = stable.value
+        return built[2] if built[:2] == release.value.version else None
+    return release.value.sublevel if isinstance(release, Fact) else None

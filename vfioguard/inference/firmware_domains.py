@@ -65,5 +65,5 @@ def _resolver(snapshot: Snapshot, witnesses: Witnesses) -> _Resolver | Gap:
         from vfioguard.inference.devicetree_msi import DeviceTreeDomains
 
         controllers = Controllers(wiring.nodes, alive, mbi_used(snapshot))
-        return DeviceTreeDomains(wiring, controllers, era.version(snapshot.kernel))
+        return DeviceTreeDomains(wiring, controllers, era.version(snapshot))
     return madt

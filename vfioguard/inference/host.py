@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import backends, capability, era, exempt, irq_remapping
+from vfioguard.inference.borders import Border, Version
 from vfioguard.inference.chips import Chips
 from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
 from vfioguard.inference.witnesses import Finder, Witnesses
@@ -85,6 +86,8 @@ class Host:
             found.interrupts,
             found.acpi,
             found.machine,
+            found.processor,
+            found.container,
             found.chipset,
             found.wiring,
             self._witnesses,
@@ -137,18 +140,17 @@ class Host:
         arch = self.snapshot.kernel.arch
         return isinstance(arch, Fact) and arch.value in X86
 
-    def capability(self, version: tuple[int, int] | None) -> Answer:
-        """IOMMU_CAP_INTR_REMAP as the drivers of `version` report it; None: without Arm's SMMUs."""
+    def capability(self, version: Version) -> Answer:
+        """IOMMU_CAP_INTR_REMAP as the drivers of `version` report it."""
         return capability.intr_remap(self.snapshot, self.remapping, version)
 
-    @property
-    def version(self) -> tuple[int, int] | None:
-        """(major, minor) of the running kernel where its release string can be trusted."""
-        return era.version(self.snapshot.kernel)
+    def has(self, change: Border) -> bool | None:
+        """Whether the running kernel has a change; None where that is not known."""
+        return era.has(self.snapshot, change)
 
     def decides_by(self, predicate: Predicate) -> Answer:
         """Whether the running kernel decides by this predicate."""
-        return era.decides_by(self.snapshot.kernel, predicate)
+        return era.decides_by(self.snapshot, predicate)
 
     def has_backend(self, backend: str) -> bool:
         """Whether the running kernel offers this way to attach."""

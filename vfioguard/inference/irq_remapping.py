@@ -156,7 +156,7 @@ def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
     only where neither the MSI domains nor the IOMMU driver isolate. The driver's answer is
     `irq_remapping_enabled` (intel_iommu_capable(), amd_iommu_capable()), which boot decides.
     """
-    if era.decides_by(snapshot.kernel, Predicate.CHECK_MSI_REMAP).truth:
+    if era.decides_by(snapshot, Predicate.CHECK_MSI_REMAP).truth:
         claim = "no attach was refused because interrupts are not remapped"
         yield ask(claim, log, lambda lines: False if refused(lines) else None)
 

@@ -9,7 +9,7 @@ it when a device is added.
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import era, translated
+from vfioguard.inference import borders, era, translated
 from vfioguard.inference.msi_domain import ARM
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import instances
@@ -18,10 +18,6 @@ from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 
-ADDED_SINCE = (6, 15)
-#: From here on an SMMUv3 takes an id of one function alone: arm_smmu_insert_master(), Linux commit
-#: cdf315f907d4 ("iommu/arm-smmu-v3: Maintain a SID->device structure") (in v5.13).
-_ONE_FUNCTION_SINCE = (5, 13)
 _ARCHES = ARM | {"riscv64"}
 
 
@@ -43,8 +39,8 @@ def expected(snapshot: Snapshot, device: Device) -> Answer:
 
 def _late(snapshot: Snapshot) -> Answer:
     """The number of a kernel that may carry backports tells nothing."""
-    version = era.version(snapshot.kernel)
-    late = None if version is None else version < ADDED_SINCE
+    early = era.has(snapshot, borders.GROUP_AT_DEVICE_ADD)
+    late = None if early is None else not early
     claim = "this kernel makes groups when a driver binds (before v6.15)"
     return ask(claim, snapshot.kernel.release, lambda _: late)
 
@@ -85,8 +81,8 @@ def _unshared(snapshot: Snapshot, wiring: Wiring, name: str) -> Answer:
 
 def _takes_more(snapshot: Snapshot) -> bool | None:
     """False where every IOMMU here takes an id of one function alone, None where one may not."""
-    units, version = instances(snapshot.iommus), era.version(snapshot.kernel)
-    if isinstance(units, Gap) or version is None or version < _ONE_FUNCTION_SINCE:
+    units = instances(snapshot.iommus)
+    if isinstance(units, Gap) or not era.has(snapshot, borders.SMMU_V3_ID_OF_ONE_FUNCTION):
         return None
     drivers = {unit.driver.name if unit.driver else None for unit in units.value}
     return False if drivers == {"arm-smmu-v3"} else None

@@ -1,31 +1,28 @@
-"""Whether the IVRS lets Linux remap interrupts (POLICY 3.8, 10.1.2).
+"""Whether the IVRS lets Linux remap interrupts (POLICY 3.8, 10.1.2, 11.1).
 
-drivers/iommu/amd/init.c check_ioapic_information() and, from v7.3, check_sb_ioapic(). No bit of the
-hardware says that it can: all can.
+drivers/iommu/amd/init.c check_ioapic_information(). No bit of the hardware says that it can: all
+can. Where a release may have one form of the check or another, only what all say alike is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference.amd_io_apics import IO_APIC, overrides, special_io_apics
-from vfioguard.inference.possible import Part, ids, io_apics, part, unreadable
+from vfioguard.inference import amd_southbridge, borders
+from vfioguard.inference.amd_io_apics import IO_APIC, overrides, special_io_apics, syntaxes
+from vfioguard.inference.amd_southbridge import Classes, Form, IoApics
+from vfioguard.inference.borders import Version
+from vfioguard.inference.madt_io_apics import registered
+from vfioguard.inference.possible import Part, conclude, ids, io_apics, part, unreadable
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs
     from vfioguard.acpi.madt import Madt
-
-#: A requester id of segment 0 -> base and sub class; None: it cannot be read.
-Classes: TypeAlias = Mapping[int, int | None]
+    from vfioguard.kernel.processor import Processor
 
 _HPET = 2
-#: 00:14.0, IOAPIC_SB_DEVID: where the kernels up to v6.12 expect the southbridge's IO-APIC.
-_SOUTHBRIDGE = 0x14 << 3
-_SMBUS, _ISA_BRIDGE = 0x0C05, 0x0601
-_LAST_BY_PLACE, _FIRST_BY_CLASS = (6, 12), (7, 3)
-_QUIRKS_SINCE = (5, 5)
 
 
 class Asked(NamedTuple):
@@ -37,8 +34,9 @@ class Asked(NamedTuple):
 
     options: Reading[tuple[str, ...]]
     classes: Classes | None
-    version: tuple[int, int] | None
+    version: Version | None
     quirks: Reading[Mapping[int, int]] | None = None
+    processor: Reading[Processor] | None = None
     dumped: bool = False
 
 
@@ -49,56 +47,101 @@ def conditions(ivrs: Reading[Ivrs], madts: Sequence[Reading[Madt]], asked: Asked
     words = asked.options.value if isinstance(asked.options, Fact) else ()
     allows = Part("IVRS allows interrupt remapping", None)
     parts = [allows, *_rejected(ivrs, asked), *_disabled(asked.options, words)]
-    known = special_io_apics(ivrs.value) | overrides(words)
-    plain = _io_apics(ivrs, known, madts, asked)
-    if asked.quirks is None:
+    quirks = asked.quirks
+    if isinstance(quirks, Gap) and quirks.why is not Why.ABSENT:  # without DMI no quirk applies
+        plain = _in_every_form(ivrs, madts, asked, ({},))
+        if any(one.missing for one in plain):
+            claim = "which machine this is is known (DMI), as Linux corrects the IVRS of some"
+            missing = plain[0].missing
+            return [*parts, part(plain[0].finding, claim, None, quirks, missing=missing)]
         return [*parts, *plain]
-    added: Mapping[int, int] = asked.quirks.value if isinstance(asked.quirks, Fact) else {}
-    return [*parts, *_by_machine(ivrs, madts, asked, plain, {**known, **added, **overrides(words)})]
+    added: Mapping[int, int] = quirks.value if isinstance(quirks, Fact) else {}
+    sure = not added or borders.AMD_QUIRKS.passed(asked.version)
+    return [*parts, *_in_every_form(ivrs, madts, asked, (added,) if sure else (added, {}))]
 
 
-def _io_apics(
-    ivrs: Fact[Ivrs], known: Mapping[int, int], madts: Sequence[Reading[Madt]], asked: Asked
+def _in_every_form(
+    ivrs: Fact[Ivrs],
+    madts: Sequence[Reading[Madt]],
+    asked: Asked,
+    additions: Sequence[Mapping[int, int]],
 ) -> list[Part]:
-    """check_ioapic_information(), with what is known of the IO-APICs' ids."""
-    coverage = _tolerated(io_apics("IVRS", ivrs, known, madts), known, madts, asked.version)
-    parts = [coverage, *_southbridge(ivrs, known, madts, asked)]
+    """check_ioapic_information() in each form that the kernel may have; `additions`: its quirks."""
+    found = [
+        _in_form(ivrs, madts, asked, form, places)
+        for places in _places(ivrs.value, asked, additions)
+        for form in amd_southbridge.forms(asked.version)
+    ]
+    minding = next((parts for parts in found if conclude(parts).possible is not True), found[0])
+    if len({conclude(parts).possible for parts in found}) == 1:
+        return found[0]
+    wrong = _deciding(minding)
+    if wrong.answer is None or wrong.answer.truth is not False:
+        return [wrong]
+    claim = "which form of the check this kernel has is known"
+    finding = f"{wrong.finding}, which not every release minds"
+    return [part(finding, claim, None, ivrs, *madts, missing=wrong.missing)]
+
+
+def _places(
+    table: Ivrs, asked: Asked, additions: Sequence[Mapping[int, int]]
+) -> Iterator[Mapping[int, int]]:
+    """IO-APIC id -> requester id: of the table, of Linux's own list, of the command line."""
+    words = asked.options.value if isinstance(asked.options, Fact) else ()
+    known = special_io_apics(table)
+    seen: list[Mapping[int, int]] = []
+    for added in additions:
+        for syntax in syntaxes(asked.version):
+            places = {**known, **added, **overrides(words, syntax)}
+            if places not in seen:
+                seen.append(places)
+                yield places
+
+
+def _in_form(
+    ivrs: Fact[Ivrs],
+    madts: Sequence[Reading[Madt]],
+    asked: Asked,
+    form: Form,
+    places: Mapping[int, int],
+) -> list[Part]:
+    """What one form of the check says, with what is known of the IO-APICs' ids."""
+    coverage = io_apics("IVRS", ivrs, places, madts)
+    madt = madts[0]
+    # Without a MADT any that the IVRS has may be the one: enough to say that none is.
+    order = ids(madt.value) if isinstance(madt, Fact) else list(places)
+    owners = _owners(madt.value) if isinstance(madt, Fact) else order
+    seen = IoApics(places, order, owners, asked.classes, asked.processor)
+    if coverage.missing and coverage.answer is not None and amd_southbridge.forgotten(form, seen):
+        text = f"{coverage.finding}, which this kernel does not mind before the southbridge's"
+        coverage = coverage._replace(finding=text, answer=coverage.answer._replace(truth=True))
+    parts = [coverage, *_southbridge(ivrs, form, amd_southbridge.found(form, seen))]
     hidden = isinstance(asked.options, Gap) and not asked.dumped
-    wrong = [one for one in parts if hidden and _truth(one) is False]
-    if not wrong:
+    if not hidden or conclude(parts).possible is not False:
         return parts
-    finding = f"{wrong[0].finding}, unless the command line corrects it"
+    finding = f"{_deciding(parts).finding}, unless the command line corrects it"
     claim = "the command line has no ivrs_ioapic="
     return [part(finding, claim, None, asked.options, missing=coverage.missing)]
 
 
-def _by_machine(
-    ivrs: Fact[Ivrs],
-    madts: Sequence[Reading[Madt]],
-    asked: Asked,
-    plain: list[Part],
-    known: Mapping[int, int],
-) -> list[Part]:
-    """drivers/iommu/amd/quirks.c: on a few laptops Linux knows better than their IVRS."""
-    quirks = asked.quirks
-    if isinstance(quirks, Gap):
-        if not any(one.missing for one in plain) or quirks.why is Why.ABSENT:
-            return plain  # without DMI no quirk applies
-        claim = "which machine this is is known (DMI), as Linux corrects the IVRS of some"
-        return [part(plain[0].finding, claim, None, quirks, missing=plain[0].missing)]
-    if quirks is None or not quirks.value:
-        return plain
-    corrected = _io_apics(ivrs, known, madts, asked)
-    if asked.version is not None and asked.version >= _QUIRKS_SINCE:
-        return corrected
-    if [_truth(one) for one in corrected] == [_truth(one) for one in plain]:
-        return plain
-    claim = "this kernel corrects the IVRS of this machine (from v5.5 on for sure)"
-    return [part("Linux corrects the IVRS of this machine, or does not", claim, None, ivrs, quirks)]
+def _deciding(parts: Sequence[Part]) -> Part:
+    """The first of the parts that make the answer what it is."""
+    truth = conclude(parts).possible
+    return next(one for one in parts if one.answer is not None and one.answer.truth is truth)
 
 
-def _truth(one: Part) -> bool | None:
-    return one.answer.truth if one.answer is not None else None
+def _southbridge(ivrs: Fact[Ivrs], form: Form, there: bool | None) -> list[Part]:
+    claim = f"the southbridge's IO-APIC is in the IVRS ({form.value})"
+    if there:
+        return []
+    if there is False:
+        return [part(f"IVRS has no southbridge's IO-APIC ({form.value})", claim, False, ivrs)]
+    return [part("whether an IO-APIC is the southbridge's is not known", claim, None, ivrs)]
+
+
+def _owners(madt: Madt) -> list[int]:
+    """get_sb_ioapic_id(): the IO-APIC of the interrupts from 0 on."""
+    return [one.entry.io_apic_id for one in registered(madt) if one.entry.gsi_base == 0][:1]
 
 
 def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[Part]:
@@ -130,67 +173,3 @@ def _rejected(ivrs: Fact[Ivrs], asked: Asked) -> list[Part]:
     if any(entry.variety not in {IO_APIC, _HPET} for entry in entries):
         found.append(part("IVRS has a special device of no known kind", claim, False, ivrs))
     return found
-
-
-def _tolerated(
-    coverage: Part,
-    known: Mapping[int, int],
-    madts: Sequence[Reading[Madt]],
-    version: tuple[int, int] | None,
-) -> Part:
-    """What check_ioapic_information() forgets when it comes to the southbridge's, up to v6.12.
-
-    All in the order of the MADT; v7.3 forgets nothing.
-    """
-    if not coverage.missing or coverage.answer is None or isinstance(madts[0], Gap):
-        return coverage
-    if version is not None and version >= _FIRST_BY_CLASS:
-        return coverage
-    order = ids(madts[0].value)
-    at = [place for place, number in enumerate(order) if known.get(number) == _SOUTHBRIDGE]
-    lacking = [place for place, number in enumerate(order) if number not in known]
-    if not at or not lacking or max(lacking) > max(at):
-        return coverage
-    text = f"{coverage.finding}, which kernels do not mind before the southbridge's"
-    truth = True if version is not None and version <= _LAST_BY_PLACE else None
-    return coverage._replace(finding=text, answer=coverage.answer._replace(truth=truth))
-
-
-def _southbridge(
-    ivrs: Fact[Ivrs], known: Mapping[int, int], madts: Sequence[Reading[Madt]], asked: Asked
-) -> list[Part]:
-    """The timer is behind it. Found by its place, from v7.3 by the PCI class of the function."""
-    claim = "the southbridge's IO-APIC is in the IVRS"
-    madt, version, classes = madts[0], asked.version, asked.classes
-    # Without a MADT any that the IVRS has may be the one: enough to say that none is.
-    numbers = ids(madt.value) if isinstance(madt, Fact) else list(known)
-    first = _first(madt.value) if isinstance(madt, Fact) else numbers
-    truths: list[bool | None] = []
-    if version is None or version < _FIRST_BY_CLASS:
-        truths.append(_SOUTHBRIDGE in {known.get(number) for number in numbers})
-    if classes is not None and (version is None or version > _LAST_BY_PLACE):
-        truths += [_by_class(known, each, classes) for each in (numbers, first)]
-    truth = truths[0] if truths and len(set(truths)) == 1 else None
-    if truth:
-        return []
-    if truth is False:
-        return [part("IVRS has no southbridge's IO-APIC", claim, False, ivrs)]
-    if classes is None:
-        return []  # the tables cannot say, and do not decide
-    return [part("whether an IO-APIC is the southbridge's is not known", claim, None, ivrs)]
-
-
-def _first(madt: Madt) -> list[int]:
-    """get_sb_ioapic_id(): the IO-APIC of the interrupts from 0 on."""
-    from vfioguard.acpi.madt import IoApic
-
-    entries = [entry for entry in madt.entries if isinstance(entry, IoApic) and entry.address]
-    return [entry.io_apic_id for entry in entries if entry.gsi_base == 0][:1]
-
-
-def _by_class(known: Mapping[int, int], numbers: Sequence[int], classes: Classes) -> bool | None:
-    # A function that does not exist has no class; one that cannot be read may have any.
-    found = {classes.get(known[number], 0) for number in numbers if number in known}
-    if found & {_SMBUS, _ISA_BRIDGE}:
-        return True
-    return None if None in found else False

@@ -10,10 +10,12 @@ from typing import NamedTuple
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import amd_io_apics, era, remapping_amd, remapping_intel, tables
+from vfioguard.inference.borders import Version
 from vfioguard.inference.possible import IMPOSSIBLE, Possible, conclude, part
 from vfioguard.kernel import acpi_tables
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.dmi import Machine
+from vfioguard.kernel.processor import Processor
 from vfioguard.logic import some
 from vfioguard.snapshot import Snapshot
 
@@ -24,7 +26,7 @@ class Evidence(NamedTuple):
     """The tables, and what beside them decides; all of it hashable, so that answers are kept.
 
     `ecaps` by register base; `classes`: requester id in segment 0 and class, None: not known;
-    `machine`: as DMI names it, None where nobody asked.
+    `machine`: as DMI names it, `processor` as /proc/cpuinfo does, None where nobody asked.
     """
 
     dmar: Reading[bytes]
@@ -33,8 +35,9 @@ class Evidence(NamedTuple):
     ecaps: tuple[tuple[int, Reading[int]], ...] = ()
     options: Reading[tuple[str, ...]] = NOT_GIVEN
     classes: tuple[tuple[int, int | None], ...] | None = None
-    version: tuple[int, int] | None = None
+    version: Version | None = None
     machine: Reading[Machine] | None = None
+    processor: Reading[Processor] | None = None
 
 
 def possible(evidence: Evidence) -> Possible:
@@ -50,7 +53,14 @@ def possible(evidence: Evidence) -> Possible:
         classes = None if evidence.classes is None else dict(evidence.classes)
         quirks = None if evidence.machine is None else amd_io_apics.quirks(evidence.machine)
         dumped = evidence.options == NOT_GIVEN
-        asked = remapping_amd.Asked(evidence.options, classes, evidence.version, quirks, dumped)
+        asked = remapping_amd.Asked(
+            options=evidence.options,
+            classes=classes,
+            version=evidence.version,
+            quirks=quirks,
+            processor=evidence.processor,
+            dumped=dumped,
+        )
         answers.append(conclude(remapping_amd.conditions(ivrs, madts, asked)))
     if not answers:
         return _neither(evidence)
@@ -100,8 +110,9 @@ def evidence(snapshot: Snapshot) -> Evidence:
         _ecaps(snapshot),
         snapshot.kernel.cmdline,
         _classes(snapshot) if isinstance(found.ivrs, Fact) else None,
-        era.version(snapshot.kernel),
+        era.version(snapshot),
         snapshot.machine,
+        snapshot.processor,
     )
 
 

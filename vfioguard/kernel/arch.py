@@ -6,6 +6,8 @@ POWER's byte order.
 
 from __future__ import annotations
 
+import re
+
 from vfioguard.fact import Fact, Malformed, Reading, gap_from
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root, reading, text
@@ -14,6 +16,10 @@ SYSCTL = "/proc/sys/kernel/arch"
 CPUINFO = "/proc/cpuinfo"
 #: The ELF notes of the running kernel, in its byte order: kernel/ksysfs.c notes_read().
 NOTES = "/sys/kernel/notes"
+#: The first processor is enough.
+FIRST_CPU = 2048
+#: What tells one x86 from another (processor.py).
+PROCESSOR = rb"(?m)^(vendor_id|cpu family|model)[ \t]*:[ \t]*(\w+)$"
 
 _POWER = "ppc64le"
 # A field that only this architecture's show_cpuinfo() prints; s390 before x86, which share one, and
@@ -51,7 +57,9 @@ def parse(raw: bytes) -> str:
 
 def select(raw: bytes) -> bytes:
     """Keep the fields that tell; some machines print their serial number beside them."""
-    return b"".join(field + b"\n" for field, _ in _FIELDS if field in raw)
+    names = b"".join(field + b"\n" for field, _ in _FIELDS if field in raw)
+    processor = re.finditer(PROCESSOR, raw)
+    return names + b"".join([match[0] + b"\n" for match in processor])
 
 
 def parse_cpuinfo(raw: bytes) -> str:
@@ -88,7 +96,7 @@ def read(root: Root, release: str | None = None) -> Reading[str]:
     if isinstance(sysctl, Fact):
         return sysctl
     try:
-        raw = root.head(CPUINFO, 2048, select)  # the first CPU is enough
+        raw = root.head(CPUINFO, FIRST_CPU, select)
     except OSError as error:
         return gap_from(error, CPUINFO)
     found = parse_raw(raw, CPUINFO, parse_cpuinfo)

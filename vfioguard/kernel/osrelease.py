@@ -15,27 +15,53 @@ PATH = "/proc/sys/kernel/osrelease"
 VERSION = "/proc/version"
 
 _BANNER = b"Linux version "
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?!\d)")
-# Kernels that carry years of backports under an old number: RHEL and its rebuilds, SLES.
-_BACKPORTS = re.compile(r"\.(?:el|oe|an|al|lp)\d|-default$|-\d{6}\.\d")
+# Debian and Ubuntu write 6.1.0-50-amd64, 6.8.0-45-generic: their 0 is nobody's sublevel.
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?!\d)(?:\.(\d{1,4})(?!\d)(?<!\.0(?=-\d)))?")
+# Kernels that carry years of backports under an old number. SUSE's have a release of their own
+# before the flavour (5.14.21-150500.33.57-azure, 4.12.14-122.46-default), where Ubuntu's have one
+# number (6.8.0-1014-azure). NVIDIA's take what its machines need long before their number has it.
+_BACKPORTS = re.compile(
+    r"-default$|-\d{6}\.\d|-\d+\.\d[\d.]*-(?:azure|preempt|rt|64kb|kvmsmall|xen|pae|vanilla)$"
+    r"|-(?:nvidia|tegra|bluefield)(?![a-z])|tlinux\d|euleros|\.bsk\.|\.ve\.\d|_fbk\d"
+)
+# The mark of an RPM distribution: .el9_4, .oe2203, .vz9, .ky10, .uelc20, .tl4, .hce2, .es8 ...
+_MARK = re.compile(r"\.([a-z]+)\d")
+#: Marks of those that follow mainline, of architectures, and what only looks like one.
+_FOLLOWING = frozenset({
+    "amzn", "arch", "azl", "bpo", "cm", "deb", "fc", "mga", "pclos", "ph", "rc",
+    "aarch", "armv", "i", "loongarch", "ppc", "riscv", "s", "x",
+})  # fmt: skip
 
 
 class Release(NamedTuple):
-    """`version` is (major, minor); `backports` says that it is not to be trusted."""
+    """`version` is (major, minor); `backports` says that it is not to be trusted.
+
+    `sublevel` is that of kernel.org's stable series, None where the string does not tell it.
+    """
 
     text: str
     version: tuple[int, int]
+    sublevel: int | None
     backports: bool
 
 
 def parse(raw: bytes) -> Release:
-    """ "6.12.107+deb13-amd64" -> version (6, 12)."""
+    """ "6.12.107+deb13-amd64" -> version (6, 12), sublevel 107."""
     release = text(raw)
     match = _VERSION.match(release)
     if match is None or "/" in release:
         raise Malformed(f"no kernel version: {release!r:.64}")
-    version = int(match[1]), int(match[2])
-    return Release(release, version, _BACKPORTS.search(release) is not None)
+    return Release(
+        text=release,
+        version=(int(match[1]), int(match[2])),
+        sublevel=int(match[3]) if match[3] else None,
+        backports=_backports(release),
+    )
+
+
+def _backports(release: str) -> bool:
+    marks = _MARK.findall(release)
+    return not _FOLLOWING.issuperset(marks) or _BACKPORTS.search(release) is not None
 
 
 def select(raw: bytes) -> bytes:

@@ -7,19 +7,34 @@ capability as a constant, so every group was accepted (POLICY 1.1, era A).
 
 from __future__ import annotations
 
+from vfioguard.inference.borders import AMD_CAPABILITY, CHECK_MSI_REMAP, Version
 from vfioguard.inference.host import Host
+from vfioguard.kernel.osrelease import Release
 from vfioguard.kernel.symbols import Predicate
-from vfioguard.logic import Answer, every
+from vfioguard.logic import Answer, ask, every, whichever
 from vfioguard.policy import Isolated, Policy
 
-_LAST = (4, 10)
+_CLAIM = "the bus has interrupt remapping"
+#: Between them the drivers changed what they report.
+_FIRST, _LAST = Version(3, 6), Version(4, 10)
 
 
 def _isolated(host: Host) -> Isolated:
-    running = host.version
-    era = running if running is not None and running <= _LAST else _LAST
-    answer = every("the bus has interrupt remapping", (host.capability(era),))
+    answer = _capability(host)
     return lambda _members: answer
+
+
+def _capability(host: Host) -> Answer:
+    """As the running kernel's drivers report it; a newer kernel's, as the last of this era did."""
+    last = host.capability(_LAST)
+    if host.has(CHECK_MSI_REMAP) or host.has(AMD_CAPABILITY):
+        return every(_CLAIM, (last,))
+    known = ask("what this kernel's drivers report is known", host.snapshot.kernel.release, _nobody)
+    return whichever(_CLAIM, (host.capability(_FIRST), last), known)
+
+
+def _nobody(_release: Release) -> None:
+    return None
 
 
 def _carried(host: Host) -> Answer:
@@ -31,7 +46,8 @@ POLICY = Policy(
     backend="type1",
     kernels="v3.6 to v4.10",
     summary="the IOMMU driver says that it remaps interrupts, for the whole machine",
-    source="drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group()",
+    source="drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group() "
+    "(v3.6: vfio_iommu_type1_open(), iommu_domain_has_cap())",
     carried=_carried,
     isolated=_isolated,
 )

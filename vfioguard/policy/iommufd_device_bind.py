@@ -1,16 +1,20 @@
 """iommufd, v6.2 and later: the same question as type1's, asked when a device is bound.
 
-drivers/iommu/iommufd/device.c iommufd_device_bind() (v6.2 to v6.4: iommufd_device_setup_msi()).
-From v6.6 it comes before the ownership test and logs nothing, so a refusal leaves no trace.
+drivers/iommu/iommufd/device.c iommufd_device_setup_msi() (v6.2 to v6.4), iommufd_device_bind()
+(v6.6 to v7.2), iommufd_bind_iommu() (v7.3). From v6.6 it comes before the ownership test and logs
+nothing, so a refusal leaves no trace.
 """
 
 from __future__ import annotations
 
+from vfioguard.inference.borders import Version
 from vfioguard.inference.host import Host
 from vfioguard.kernel.symbols import Predicate
-from vfioguard.logic import Answer, every, some
+from vfioguard.logic import Answer, some, whichever
 from vfioguard.policy import Isolated, Policy
 
+#: Before it there was none, and later drivers know no such capability.
+_ITS_FIRST = Version(6, 2)
 _CLAIM = "iommufd finds the group's MSIs isolated"
 
 
@@ -18,18 +22,10 @@ def _isolated(host: Host) -> Isolated:
     newer = host.decides_by(Predicate.ISOLATED_MSI)
     if newer.truth is True:
         return host.every_member
+    machine = some(_CLAIM, (host.capability(_ITS_FIRST), host.all_msi_domains))
     if newer.truth is False:
-        machine = some(_CLAIM, (host.capability((6, 2)), host.all_msi_domains))
         return lambda _members: machine
-    machine = some(_CLAIM, (host.capability((6, 2)), host.all_msi_domains))
-    return lambda members: _if_both_agree(newer, host.every_member(members), machine)
-
-
-def _if_both_agree(newer: Answer, group: Answer, machine: Answer) -> Answer:
-    """What the kernel says whichever of the two tests it carries."""
-    if group.truth is machine.truth and group.truth is not None:
-        return every("both tests that this kernel may carry are passed", (group, machine))
-    return every("the running kernel's test is known", (newer,))
+    return lambda members: whichever(_CLAIM, (host.every_member(members), machine), newer)
 
 
 def _carried(host: Host) -> Answer:
@@ -44,7 +40,7 @@ POLICY = Policy(
     backend="iommufd",
     kernels="v6.2 and later",
     summary="type1's test of the same kernel, with iommufd's own parameter",
-    source="drivers/iommu/iommufd/device.c, iommufd_device_bind()",
+    source="drivers/iommu/iommufd/device.c, iommufd_device_bind() (v7.3: iommufd_bind_iommu())",
     carried=_carried,
     isolated=_isolated,
 )

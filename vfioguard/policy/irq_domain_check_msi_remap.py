@@ -8,28 +8,39 @@ the same answer, as x86's is one switch for the machine.
 
 from __future__ import annotations
 
+from vfioguard.inference.borders import CHECK_MSI_REMAP, DOMAINS_OR_CAPABILITY, Version
 from vfioguard.inference.host import Host
 from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.iommu_groups import Region
+from vfioguard.kernel.osrelease import Release
 from vfioguard.kernel.symbols import Predicate
-from vfioguard.logic import Answer, ask, every, some
+from vfioguard.logic import Answer, ask, every, some, whichever
 from vfioguard.policy import Isolated, Policy
 
 _CLAIM = "every MSI domain of the machine isolates, or the IOMMU remaps interrupts"
-#: v4.11 to v4.13 were `resv_msi ? domains : capability`; v4.14 made it `domains || capability`.
-_EITHER_SINCE = (4, 14)
+#: The drivers of this era are alike.
+_DRIVERS = Version(4, 11)
 #: MSI_IOVA_BASE of the SMMU drivers: what IOMMU_RESV_SW_MSI looks like from outside.
 _SW_MSI = 0x08000000
 
 
 def _isolated(host: Host) -> Isolated:
-    capability = host.capability((4, 11))
+    capability = host.capability(_DRIVERS)
     domains = host.all_msi_domains
     either = some(_CLAIM, (capability, domains))
-    version = host.version
-    if version is None or version >= _EITHER_SINCE or version < (4, 11):
+    newer = host.has(DOMAINS_OR_CAPABILITY)
+    if newer or host.has(CHECK_MSI_REMAP) is False:
         return lambda _members: either
-    return lambda members: _before_4_14(members, domains, capability)
+    if newer is False:
+        return lambda members: _before_4_14(members, domains, capability)
+    known = ask("this kernel's form of the test is known", host.snapshot.kernel.release, _nobody)
+    return lambda members: whichever(
+        _CLAIM, (either, _before_4_14(members, domains, capability)), known
+    )
+
+
+def _nobody(_release: Release) -> None:
+    return None
 
 
 def _before_4_14(members: Members, domains: Answer, capability: Answer) -> Answer:

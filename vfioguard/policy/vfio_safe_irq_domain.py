@@ -10,18 +10,21 @@ linked and admitted nearly every group with remapping off: the objection of its 
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap
+from vfioguard.inference.borders import Version
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
 
+#: Its patch 6/7 is what v4.11 took: SMMUs no longer claim the capability.
+_DRIVERS = Version(4, 11)
 _NAME = "vfio_safe_irq_domain"
 _CLAIM = "interrupt remapping, or no device linked to an MSI controller without it"
 
 
 def _isolated(host: Host) -> Isolated:
-    capability = host.capability(None)
+    capability = host.capability(_DRIVERS)
     if capability.truth is True:
         accepted = some(_CLAIM, (capability,))
         return lambda _members: accepted

@@ -34,7 +34,11 @@ class Recording:
         return self._keep(path, lambda: self._inner.head(path, size, select))
 
     def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
-        return self._keep(path, lambda: self._inner.search(path, needles, begin))
+        before = self._seen.get(path)
+        found = self._keep(path, lambda: self._inner.search(path, needles, begin))
+        if isinstance(before, bytes):  # one file may be searched for several things
+            self._seen[path] = before if found in before else before + found
+        return found
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._keep(path, lambda: self._inner.records(path, limit, select))

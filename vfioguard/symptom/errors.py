@@ -65,7 +65,7 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             "nothing: this IOMMU cannot serve VFIO", About.GROUPS,
         ),
         Cause(
-            "VFIO_GROUP_GET_DEVICE_FD", "up to 5.17",
+            "VFIO_GROUP_GET_DEVICE_FD", "up to 5.18",
             "a member of the group is bound to a driver of the host: the group is not viable",
             "bind every member to vfio-pci, or unbind it", About.MEMBERS,
         ),

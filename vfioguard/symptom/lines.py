@@ -5,6 +5,8 @@ from __future__ import annotations
 from vfioguard.symptom import About, Line
 
 _FIRMWARE = "look for a firmware update; vfioguard firmware shows what the tables say"
+# The form of kernels from 5.4.237, 5.10.164, 5.15.103, 6.1.4 and 6.2 on (inference/borders.py).
+_IVRS_IOAPIC = "ivrs_ioapic=ID@%s (before 6.2 perhaps only ivrs_ioapic[ID]=BUS:DEVICE.FUNCTION)"
 _EXPLAIN = "vfioguard report names the groups, vfioguard explain group:N says what they lack"
 
 LINES: tuple[Line, ...] = (
@@ -65,16 +67,18 @@ LINES: tuple[Line, ...] = (
     ),
     Line(
         r"IOAPIC\[\d+\] not in IVRS table",
-        "the IVRS leaves out this IO-APIC, so AMD's interrupt remapping stays off (up to v6.12 "
-        "unless it stands before the southbridge's)",
-        f"{_FIRMWARE}; or name it: ivrs_ioapic=ID@SEGMENT:BUS:DEVICE.FUNCTION",
+        "the IVRS leaves out this IO-APIC, so AMD's interrupt remapping stays off (up to 6.1.176 "
+        "and 6.12.107 unless it stands before the southbridge's)",
+        f"{_FIRMWARE}; or name it: {_IVRS_IOAPIC % 'SEGMENT:BUS:DEVICE.FUNCTION'}",
         About.INTERRUPTS,
     ),
     Line(
         r"No southbridge IOAPIC found",
-        "the IVRS does not name the southbridge's IO-APIC at 00:14.0 (from v7.3: at an SMBus or "
-        "ISA bridge function), so AMD's interrupt remapping stays off",
-        f"{_FIRMWARE}; or name it: ivrs_ioapic=ID@0000:00:14.0", About.INTERRUPTS,
+        "the IVRS does not name the southbridge's IO-APIC at 00:14.0, so AMD's interrupt remapping "
+        "stays off. From 6.1.192, 6.12.111 and 7.2 on it must be the IO-APIC of interrupt 0, on "
+        "Hygon 18h models 4h to fh at 00:0b.0; from 7.3 on it must be an SMBus or ISA bridge "
+        "function instead",
+        f"{_FIRMWARE}; or name it: {_IVRS_IOAPIC % '0000:00:14.0'}", About.INTERRUPTS,
     ),
     Line(
         r"IVRS invalid checksum",

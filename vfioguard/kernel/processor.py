@@ -1,0 +1,47 @@
+"""/proc/cpuinfo of an x86: whose processor this is, as AMD's driver asks (boot_cpu_data).
+
+arch/x86/kernel/cpu/proc.c show_cpuinfo(). The first processor is enough, and no more is kept of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from vfioguard.fact import Malformed, Reading, gap_from
+from vfioguard.fact import parse as parse_raw
+from vfioguard.kernel import arch
+from vfioguard.root import Root
+
+
+class Processor(NamedTuple):
+    """ "HygonGenuine", family 0x18, model 4."""
+
+    vendor: str
+    family: int
+    model: int
+
+
+def parse(raw: bytes) -> Processor:
+    """From the fields that arch.select() keeps."""
+    fields = dict(re.findall(arch.PROCESSOR, raw))
+    try:
+        vendor, family, model = fields[b"vendor_id"], fields[b"cpu family"], fields[b"model"]
+    except KeyError as error:
+        raise Malformed(f"no {error.args[0].decode()} of a processor") from error
+    return Processor(vendor.decode(), _number(family), _number(model))
+
+
+def _number(digits: bytes) -> int:
+    if not digits.isdigit():
+        raise Malformed(f"not a number of a processor: {digits!r:.32}")
+    return int(digits)
+
+
+def read(root: Root) -> Reading[Processor]:
+    """The processor that the kernel booted on."""
+    try:
+        raw = root.head(arch.CPUINFO, arch.FIRST_CPU, arch.select)
+    except OSError as error:
+        return gap_from(error, arch.CPUINFO)
+    return parse_raw(raw, arch.CPUINFO, parse)
