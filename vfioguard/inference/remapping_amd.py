@@ -1,4 +1,4 @@
-"""Whether the IVRS lets Linux remap interrupts (POLICY 3.8, 10.1.2, 11.1).
+"""Whether the IVRS lets Linux remap interrupts (policy.md 3.8, 8).
 
 drivers/iommu/amd/init.c check_ioapic_information(). No bit of the hardware says that it can: all
 can. Where a release may have one form of the check or another, only what all say alike is said.
