@@ -24,7 +24,7 @@ Log: TypeAlias = tuple[str, ...]
 # Only the kernel's own lines: their priority is below 8, as LOG_KERN is 0 (syslog(3)).
 _STAMP = rb"(?:[0-7],\d+,\d+,[^;\n]*;|(?:<[0-7]>)?\[ *\d+\.\d+\](?: ?\[ *[TC]\d+\])? )"
 _KEPT = (
-    rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@ ]|GIC(?:v2m|v3|v5)?: |x2apic: |"
+    rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@: ]|GIC(?:v2m|v3|v5|v5 ITS)?: |x2apic: |"
     rb"Not enabling interrupt remapping|This system BIOS has enabled interrupt remapping|"
     rb"vfio_iommu_type1_attach_group: |VFIO - |IOMMUFD is providing )"
 )
