@@ -99,3 +99,19 @@ def test_amds_rule_has_the_form_that_was_read_in_each_release(
 ) -> None:
     assert borders.AMD_OWNER_OF_GSI_0.passed(version) is owner
     assert borders.AMD_SOUTHBRIDGE_BY_CLASS.passed(version) is by_class
+
+
+@pytest.mark.parametrize(
+    ("version", "passed"),
+    [
+        (Version(6, 12, 118), False),
+        (Version(5, 10), False),
+        (Version(6, 18, 3), None),  # nobody read it
+        (Version(7, 2), True),
+        (Version(6, 12, 118, backports=True), None),
+    ],
+)
+def test_up_to_the_last_series_that_was_read_a_change_is_not_there(
+    version: Version, passed: bool | None
+) -> None:
+    assert Border((7, 2), until=(6, 12)).passed(version) is passed

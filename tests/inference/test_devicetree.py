@@ -7,6 +7,7 @@ import pytest
 from tests.support.arm_firmware import (
     EVERY_ID,
     ITS,
+    ITS_LINES,
     TO_ITS,
     TO_LS,
     TO_NOBODY,
@@ -23,6 +24,8 @@ from tests.support.arm_firmware import (
 NIC = "0000:00:02.0"
 PORT, BELOW = "0000:00:01.0", "0000:00:01.0/0000:01:00.0"
 ONE_CELL = {"#msi-cells": cells(1)}
+#: Phandles of a node that is no controller, and of controllers of two cells and of none.
+TO_CLOCK, TO_TWO, TO_NONE = 5, 6, 7
 RELEASES = ("6.12.0-arm64", "7.3.4-arm64")
 per_device = pytest.mark.parametrize("release", RELEASES)
 
@@ -39,7 +42,6 @@ per_device = pytest.mark.parametrize("release", RELEASES)
         ({"msi-map": cells(0, TO_ITS, 0, 0x10)}, False),
         ({"msi-map": cells(0, TO_ITS, 0, 0x11)}, True),
         ({"msi-map": cells(0, TO_ITS, 0, 0)}, False),
-        ({"msi-map": cells(0x10, TO_ITS, 0, 0xFFFFFFFF)}, False),
         ({"msi-map": cells(0, TO_NOBODY, 0, 0x10000)}, False),
         ({"msi-map": cells(0, TO_ITS, 0, 1), "msi-map-mask": cells(0xFF00)}, True),
         ({"msi-map": cells(0, TO_ITS, 0, 1), "msi-map-mask": cells(0xFF10)}, False),
@@ -61,20 +63,48 @@ def test_a_function_of_the_root_bus_gets_what_map_or_parent_say(
     assert isolated(devicetree_host(tree(bridge), release=release), NIC) is truth
 
 
-def test_a_map_of_odd_length_finds_nothing_up_to_6_19() -> None:
-    host = devicetree_host(tree({"msi-map": EVERY_ID + cells(1)}))
-    assert isolated(host, NIC) is False
+def by_release(nodes: Tree) -> tuple[bool | None, ...]:
+    """By the last old form that was read, the first new one, and a kernel between them."""
+    releases = ("6.12.118-arm64", "7.2.13-arm64", "6.18.3-arm64")
+    return tuple(isolated(devicetree_host(nodes, release=one), NIC) for one in releases)
 
 
-def test_a_map_of_odd_length_may_be_one_of_few_cells_later() -> None:
-    host = devicetree_host(tree({"msi-map": EVERY_ID + cells(1)}), release="7.3.4-arm64")
-    assert isolated(host, NIC) is None
+@pytest.mark.parametrize(
+    ("map_", "old", "new"),
+    [
+        (cells(0x10, TO_ITS, 0, 0xFFFFFFFF), False, True),  # the end of the range wraps
+        (cells(0xFFFFFFF0, TO_ITS, 0, 0x20), False, False),
+        (EVERY_ID + cells(1), False, True),  # what follows the match is not looked at
+        (cells(1) + EVERY_ID, False, False),
+        (cells(0x20, TO_NOBODY, 0, 8) + EVERY_ID, True, False),
+        (cells(0x20, TO_CLOCK, 0, 8) + EVERY_ID, True, True),
+        (EVERY_ID + cells(0, TO_NOBODY, 0, 8), True, True),
+        (cells(0x20, TO_TWO, 0, 0, 8) + EVERY_ID, False, True),  # two cells of output
+        (cells(0x10, TO_TWO, 0, 0, 1), False, False),  # leads to what is no ITS
+        (cells(0x20, TO_TWO, 0, 1) + cells(0x21, TO_TWO, 0, 1), False, False),
+        (cells(0x20, TO_NONE, 8) + EVERY_ID, False, True),  # none
+    ],
+)
+def test_a_map_is_read_by_the_form_of_the_release(map_: bytes, old: bool, new: bool) -> None:
+    nodes = tree({"msi-map": map_})
+    nodes["/apb-pclk"] = {"phandle": cells(TO_CLOCK)}
+    nodes["/msi@2"] = ls_scfg(**{"phandle": cells(TO_TWO), "#msi-cells": cells(2)})
+    nodes["/msi@3"] = ls_scfg(**{"phandle": cells(TO_NONE), "#msi-cells": cells(0)})
+    assert by_release(nodes) == (old, new, old if old is new else None)
 
 
-def test_a_loose_phandle_before_the_match_counts_only_in_some_kernels() -> None:
-    bridge = {"msi-map": cells(0x20, TO_NOBODY, 0, 8) + EVERY_ID}
-    assert isolated(devicetree_host(tree(bridge)), NIC) is True
-    assert isolated(devicetree_host(tree(bridge), release="7.3.4-arm64"), NIC) is None
+def test_a_map_of_one_cell_to_a_node_of_two_is_read_as_it_was_meant() -> None:
+    two = {"#msi-cells": cells(2)}
+    one = tree({"msi-map": cells(8, TO_ITS, 0, 1, 0x10, TO_ITS, 0, 1)}, its=two)
+    assert by_release(one) == (True, True, True)
+    many = tree({"msi-map": cells(8, TO_ITS, 0, 1, 0x10, TO_ITS, 0, 2)}, its=two)
+    assert by_release(many) == (True, False, None)
+
+
+@pytest.mark.parametrize("release", ["6.12.118-arm64", "7.2.13-arm64"])
+def test_bytes_that_are_no_cells_map_nothing(release: str) -> None:
+    nodes = tree({"msi-map": EVERY_ID + b"\0"})
+    assert isolated(devicetree_host(nodes, release=release), NIC) is False
 
 
 @per_device
@@ -124,6 +154,34 @@ def test_before_cells_counted_a_bridge_had_one_parent() -> None:
         nodes = tree({"msi-parent": parents})
         del nodes[ITS]["#msi-cells"]
         assert isolated(devicetree_host(nodes, release="6.6.54"), NIC) is False
+
+
+OLDEST = "5.10.223-arm64"
+
+
+@pytest.mark.parametrize(
+    ("cells_of_its", "parent", "bus", "member"),
+    [
+        ({"#msi-cells": cells(1)}, cells(TO_ITS, 0), False, True),
+        ({"#msi-cells": cells(1)}, cells(0, TO_ITS, 0), False, False),
+        ({"#msi-cells": cells(1)}, cells(TO_LS, TO_ITS, 0), False, False),
+        ({}, cells(TO_ITS), True, True),
+        ({}, cells(0, TO_ITS), False, False),
+        ({}, cells(TO_LS, TO_ITS), False, False),
+        ({}, cells(TO_NOBODY, TO_ITS), False, False),
+        ({}, b"", False, False),
+    ],
+)
+def test_of_msi_get_domain_of_5_10_223_takes_the_first_alone(
+    cells_of_its: dict[str, bytes], parent: bytes, bus: bool, member: bool
+) -> None:
+    nodes: Tree = {**tree({"msi-parent": parent}), "/msi@1570000": ls_scfg(status=b"disabled\0")}
+    del nodes[ITS]["#msi-cells"]
+    nodes[ITS] |= cells_of_its
+    nodes["/dma@1"] = {"msi-parent": parent}
+    host = devicetree_host(nodes, release=OLDEST)
+    add_member(host, "1.dma", node="/dma@1")
+    assert (isolated(host, NIC), isolated(host, "1.dma")) == (bus, member)
 
 
 @per_device
@@ -237,10 +295,14 @@ def test_a_pre_its_speaks_only_for_its_own_its() -> None:
     halves = cells(0, TO_ITS, 0, 0x18) + cells(0x18, 4, 0x18, 0x1000)
     pre_its = {"socionext,synquacer-pre-its": cells(0x58000000, 0x200000)}
     nodes: Tree = {**tree({"msi-map": halves}, its=pre_its), "/intc@8000000/its@9000000": other}
+    log = ITS_LINES + (
+        b"[    0.000000] GIC: enabling workaround for ITS: Socionext Synquacer pre-ITS\n"
+        b"[    0.000000] ITS [mem 0x09000000-0x0901ffff]\n"
+    )
     functions = (NIC, "0000:00:03.0")
     chips = {name: f"ITS-PCI-MSIX-{name}" for name in functions}
     for shown in ({}, chips):
-        host = devicetree_host(nodes, functions, chips=shown)
+        host = devicetree_host(nodes, functions, chips=shown, log=log)
         assert isolated(host, NIC) is False
         assert isolated(host, "0000:00:03.0") is True
 
@@ -254,7 +316,7 @@ def test_a_pre_its_speaks_only_for_its_own_its() -> None:
         ("platform", "/dma@1", {"msi-map": EVERY_ID}, False),
         ("platform", None, {}, False),
         ("amba", "/dma@1", {"msi-parent": cells(TO_ITS, 0)}, False),
-        ("cdx", "/dma@1", {"msi-parent": cells(TO_ITS, 0)}, None),
+        ("mhi", "/dma@1", {"msi-parent": cells(TO_ITS, 0)}, None),
     ],
 )
 def test_a_member_of_another_bus_has_its_own_parent_or_none(

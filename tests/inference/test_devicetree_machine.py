@@ -17,6 +17,7 @@ from tests.support.arm_firmware import (
     isolated,
     ls_scfg,
     machine_isolated,
+    safe_in_2016,
     tree,
     v2m_frame,
 )
@@ -26,6 +27,7 @@ OLD = "6.1.0-arm64"
 MAPPED = tree({"msi-map": EVERY_ID})
 NOLPI = b"irqchip.gicv3_nolpi=1"
 V2M_LINES = b"[    0.000000] GICv2m: range[mem 0x08020000-0x08020fff], SPI[80:143]\n"
+SPI_LINES = b"[    0.000000] GICv3: 256 SPIs implemented\n"
 MBI_LINES = b"[    0.000000] GICv3: MBI range [64:95]\n"
 
 
@@ -42,7 +44,6 @@ def gic_v2(**frame: bytes) -> Tree:
         (tree({"msi-map": b""}), True),
         (tree({"msi-map": cells(0x20, 1, 0, 1)}), True),
         (tree({"msi-map": EVERY_ID}, its={"status": b"disabled\0"}), True),
-        (tree({"msi-map": EVERY_ID}, its={"socionext,synquacer-pre-its": b""}), False),
         ({**MAPPED, "/msi@1570000": ls_scfg()}, False),
         ({**MAPPED, "/msi@1570000": ls_scfg(status=b"okay\0")}, False),
         ({**MAPPED, "/msi@1570000": ls_scfg(status=b"disabled\0")}, True),
@@ -85,12 +86,59 @@ def test_without_lpis_a_gicv3_uses_its_frames() -> None:
 def test_a_frame_below_a_gicv3_without_any_its_is_used() -> None:
     nodes: Tree = gic_v2()
     nodes[GIC]["compatible"] = b"arm,gic-v3\0"
-    assert machine_isolated(devicetree_host(nodes, release=OLD, log=b"")) is False
+    assert machine_isolated(devicetree_host(nodes, release=OLD, log=V2M_LINES)) is False
 
 
-def test_an_mbi_range_in_the_log_refuses_every_group() -> None:
+@pytest.mark.parametrize(
+    ("log", "truth"),
+    [
+        (MBI_LINES, False),
+        (SPI_LINES + MBI_LINES, False),
+        (SPI_LINES, True),
+        (SPI_LINES + b"[    0.000000] GICv3: Failed to initialize MBIs\n", None),
+        (b"", None),
+    ],
+)
+def test_an_mbi_range_in_the_log_refuses_every_group(log: bytes, truth: bool | None) -> None:
     nodes: Tree = {**MAPPED, GIC: {**MAPPED[GIC], "mbi-ranges": cells(64, 32)}}
-    assert machine_isolated(devicetree_host(nodes, release=OLD, log=MBI_LINES)) is False
+    assert machine_isolated(devicetree_host(nodes, release=OLD, log=log)) is truth
+
+
+PLAIN = "fsl,lx2160a-pcie", "hisilicon,hip07-pcie-ecam", "rockchip,rk3399-pcie", "brcm,iproc-pcie"
+TO_PARENT = {"msi-parent": cells(1, 0)}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "bridge", "release", "truth"),
+    [
+        *(((kind,), {}, release, True) for kind in PLAIN for release in ("5.10.262", "6.1.0")),
+        (("qcom,pcie-sdm845",), {"msi-map": EVERY_ID}, "6.1.176", True),
+        (("qcom,pcie-sdm845",), TO_PARENT, "6.1.176", True),
+        (("qcom,pcie-sdm845",), {}, "6.1.176", None),
+        (("qcom,pcie-sdm845",), {"msi-map": EVERY_ID}, "5.10.262", None),
+        (("qcom,pcie-sdm845",), {"msi-map": EVERY_ID}, "5.15.0-1.el9.aarch64", None),
+        (("acme,pcie", "snps,dw-pcie"), {"msi-map": EVERY_ID}, "6.1.176", True),
+        (("ti,keystone-pcie", "snps,dw-pcie"), {"msi-map": EVERY_ID}, "6.1.176", None),
+        (("fsl,ls2088a-pcie",), TO_PARENT, "5.10.262", True),
+        (("fsl,ls2088a-pcie",), TO_PARENT, "6.1.176", True),
+        (("fsl,ls2088a-pcie",), {}, "6.1.176", None),
+        (("brcm,bcm2711-pcie",), {"msi-map": EVERY_ID}, "6.1.176", True),
+        (("brcm,bcm2711-pcie",), {**TO_PARENT, "phandle": cells(30)}, "6.1.176", True),
+        (("brcm,bcm2711-pcie",), {"msi-parent": cells(30), "phandle": cells(30)}, "6.1.176", None),
+        (("acme,pcie",), {"msi-map": EVERY_ID}, "6.1.176", None),
+    ],
+)
+def test_a_bridge_makes_a_domain_as_its_driver_does(
+    kinds: tuple[str, ...], bridge: dict[str, bytes], release: str, truth: bool | None
+) -> None:
+    compatible = b"".join(kind.encode() + b"\0" for kind in kinds)
+    host = devicetree_host(tree({"compatible": compatible, **bridge}), release=release)
+    assert machine_isolated(host) is truth
+
+
+def test_a_bridge_that_makes_no_domain_leaves_its_functions_unlinked() -> None:
+    nodes = tree({"compatible": b"rockchip,rk3399-pcie\0"})
+    assert safe_in_2016(devicetree_host(nodes)) is True
 
 
 @pytest.mark.parametrize("bridge", ["acme,pcie", "brcm,iproc-pcie"])

@@ -38,6 +38,7 @@ from vfioguard.snapshot import take
 NIC = "0000:00:02.0"
 PORT = "0000:00:01.0"
 _U32 = 0xFFFFFFFF
+RELEASE = "/proc/sys/kernel/osrelease"
 
 small = st.integers(0, 0x28)
 ids = st.one_of(small, st.sampled_from([0x100, 0xFFFF, 0xFFF8, _U32 - 1, _U32]))
@@ -47,7 +48,7 @@ masks = st.none() | st.sampled_from([0xFFFF, 0xFF00, 0xFFF8, 0, _U32])
 
 
 def of_map_id(map_: list[tuple[int, int, int, int]], mask: int | None, rid: int) -> int | None:
-    """drivers/of/base.c up to v6.19: the phandle that an id leads to."""
+    """drivers/of/base.c of 6.12.118: the phandle that an id leads to."""
     if not map_:
         return None
     mask = _U32 if mask is None else mask
@@ -56,6 +57,21 @@ def of_map_id(map_: list[tuple[int, int, int, int]], mask: int | None, rid: int)
         if first & (~mask & _U32):
             return None
         if masked < first or masked >= (first + length) % (1 << 32):
+            continue
+        return phandle
+    return None
+
+
+def of_map_id_later(
+    map_: list[tuple[int, int, int, int]], mask: int | None, rid: int, there: set[int]
+) -> int | None:
+    """The same of 7.2.13, where the controllers that are there take one cell."""
+    mask = _U32 if mask is None else mask
+    masked = mask & rid
+    for first, phandle, _, length in map_:
+        if first & (~mask & _U32) or phandle not in there:
+            return None
+        if masked < first or masked - first >= length:
             continue
         return phandle
     return None
@@ -82,6 +98,13 @@ def test_a_tree_is_resolved_as_the_kernel_does(
         found = [domain_of(of_map_id(map_, mask, rid)) for rid in rids] + [domain_of(parent)]
         expected = next((domain for domain in found if domain is not None), False)
         assert isolated(host, name) is expected
+        there = {TO_ITS, TO_LS}
+        ways = [of_map_id_later(map_, mask, rid, there) for rid in rids]
+        found = [domain_of(way) for way in ways] + [domain_of(parent)]
+        later = next((domain for domain in found if domain is not None), False)
+        assert isolated(host | {RELEASE: b"7.2.13-arm64\n"}, name) is later
+        both = isolated(host | {RELEASE: b"6.18.3-arm64\n"}, name)
+        assert both in {expected, None} if expected is later else both is None
 
 
 @given(

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.faults import Watching
 from vfioguard.fact import Fact, Gap, Malformed, Why
-from vfioguard.kernel import devicetree
-from vfioguard.kernel.devicetree import MapEntry
+from vfioguard.kernel import devicetree, devicetree_values
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 
 TREE = "/sys/firmware/devicetree/base"
@@ -75,7 +74,7 @@ def test_a_node_says_what_bears_on_msis() -> None:
     assert its.msi_cells.value == 1
     bridge = nodes.value["/pcie@10000000"]
     assert isinstance(bridge.msi_map, Fact)
-    assert bridge.msi_map.value == (MapEntry(0, 7, 0, 0x10000),)
+    assert bridge.msi_map.value == (0, 7, 0, 0x10000)
 
 
 def test_nodes_that_say_nothing_of_msis_are_listed_and_not_read() -> None:
@@ -91,15 +90,59 @@ def test_a_tree_of_more_nodes_than_any_board_has_is_a_gap() -> None:
     assert isinstance(devicetree.read(Memory(nodes)), Gap)
 
 
-@pytest.mark.parametrize("raw", [cells(1), cells(1, 2, 3), b"\0\0\0"])
-def test_a_map_of_odd_length_is_malformed(raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"\0\0\0", bytes(17)])
+def test_bytes_that_are_no_cells_are_malformed(raw: bytes) -> None:
     with pytest.raises(Malformed):
-        devicetree.msi_map(raw)
+        devicetree_values.all_cells(raw)
+
+
+CLOCK = f"{TREE}/apb-pclk"
+
+
+def test_a_node_of_another_kind_is_there_where_a_map_names_it() -> None:
+    host: dict[str, Entry] = {
+        f"{CLOCK}/phandle": cells(5),
+        f"{TREE}/other/phandle": cells(6),
+        f"{TREE}/pcie@10000000/msi-map": cells(0, 5, 0, 8),
+    }
+    nodes = devicetree.read(Memory(host))
+    assert isinstance(nodes, Fact)
+    assert set(nodes.value) == {"/apb-pclk", "/pcie@10000000"}
+
+
+def test_no_phandle_is_looked_for_where_maps_name_controllers_alone() -> None:
+    host: dict[str, Entry] = {
+        f"{CLOCK}/phandle": cells(5),
+        f"{ITS}/msi-controller": b"",
+        f"{ITS}/phandle": cells(7),
+        f"{TREE}/pcie@10000000/msi-map": cells(0, 7, 0, 5),
+    }
+    watching = Watching(Memory(host))
+    assert isinstance(devicetree.read(watching), Fact)
+    assert f"{CLOCK}/phandle" not in watching.asked("read")
+
+
+def test_what_is_above_a_controller_of_no_kind_is_read() -> None:
+    its = f"{TREE}/intc/its@2f120000"
+    host: dict[str, Entry] = {
+        f"{its}/compatible": b"arm,gic-v5-its\0",
+        f"{its}/msi-controller@2f130000/msi-controller": b"",
+    }
+    nodes = devicetree.read(Memory(host))
+    assert isinstance(nodes, Fact)
+    assert "/intc/its@2f120000" in nodes.value
 
 
 @given(st.binary(max_size=64))
 @pytest.mark.parametrize(
-    "parser", [devicetree.msi_map, devicetree.cell, devicetree.all_cells, devicetree.strings]
+    "parser",
+    [
+        devicetree_values.first_cell,
+        devicetree_values.cell,
+        devicetree_values.all_cells,
+        devicetree_values.iommu_map,
+        devicetree_values.strings,
+    ],
 )
 def test_a_parser_gives_a_value_or_malformed(parser: object, raw: bytes) -> None:
     assert callable(parser)

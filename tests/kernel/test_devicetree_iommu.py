@@ -7,7 +7,7 @@ import pytest
 from tests.support.arm_firmware import cells
 from vfioguard.fact import Fact, Gap
 from vfioguard.kernel import devicetree
-from vfioguard.kernel.devicetree import MapEntry, Node
+from vfioguard.kernel.devicetree import Node
 from vfioguard.root.memory import Entry, Memory
 
 BASE = "/sys/firmware/devicetree/base"
@@ -56,7 +56,7 @@ def test_a_host_bridge_says_which_ids_an_iommu_translates() -> None:
         "/pcie@1",
     )
     assert isinstance(bridge.iommu_map, Fact)
-    assert bridge.iommu_map.value == (MapEntry(0, 5, 0, 0x10000),)
+    assert bridge.iommu_map.value == (0, 5, 0, 0x10000)
     assert isinstance(bridge.iommu_map_mask, Fact)
     assert bridge.iommu_map_mask.value == 0xFFFF
 

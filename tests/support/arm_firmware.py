@@ -21,7 +21,8 @@ ACPI = "/sys/firmware/acpi/tables"
 DMESG = "/CAPTURE/dmesg"
 ITS_LINES = (
     b"[    0.000000] ITS [mem 0x08080000-0x0809ffff]\n"
-    b"[    0.000000] ITS@0x0000000008080000: allocated 8192 Devices @4b010000\n"
+    b"[    0.000000] ITS@0x0000000008080000: allocated 8192 Devices @4b010000 (indirect, esz 8)\n"
+    b"[    0.000000] GICv3: CPU0: using allocated LPI pending table @0x000000004b030000\n"
 )
 GIC, ITS, V2M, BRIDGE = (
     "/intc@8000000", "/intc@8000000/its@8080000", "/intc@8000000/v2m@8020000", "/pcie@10000000",
@@ -177,12 +178,19 @@ def table(signature: bytes, body: bytes, revision: int = 5) -> bytes:
     return raw[:9] + bytes([-sum(raw) & 0xFF]) + raw[10:]
 
 
-def madt(*, version: int = 3, its: Iterable[int] = (0,), frames: int = 0) -> bytes:
+def madt(
+    *, version: int = 3, its: Iterable[int] = (0,), frames: int = 0, v5: Iterable[int] = ()
+) -> bytes:
+    """ITSs by their identifier, 2 MiB apart; of GICv5, translate frames by theirs, of one ITS."""
     body = bytes(8) + struct.pack("<BBHIQIB3s", 0x0C, 24, 0, 0, 0x8000000, 0, version, b"")
     for number in its:
-        body += struct.pack("<BBBBIQI", 0x0F, 20, 0, 0, number, 0x8080000, 0)
+        body += struct.pack("<BBBBIQI", 0x0F, 20, 0, 0, number, 0x8080000 + (number << 21), 0)
     for number in range(frames):
         body += struct.pack("<BBHIQIHH", 0x0D, 24, 0, number, 0x8020000, 0, 64, 80)
+    if v5:
+        body += struct.pack("<BBBBIQ", 0x1D, 16, 0, 0, 7, 0x2F120000)
+    for number in v5:
+        body += struct.pack("<BBHIIIQ", 0x1E, 24, 0, 7, number, 0, 0x2F130000)
     return table(b"APIC", body)
 
 

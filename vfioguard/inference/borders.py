@@ -35,11 +35,13 @@ class Border(NamedTuple):
     """A change that every series has from `since` on, and some older ones from a sublevel on.
 
     `older`: whether an older series that is not named has it: False of what nobody takes back.
+    `until`: the last series that was read and has it not, where nobody read those up to `since`.
     """
 
     since: tuple[int, int]
     older: bool | None = None
     taken: tuple[Taken, ...] = ()
+    until: tuple[int, int] | None = None
 
     def passed(self, version: Version | None) -> bool | None:
         """Whether a kernel of this version has the change; None where that is not known."""
@@ -48,7 +50,10 @@ class Border(NamedTuple):
         series, sublevel = version[:2], version.sublevel
         taken = next((one for one in self.taken if one.series == series), None)
         if taken is None:
-            return True if series >= self.since else None if version.backports else self.older
+            if series >= self.since:
+                return True
+            read = self.until is not None and series <= self.until
+            return None if version.backports else False if read else self.older
         if sublevel is None:
             return None
         if taken.first is not None and sublevel >= taken.first:
@@ -97,8 +102,16 @@ MSI_PARENT_CELLS = Border(
         Taken((6, 11), 2, 3),
     ),
 )
-#: drivers/of/base.c of_map_id(): #msi-cells and phandles before the match count in an msi-map too.
-MSI_MAP_CELLS = Border((7, 0), older=False)
+#: drivers/of/base.c of_map_id(): the cells of a map's outputs and phandles before the match count,
+#: and no range wraps (of_map.py).
+OF_MAP_CELLS = Border((7, 2), until=(6, 12))
+#: drivers/bus/fsl-mc/fsl-mc-bus.c fsl_mc_device_add(): no DPRC hands its MSI domain on.
+FSL_MC_DPRC_ALONE = Border((7, 2), until=(6, 12))
+#: drivers/cdx/cdx.c cdx_device_add(): a device has an MSI domain. Nobody read before.
+CDX_DOMAIN = Border((6, 12))
+#: drivers/pci/controller/dwc/pcie-designware-host.c dw_pcie_host_init(): with msi-map or msi-parent
+#: no controller of its own (has_msi_ctrl). Not so in 5.10; nobody read between.
+DESIGNWARE_ASKS = Border((6, 1))
 
 #: drivers/iommu/amd/init.c check_ioapic_information(): the southbridge's IO-APIC is the one of GSI
 #: 0, and what the IVRS leaves out is never forgotten.

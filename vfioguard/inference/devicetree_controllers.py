@@ -8,33 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vfioguard.fact import Fact, Gap
+from vfioguard.inference.borders import Version
+from vfioguard.inference.bridge_msi import makes_none
 from vfioguard.inference.firmware_msi import Domain, unknown
+from vfioguard.inference.its import V3, V5, Its, Itss, count, unit_address
 from vfioguard.kernel.devicetree import V2M, Node, Nodes
 from vfioguard.logic import Answer, ask, every, some
 
-_ITS = frozenset({"arm,gic-v3-its", "arm,gic-v5-its"})
 _GIC_V3 = "arm,gic-v3"
 #: Controllers whose drivers every distribution builds for arm64; none of them is flagged.
 _UNFLAGGED = ("fsl,ls", "apm,xgene1-msi", "mrvl,", "marvell,", "al,alpine-msi")
-#: Host bridges that have no MSI controller inside (drivers/pci/controller/pci-host-generic.c).
-_PLAIN_BRIDGES = frozenset(
-    [
-        "pci-host-ecam-generic", "pci-host-cam-generic", "marvell,armada8k-pcie-ecam",
-        "socionext,synquacer-pcie-ecam", "snps,dw-pcie-ecam",
-    ]
-)  # fmt: skip
 
 
 class Controllers:
-    """The MSI controllers of a device tree; `alive`: of its ITSs, `mbi`: of `mbi-ranges`."""
+    """The MSI controllers of a device tree; `mbi`: whether `mbi-ranges` are used."""
 
-    def __init__(self, nodes: Fact[Nodes], alive: Answer, mbi: Answer) -> None:
+    def __init__(
+        self, nodes: Fact[Nodes], itss: Itss, mbi: Answer, version: Version | None
+    ) -> None:
         self.nodes = nodes
-        self._alive = alive
+        self._itss = itss
         self._mbi = mbi
-        self._any_its = any(_ITS & kinds(node) for node in nodes.value.values())
+        self._version = version
         #: Where this is a gap, a phandle that nobody has may be that of the node behind it.
-        self.hidden = next((n.phandle for n in nodes.value.values() if _hidden(n)), None)
+        phandles = (node.phandle for node in nodes.value.values())
+        self.hidden = next((gap for gap in phandles if isinstance(gap, Gap)), None)
         self.by_phandle = {
             node.phandle.value: node
             for node in nodes.value.values()
@@ -43,11 +41,17 @@ class Controllers:
 
     def domain(self, node: Node) -> Domain:
         """What an MSI controller's node makes of itself."""
+        claim = f"{node.path} is an MSI controller that isolates"
+        above = self._above(node)
+        if above is not None and V5 in kinds(above):
+            return self._v5(node, above, claim)
         if isinstance(node.compatible, Gap):
             return unknown(f"{node.path} says what it is", node.compatible)
-        claim = f"{node.path} is an MSI controller that isolates"
         no = ask(claim, node.compatible, lambda _: False)
-        if kinds(node) & _ITS:
+        if V5 in kinds(node):
+            # IRQ_DOMAIN_FLAG_FWNODE_PARENT: only a child of it leads to its domain.
+            return Domain(no, no)
+        if V3 in kinds(node):
             return self._its(node, claim)
         if V2M in kinds(node):
             return Domain(self._frame_used(node), no)
@@ -56,31 +60,53 @@ class Controllers:
         known = any(kind.startswith(_UNFLAGGED) for kind in kinds(node))
         return Domain(~_unused(node, f"{node.path} has no driver", known=known), no)
 
+    def _above(self, node: Node) -> Node | None:
+        return self.nodes.value.get(node.path.rpartition("/")[0])
+
+    def _v5(self, frame: Node, its: Node, claim: str) -> Domain:
+        """A translate frame of a GICv5, which is no more than a register: its parent is the ITS.
+
+        irq_find_matching_fwspec() by msi_lib_irq_domain_select(); irq-gic-v5-its.c (7.2.13).
+        """
+        name = its.path.rpartition("/")[2]
+        alone = count(V5, self.nodes.value) <= 1
+        parts = [_enabled(its), self._itss.used(Its(base=None, alone=alone, name=name))]
+        exists = every(f"{frame.path} is of an ITS that the kernel uses", parts)
+        return Domain(exists, every(claim, (exists,)))
+
     def _its(self, node: Node, claim: str) -> Domain:
+        its = Its(base=unit_address(node), alone=count(V3, self.nodes.value) <= 1)
         parts = [
             ask(f"{node.path} is an ITS", node.compatible, lambda _: node.msi_controller),
             _enabled(node),
-            self._alive,
+            self._itss.used(its),
         ]
         exists = every(f"{node.path} is an ITS that the kernel uses", parts)
-        pre_its = f"{node.path} is not behind a Socionext pre-ITS"
-        plain = ask(pre_its, node.compatible, lambda _: not node.pre_its)
-        return Domain(exists, every(claim, (exists, plain)))
+        if not node.pre_its:
+            return Domain(exists, every(claim, (exists,)))
+        return Domain(exists, every(claim, (exists, self._itss.plain(node, self.nodes.value))))
+
+    def _its_flagged(self, node: Node, claim: str) -> Answer:
+        """An ITS that makes a domain flags it, but behind a pre-ITS."""
+        if not node.pre_its:
+            return ask(claim, node.compatible, lambda _: True)
+        plain = self._itss.plain(node, self.nodes.value)
+        return some(claim, (~self.domain(node).exists, plain))
 
     def _frame_used(self, node: Node) -> Answer:
-        """A frame's status is not looked at; below a GICv3, frames wait for LPIs to be unusable."""
+        """A frame's status is not looked at; a GICv3 uses its frames only if it has no LPIs."""
         claim = f"{node.path} is a doorbell"
-        above = self.nodes.value.get(node.path.rpartition("/")[0])
-        if above is not None and self._any_its:
+        above = self._above(node)
+        if above is not None:
             if isinstance(above.compatible, Gap) and above.compatible.why != "absent":
                 return ask(claim, above.compatible, lambda _: None)
             if _GIC_V3 in kinds(above):
-                return every(claim, (~self._alive,))
+                return every(claim, (~self._itss.lpis(),))
         return ask(claim, node.compatible, lambda _: True)
 
     def inside(self, bridge: Node) -> Domain:
         """The domain that a host bridge's driver may attach to the bridge itself."""
-        if kinds(bridge) & _PLAIN_BRIDGES:
+        if makes_none(bridge, self._version):
             no = ask(f"{bridge.path} has an MSI controller inside", bridge.compatible, _never)
             return Domain(no, no)
         claim = f"{bridge.path} has an MSI controller inside, which isolates"
@@ -99,21 +125,17 @@ class Controllers:
         claim = f"{node.path} makes no MSI domain without isolation"
         if isinstance(node.compatible, Gap) and node.compatible.why != "absent":
             yield ask(claim, node.compatible, lambda _: None)
-        elif kinds(node) & _ITS:
-            its = self.domain(node)
-            yield some(claim, (~its.exists, its.isolated))
+        elif V3 in kinds(node):
+            yield self._its_flagged(node, claim)
         elif V2M in kinds(node):
             yield ~self._frame_used(node)
         elif node.mbi_ranges:
             yield ~self._mbi
+        elif node.host_bridge:
+            if not makes_none(node, self._version):
+                yield _unused(node, claim, known=False)
         elif node.msi_controller:
             yield ~self.domain(node).exists
-        elif node.host_bridge and not kinds(node) & _PLAIN_BRIDGES:
-            yield _unused(node, claim, known=False)
-
-
-def _hidden(node: Node) -> bool:
-    return isinstance(node.phandle, Gap)
 
 
 def kinds(node: Node) -> set[str]:

@@ -7,17 +7,15 @@ pci_set_bus_msi_domain(); POLICY 3.9, and 10.5 for what real kernels did.
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.inference import borders
+from vfioguard.inference import borders, devicetree_buses, of_map
 from vfioguard.inference.borders import Version
 from vfioguard.inference.devicetree_controllers import Controllers
-from vfioguard.inference.firmware_msi import Domain, first_of, no_domain, unknown
+from vfioguard.inference.firmware_msi import Domain, either, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
-from vfioguard.kernel.devicetree import MapEntry, Node
+from vfioguard.kernel.devicetree import Node
 from vfioguard.kernel.pci_topology import requester_id
 from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every
-
-_ALL_BITS = 0xFFFFFFFF
 
 
 class DeviceTreeDomains:
@@ -39,6 +37,9 @@ class DeviceTreeDomains:
             return self._pci(device.name)
         if device.bus == "platform":
             return self._platform(device.name)
+        if device.bus in {"fsl-mc", "cdx"}:
+            own = devicetree_buses.fsl_mc if device.bus == "fsl-mc" else devicetree_buses.cdx
+            return own(self, self._nodes, device, self._version)
         return unknown(f"{device.name}: its bus's way to an MSI domain is known", device.uevent)
 
     def _pci(self, name: str) -> Domain:
@@ -73,39 +74,54 @@ class DeviceTreeDomains:
         if node.msi_map is None:
             return no_domain(f"{node.path} has an msi-map", self._nodes)
         if isinstance(node.msi_map, Gap):
-            if node.msi_map.why == "malformed" and not self._counts_cells():
+            if node.msi_map.why == "malformed":  # of no whole cells
                 return no_domain(f"{node.path} has a valid msi-map", self._nodes)
             return unknown(f"{node.path} has a readable msi-map", node.msi_map)
-        mask = _ALL_BITS
+        mask = of_map.ALL_BITS
         if isinstance(node.msi_map_mask, Fact):
             mask = node.msi_map_mask.value
         elif node.msi_map_mask is not None and node.msi_map_mask.why != "malformed":
             return unknown(f"{node.path} has a readable msi-map-mask", node.msi_map_mask)
         claim = f"msi-map of {node.path} covers {name} (id {rid:#x})"
-        entries = node.msi_map.value
-        at = lookup(entries, mask, rid)
-        if self._counts_cells() and not self._plain(entries, at):
-            return unknown(claim, node.msi_map)
-        controller = None if at is None else self._by_phandle(entries[at].controller)
+        cells = node.msi_map.value
+        forms: list[int | Gap | None] = []
+        newer = borders.OF_MAP_CELLS.passed(self._version)
+        if newer is not True:
+            forms.append(of_map.old(cells, mask, rid))
+        if newer is not False:
+            forms.append(of_map.new(cells, mask, rid, self._width))
+        found = [self._to(claim, node.msi_map, form) for form in forms]
+        return either(claim, found, node.msi_map)
+
+    def _to(self, claim: str, proof: Fact[tuple[int, ...]], phandle: int | Gap | None) -> Domain:
+        """The domain that a lookup in a map leads to."""
+        if isinstance(phandle, Gap):
+            return unknown(claim, phandle)
+        if phandle is None:
+            return no_domain(claim, proof)
+        return self.target(claim, proof, phandle)
+
+    def target(self, claim: str, proof: Fact[tuple[int, ...]], phandle: int) -> Domain:
+        """The domain of the controller that has a phandle."""
+        controller = self._by_phandle(phandle)
         if controller is None:
-            hidden = None if at is None else self._controllers.hidden
-            return unknown(claim, hidden) if hidden else no_domain(claim, node.msi_map)
+            hidden = self._controllers.hidden
+            return unknown(claim, hidden) if hidden else no_domain(claim, proof)
         found = self._controllers.domain(controller)
-        covered = ask(claim, node.msi_map, lambda _: True)
+        covered = ask(claim, proof, lambda _: True)
         return Domain(
             every(claim, (covered, found.exists)), every(claim, (covered, found.isolated))
         )
 
-    def _counts_cells(self) -> bool:
-        return borders.MSI_MAP_CELLS.passed(self._version) is not False
-
-    def _plain(self, entries: tuple[MapEntry, ...], at: int | None) -> bool:
-        """Whether all releases read the map alike: one cell each, no loose phandle on the way."""
-        walked = entries if at is None else entries[: at + 1]
-        found = [self._by_phandle(entry.controller) for entry in walked]
-        cells = [node.msi_cells for node in found if node is not None]
-        one = all(n is None or (isinstance(n, Fact) and n.value == 1) for n in cells)
-        return one and (at is None or None not in found[:-1])
+    def _width(self, phandle: int) -> int | Gap | None:
+        """How many cells an id of a controller takes in a map: one where its node does not say."""
+        node = self._by_phandle(phandle)
+        if node is None:
+            return self._controllers.hidden
+        cells: Reading[int] | None = node.msi_cells
+        if isinstance(cells, Gap):
+            return 1 if cells.why == "malformed" else cells
+        return 1 if cells is None else cells.value
 
     def _by_phandle(self, phandle: int) -> Node | None:
         return self._controllers.by_phandle.get(phandle)
@@ -130,60 +146,60 @@ class DeviceTreeDomains:
             return no_domain(f"{name} has an msi-parent of its own", own)
         return self._parent(node, node.msi_parent, pci=False)
 
+    def parent(self, node: Node) -> Domain:
+        """The domain that the msi-parent of a bus's node leads to."""
+        if node.msi_parent is None:
+            return no_domain(f"{node.path} has an msi-parent", node.compatible)
+        return self._parent(node, node.msi_parent, pci=True)
+
     def _parent(self, node: Node, parent: Reading[tuple[int, ...]], *, pci: bool) -> Domain:
         claim = f"msi-parent of {node.path} names a controller"
         if isinstance(parent, Gap):
             return unknown(claim, parent)
-        found = self._parents(claim, parent)
-        newer = first_of(claim, found) if found else no_domain(claim, parent)
-        cells = borders.MSI_PARENT_CELLS.passed(self._version) if pci else True
-        if cells:
-            return newer
-        older = self._single_parent(claim, parent)
-        if cells is False:
-            return older
-        alike = older.exists.truth is newer.exists.truth
-        same = alike and older.isolated.truth is newer.isolated.truth
-        return newer if same else unknown(f"{claim} in this release of the kernel", parent)
+        forms: list[Domain] = []
+        newer = borders.MSI_PARENT_CELLS.passed(self._version)
+        if newer is not True:
+            forms.append(self._old_parent(claim, parent, pci=pci))
+        if newer is not False:
+            found = self._parents(claim, parent)
+            forms.append(first_of(claim, found) if found else no_domain(claim, parent))
+        return either(claim, forms, parent)
 
-    def _single_parent(self, claim: str, parent: Fact[tuple[int, ...]]) -> Domain:
-        """What a host bridge had before #msi-cells counted: the first, and only without cells."""
-        phandle = parent.value[0] if parent.value else 0
-        first, hidden = self._by_phandle(phandle), self._controllers.hidden
-        if first is None and phandle and hidden is not None:
+    def _old_parent(self, claim: str, parent: Fact[tuple[int, ...]], *, pci: bool) -> Domain:
+        """of_msi_get_domain() of 5.10.223; what has #msi-cells is no bus's domain."""
+        first = self._by_phandle(parent.value[0]) if parent.value else None
+        hidden = self._controllers.hidden
+        if first is None and hidden is not None and parent.value[:1] != (0,):
             return unknown(claim, hidden)
-        if first is None or first.msi_cells is not None:
-            return no_domain(claim, parent)
-        return self._controllers.domain(first)
+        if first is not None and first.msi_cells is None:
+            return self._controllers.domain(first)
+        found = [] if pci else self._parents(claim, parent, old=True)
+        return first_of(claim, found) if found else no_domain(claim, parent)
 
-    def _parents(self, claim: str, parent: Fact[tuple[int, ...]]) -> list[Domain]:
-        """of_for_each_phandle(): it stops at a loose phandle, and at arguments that do not fit."""
+    def _parents(
+        self, claim: str, parent: Fact[tuple[int, ...]], *, old: bool = False
+    ) -> list[Domain]:
+        """of_for_each_phandle(): it stops at a loose phandle, and at arguments that do not fit.
+
+        `old`: of_parse_phandle_with_args(), which stops at no phandle and at no #msi-cells too.
+        """
         found: list[Domain] = []
         cells = list(reversed(parent.value))
         while cells:
             phandle = cells.pop()
             if phandle == 0:
+                if old:
+                    break
                 continue
             node = self._by_phandle(phandle)
             count = None if node is None else node.msi_cells
             hidden = self._controllers.hidden if node is None else count
-            if (node is None and cells) or isinstance(hidden, Gap):
+            if (node is None and cells and not old) or isinstance(hidden, Gap):
                 found.append(unknown(claim, hidden if isinstance(hidden, Gap) else parent))
                 break
             wanted = count.value if isinstance(count, Fact) else 0
-            if node is None or wanted > len(cells):
+            if node is None or wanted > len(cells) or (old and count is None):
                 break
             found.append(self._controllers.domain(node))
             del cells[len(cells) - wanted :]
         return found
-
-
-def lookup(entries: tuple[MapEntry, ...], mask: int, rid: int) -> int | None:
-    """of_map_id(): which entry has a requester id; None where none has, or the map is bad."""
-    masked = rid & mask
-    for at, entry in enumerate(entries):
-        if entry.first & ~mask & _ALL_BITS:
-            return None
-        if entry.first <= masked < (entry.first + entry.length) & _ALL_BITS:
-            return at
-    return None

@@ -6,11 +6,13 @@ from typing import Protocol
 
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era, tables
-from vfioguard.inference.firmware_msi import Domain, its_alive, mbi_used, unknown
+from vfioguard.inference.firmware_msi import Domain, mbi_used, unknown
+from vfioguard.inference.its import Itss
 from vfioguard.inference.msi_domain import ARM
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.devicetree import Nodes
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import Snapshot
 
@@ -24,8 +26,8 @@ class FirmwareDomains:
     """The MSI domains of an Arm host by its firmware; built once per snapshot."""
 
     def __init__(self, snapshot: Snapshot, witnesses: Witnesses) -> None:
-        self._kernel = snapshot.kernel
-        self._resolver = _resolver(snapshot, witnesses)
+        self._itss = Itss(snapshot, witnesses)
+        self._resolver = _resolver(snapshot, self._itss)
 
     def domain(self, device: Device) -> Domain:
         """The domain that firmware gives a device."""
@@ -33,6 +35,10 @@ class FirmwareDomains:
             claim = f"{device.name} has isolated MSIs (it has none now; only firmware tells)"
             return unknown(claim, self._resolver)
         return self._resolver.domain(device)
+
+    def no_pre_its(self, nodes: Fact[Nodes]) -> Answer:
+        """Whether no ITS has the quirk of a pre-ITS; unknown where they differ."""
+        return self._itss.all_plain(nodes)
 
     def all_isolated(self) -> Answer:
         """Whether firmware names no MSI controller without isolation."""
@@ -42,7 +48,7 @@ class FirmwareDomains:
         return self._resolver.all_isolated()
 
 
-def _resolver(snapshot: Snapshot, witnesses: Witnesses) -> _Resolver | Gap:
+def _resolver(snapshot: Snapshot, itss: Itss) -> _Resolver | Gap:
     """Imported here: x86, where most commands run, needs neither resolution nor a table.
 
     Both are Arm's: what a MADT of LoongArch or RISC-V does not name proves nothing.
@@ -54,16 +60,16 @@ def _resolver(snapshot: Snapshot, witnesses: Witnesses) -> _Resolver | Gap:
         return arch
     if arch.value not in ARM:
         return Gap(Why.ABSENT, "/sys/firmware", f"only Arm's firmware tells, not {arch.value}'s")
-    alive = its_alive(snapshot, witnesses)
+    version = era.version(snapshot)
     madt = tables.madt(snapshot.acpi.madt)
     if isinstance(madt, Fact):
         from vfioguard.inference.iort_msi import IortDomains
 
-        return IortDomains(madt, tables.iort(snapshot.acpi.iort), wiring, alive)
+        return IortDomains(madt, tables.iort(snapshot.acpi.iort), wiring, itss, version)
     if devicetree_boot(snapshot.acpi) and isinstance(wiring.nodes, Fact):
         from vfioguard.inference.devicetree_controllers import Controllers
         from vfioguard.inference.devicetree_msi import DeviceTreeDomains
 
-        controllers = Controllers(wiring.nodes, alive, mbi_used(snapshot))
-        return DeviceTreeDomains(wiring, controllers, era.version(snapshot))
+        controllers = Controllers(wiring.nodes, itss, mbi_used(snapshot), version)
+        return DeviceTreeDomains(wiring, controllers, version)
     return madt

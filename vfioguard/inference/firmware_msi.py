@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vfioguard.fact import Gap, Reading, Why
-from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.log import Log
-from vfioguard.logic import Answer, agree, ask, every, some
+from vfioguard.logic import Answer, ask, every, some
 from vfioguard.snapshot import Snapshot
 
 
@@ -45,49 +44,33 @@ def first_of(claim: str, chain: Sequence[Domain]) -> Domain:
     return Domain(exists, isolated)
 
 
-def its_alive(snapshot: Snapshot, witnesses: Witnesses) -> Answer:
-    """Whether the kernel initialised the ITSs that firmware names (POLICY 4.3, A3)."""
-    return agree("the kernel uses the ITS", _witnesses(snapshot, witnesses))
+def either(claim: str, forms: Sequence[Domain], proof: Reading[object]) -> Domain:
+    """What a lookup finds by each form of the kernel that this may be: known if all agree."""
+    first, *others = forms
 
+    def same(answers: list[Answer]) -> Answer:
+        agreed = len({answer.truth for answer in answers}) == 1
+        return answers[0] if agreed else ask(f"{claim} (kernels differ)", proof, lambda _: None)
 
-def _witnesses(snapshot: Snapshot, witnesses: Witnesses) -> list[Answer]:
-    found = [ask("the command line leaves LPIs on", snapshot.kernel.cmdline, _lpis)]
-    if snapshot.interrupts.log is not None:
-        found.append(ask("the kernel's log shows an ITS", snapshot.interrupts.log, _logged))
-    device = witnesses.its
-    if device is not None and device.chip is not None:
-        found.append(ask(f"{device.name} has MSIs of an ITS", device.chip, lambda _: True))
-    return found
-
-
-def _lpis(words: tuple[str, ...]) -> bool | None:
-    """irqchip.gicv3_nolpi takes LPIs, and with them every ITS, away; the last valid one counts."""
-    off = None
-    for word in words:
-        name, _, value = word.partition("=")
-        if name.replace("-", "_") == "irqchip.gicv3_nolpi":
-            lower = value.lower()  # kstrtobool(): a word without a value is no bool either
-            given = _BOOL.get(lower[:2] if lower.startswith("o") else lower[:1])
-            off = given if given is not None else off
-    return False if off else None
-
-
-_BOOL = {
-    **dict.fromkeys(("y", "t", "1", "on"), True),
-    **dict.fromkeys(("n", "f", "0", "of"), False),
-}
+    return Domain(
+        same([first.exists, *(form.exists for form in others)]),
+        same([first.isolated, *(form.isolated for form in others)]),
+    )
 
 
 def mbi_used(snapshot: Snapshot) -> Answer:
-    """Whether the GICv3 raises SPIs by message; its `mbi-ranges` count only if it can."""
-    claim = "the kernel's log shows an MBI range"
+    """Whether the GICv3 raises SPIs by message; its `mbi-ranges` count only if it can.
+
+    gic_init_bases() logs its SPIs, and mbi_init(), which it calls thereafter, each range
+    (drivers/irqchip/irq-gic-v3.c, irq-gic-v3-mbi.c, 5.10.223 to 7.3.4).
+    """
     log = snapshot.interrupts.log or Gap(Why.ABSENT, "/dev/kmsg", "not read")
-    return ask(claim, log, lambda lines: any(map(_mbi_range, lines)) or None)
+    return ask("the kernel's log shows an MBI range in use", log, _mbi)
 
 
-def _mbi_range(line: str) -> bool:
-    return line.startswith("GICv3: MBI range")
-
-
-def _logged(log: Log) -> bool | None:
-    return True if any(line.startswith(("ITS [mem", "ITS@")) for line in log) else None
+def _mbi(log: Log) -> bool | None:
+    ranges = any(line.startswith("GICv3: MBI range") for line in log)
+    if "GICv3: Failed to initialize MBIs" in log:
+        return None
+    begun = any(line.startswith("GICv3: ") and line.endswith(" SPIs implemented") for line in log)
+    return ranges or (False if begun else None)

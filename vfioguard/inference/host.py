@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vfioguard.inference.coherency import Coherency
     from vfioguard.inference.firmware_domains import FirmwareDomains
     from vfioguard.inference.firmware_msi import Domain
+    from vfioguard.kernel.devicetree import Nodes
 
 
 class Host:
@@ -118,9 +119,21 @@ class Host:
     @cached_property
     def _domains(self) -> MsiDomains:
         if not self.is_x86:
-            return MsiDomains(self.snapshot, self._chips.family, _no_route, self._by_firmware)
+            return self._with_route(_no_route)
         routes = Routes(self.snapshot, self._chips, self._units, self._witnesses, self.remapping)
-        return MsiDomains(self.snapshot, self._chips.family, routes, self._by_firmware)
+        return self._with_route(routes)
+
+    def _with_route(self, route: Callable[[Device], Answer]) -> MsiDomains:
+        return MsiDomains(
+            snapshot=self.snapshot,
+            family=self._chips.family,
+            route=route,
+            firmware=self._by_firmware,
+            no_pre_its=self._no_pre_its,
+        )
+
+    def _no_pre_its(self, nodes: Fact[Nodes]) -> Answer:
+        return self._firmware.no_pre_its(nodes)
 
     @cached_property
     def _firmware(self) -> FirmwareDomains:

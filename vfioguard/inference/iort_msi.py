@@ -6,12 +6,17 @@ POLICY 3.8. What finds no ITS gets the GICv2m frames, if the kernel uses them
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vfioguard.acpi import iort, madt
 from vfioguard.acpi._iort_bodies import ItsGroup, NamedComponent
 from vfioguard.acpi._madt_arm import Gicd, GicIts, GicMsiFrame, GicV5Its, GicV5ItsTranslate
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.inference import iort_ids
+from vfioguard.inference import borders, iort_ids
+from vfioguard.inference.borders import Version
+from vfioguard.inference.devicetree_buses import is_dprc
 from vfioguard.inference.firmware_msi import Domain, first_of, no_domain, unknown
+from vfioguard.inference.its import Its, Itss
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.kernel.pci_topology import requester_id, segment
 from vfioguard.kernel.wiring import Wiring
@@ -28,20 +33,21 @@ class IortDomains:
         table: Fact[madt.Madt],
         mappings: Reading[iort.Iort],
         wiring: Wiring,
-        alive: Answer,
+        itss: Itss,
+        version: Version | None,
     ) -> None:
         self._iort = mappings
         self._wiring = wiring
         self._madt = table
-        self._alive = alive
+        self._itss = itss
+        self._version = version
         entries = table.value.entries
-        self._its = {e.translation_id for e in entries if isinstance(e, GicIts)}
-        self._its |= {e.translate_frame_id for e in entries if isinstance(e, GicV5ItsTranslate)}
+        #: By the identifier that an ITS group of the IORT has for it.
+        self._its = _v3(entries) | _v5(entries)
         self._frames = [e for e in entries if isinstance(e, GicMsiFrame)]
         self._gic = {e.version for e in entries if isinstance(e, Gicd)}
-        self._any_its = bool(self._its) or any(isinstance(e, GicV5Its) for e in entries)
         if self._gic == {_GIC_V2}:  # its driver knows of no ITS
-            self._its, self._any_its = set[int](), False
+            self._its = {}
 
     def domain(self, device: Device) -> Domain:
         """The domain of one device."""
@@ -70,18 +76,17 @@ class IortDomains:
         group = resolve(table.value, segment(name), rid)
         if group is None:
             return no_domain(claim, table)
-        exists = every(
-            claim,
-            (
-                ask(claim, table, lambda _: True),
-                ask("the MADT has that ITS", self._madt, lambda _: self._has(group)),
-                self._alive,
-            ),
-        )
+        its = self._first(group)
+        parts = [
+            ask(claim, table, lambda _: True),
+            ask("the MADT has that ITS", self._madt, lambda _: its is not None),
+        ]
+        exists = every(claim, parts if its is None else [*parts, self._itss.used(its)])
         return Domain(exists, exists)
 
-    def _has(self, group: ItsGroup) -> bool:
-        return bool(group.its_ids) and group.its_ids[0] in self._its
+    def _first(self, group: ItsGroup) -> Its | None:
+        """The ITS that counts: iort_dev_find_its_id() is asked for the first of a group."""
+        return self._its.get(group.its_ids[0]) if group.its_ids else None
 
     def _no_table(self, claim: str, gap: Gap) -> Domain:
         """An IORT that other tables are listed without is not there; any other gap hides it."""
@@ -93,15 +98,26 @@ class IortDomains:
         """Only a named component that reaches an ITS has one; nothing tells whose it is."""
         table = self._iort
         claim = f"IORT maps {device.name} to an ITS"
+        if device.bus == "fsl-mc" and self._inherits_nothing(device):
+            return no_domain(claim, device.uevent)
         if isinstance(table, Gap):
             return self._no_table(claim, table)
         nodes = table.value.by_offset()
         for node in nodes.values():
-            if isinstance(node.body, NamedComponent):
-                groups = (_component(nodes, mapping) for mapping in node.mappings)
-                if any(group is not None and self._has(group) for group in groups):
-                    return unknown(claim, table)
+            if isinstance(node.body, NamedComponent) and self._may_reach(nodes, node, device):
+                return unknown(claim, table)
         return no_domain(claim, table)
+
+    def _inherits_nothing(self, device: Device) -> bool:
+        """From 7.2 on an object of a DPRC has no domain (devicetree_buses.py)."""
+        return borders.FSL_MC_DPRC_ALONE.passed(self._version) is True and not is_dprc(device)
+
+    def _may_reach(self, nodes: dict[int, iort.Node], node: iort.Node, device: Device) -> bool:
+        """Whether a component reaches an ITS; fsl-mc is mapped by an ICID that no file shows."""
+        if device.bus == "fsl-mc":
+            return bool(node.mappings)
+        groups = (_component(nodes, mapping) for mapping in node.mappings)
+        return any(group is not None and self._first(group) is not None for group in groups)
 
     def _v2m(self) -> Domain:
         """The GICv2m frames of the MADT, used on a GICv2, or on a GICv3 without LPIs."""
@@ -112,9 +128,9 @@ class IortDomains:
         return Domain(self._uses_frames(claim), no)
 
     def _uses_frames(self, claim: str) -> Answer:
-        if not self._any_its:
+        if self._gic == {_GIC_V2}:
             return ask(claim, self._madt, lambda _: True)
-        return every(claim, (~self._alive,))
+        return every(claim, (~self._itss.lpis(),))
 
     def all_isolated(self) -> Answer:
         """Whether the machine has no MSI domain without isolation (v4.11 to v6.2)."""
@@ -123,6 +139,24 @@ class IortDomains:
             return ask(claim, self._madt, lambda _: True)
         used = self._uses_frames("the kernel uses the GICv2m frames of the MADT")
         return some(claim, (~used,))
+
+
+def _v3(entries: Sequence[object]) -> dict[int, Its]:
+    found = [entry for entry in entries if isinstance(entry, GicIts)]
+    alone = len(found) == 1
+    return {entry.translation_id: Its(base=entry.base, alone=alone) for entry in found}
+
+
+def _v5(entries: Sequence[object]) -> dict[int, Its]:
+    """A translate frame leads to its ITS (irq-gic-v5-its.c gic_acpi_parse_madt_its_translate())."""
+    bases = {entry.translator_id: entry.base for entry in entries if isinstance(entry, GicV5Its)}
+    return {
+        # irq_domain_alloc_fwnode(): "irqchip@%pa"
+        frame.translate_frame_id: Its(base, len(bases) == 1, f"irqchip@{base:#018x}")
+        for frame in entries
+        if isinstance(frame, GicV5ItsTranslate)
+        and (base := bases.get(frame.linked_translator_id)) is not None
+    }
 
 
 def resolve(table: iort.Iort, domain: int | None, rid: int) -> ItsGroup | None:

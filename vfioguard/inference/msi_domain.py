@@ -17,15 +17,16 @@ from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.inference.firmware_msi import Domain
-    from vfioguard.kernel.devicetree import Node, Nodes
+    from vfioguard.kernel.devicetree import Nodes
 
+#: drivers/cdx/cdx_msi.c: a chip below whatever controller the bus's msi-map names.
+_CDX = "CDX-MSI"
 X86 = frozenset({"x86_64", "i686"})
 ARM = frozenset({"aarch64", "arm"})
 #: arch_is_isolated_msi() is true only here (arch/s390/include/asm/msi.h).
 S390 = frozenset({"s390x", "s390"})
 #: No irqchip driver of it sets the flag, and no vendor's kernel is known to.
 LOONGARCH = frozenset({"loongarch64", "loongarch32"})
-_ITS = "arm,gic-v3-its"
 
 
 class MsiDomains:
@@ -37,10 +38,12 @@ class MsiDomains:
         family: Callable[[Device], Irqchip | None],
         route: Callable[[Device], Answer],
         firmware: Callable[[Device], Domain],
+        no_pre_its: Callable[[Fact[Nodes]], Answer],
     ) -> None:
         self._arch = snapshot.kernel.arch
         self._nodes = snapshot.wiring.nodes if snapshot.wiring else None
         self._firmware = firmware
+        self._no_pre_its = no_pre_its
         self._family = family
         self._route = route
         arch = self._arch.value if isinstance(self._arch, Fact) else ""
@@ -66,23 +69,32 @@ class MsiDomains:
 
     def _by_chip(self, device: Device, chip: Fact[str]) -> Answer:
         family = self._family(device)
+        if family is None and chip.value == _CDX:
+            return self._by_topology(device)
         if family is None:
             return ask(f"{device.name} has isolated MSIs (unknown irqchip)", chip, lambda _: None)
         claim = f"{device.name} has isolated MSIs ({family.family})"
         if family.its and self._nodes is not None:
-            behind = no_pre_its(self._nodes)
-            if behind.truth is False:
-                behind = self._its_of(device, behind)
-            return every(claim, (ask(claim, chip, lambda _: True), behind))
+            plain = self._plain(device, self._nodes)
+            return every(claim, (ask(claim, chip, lambda _: True), plain))
         if not family.isolates and isinstance(self._arch, Gap):
             return ask(claim, self._arch, lambda _: None)  # it could be an s390
         return ask(claim, chip, lambda _: family.isolates)
 
-    def _its_of(self, device: Device, some_pre_its: Answer) -> Answer:
-        """Where only some ITSs stand behind a pre-ITS, firmware says which is the device's."""
-        found = self._nodes.value.values() if isinstance(self._nodes, Fact) else ()
-        if not any(_ITS in _kinds(node) and not node.pre_its for node in found):
-            return some_pre_its
+    def _plain(self, device: Device, nodes: Reading[Nodes]) -> Answer:
+        """Whether the device's ITS stands behind no Socionext pre-ITS, where it may choose its id.
+
+        Only a device tree can name one. Where ITSs differ, firmware says which is the device's.
+        """
+        claim = "no Socionext pre-ITS lets devices choose their requester id"
+        if isinstance(nodes, Gap):
+            return Answer(claim, True if nodes.why is Why.ABSENT else None, (nodes,))
+        if not any(node.pre_its for node in nodes.value.values()):
+            return ask(claim, nodes, lambda _: True)
+        plain = self._no_pre_its(nodes)
+        return self._its_of(device) if plain.truth is None else plain
+
+    def _its_of(self, device: Device) -> Answer:
         domain = self._firmware(device)
         if domain.exists.truth is True:
             return domain.isolated
@@ -118,10 +130,6 @@ class MsiDomains:
         return ask(claim, device.msi_irqs, lambda _: None)
 
 
-def _kinds(node: Node) -> tuple[str, ...]:
-    return node.compatible.value if isinstance(node.compatible, Fact) else ()
-
-
 def _absent_or_empty(device: Device) -> bool:
     irqs = device.msi_irqs
     return irqs.why is Why.ABSENT if isinstance(irqs, Gap) else not irqs.value
@@ -131,15 +139,3 @@ def _identity(device: Device) -> Fact[str]:
     """The device's own directory as the proof of which bus it is on."""
     source = device.uevent.source.rpartition("/")[0]
     return Fact(device.bus, f"{device.bus} device {device.name}".encode(), source)
-
-
-def no_pre_its(nodes: Reading[Nodes]) -> Answer:
-    """Whether no ITS stands behind a Socionext pre-ITS, where the writer chooses its id.
-
-    The kernel clears the flag of such an ITS (drivers/irqchip/irq-gic-v3-its.c
-    its_enable_quirk_socionext_synquacer()). Only a device tree can name one.
-    """
-    claim = "no Socionext pre-ITS lets devices choose their requester id"
-    if isinstance(nodes, Gap) and nodes.why is Why.ABSENT:
-        return Answer(claim, True, (nodes,))
-    return ask(claim, nodes, lambda found: not any(node.pre_its for node in found.values()))

@@ -10,17 +10,14 @@ from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
 from vfioguard.acpi.iort import Iort
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import functions, iort_ids, tables
-from vfioguard.inference.devicetree_msi import lookup
+from vfioguard.inference import functions, iort_ids, of_map, tables
 from vfioguard.kernel.acpi_tables import devicetree_boot
-from vfioguard.kernel.devicetree import MapEntry, Node
+from vfioguard.kernel.devicetree import Node
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.kernel.pci_topology import requester_id, segment
 from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
-
-_ALL_BITS = 0xFFFFFFFF
 
 
 def mapped(snapshot: Snapshot, wiring: Wiring, name: str) -> Answer:
@@ -88,17 +85,19 @@ def _by_map(wiring: Wiring, name: str, number: int) -> Answer:
         return ask(claim, node.compatible, lambda _: False)
     if isinstance(entries, Gap) or isinstance(mask, Gap):
         return Answer(claim, None, (entries, *([mask] if mask is not None else [])))
-    at = lookup(entries.value, _ALL_BITS if mask is None else mask.value, number)
-    if at is None:
+    bits = of_map.ALL_BITS if mask is None else mask.value
+    # Asked of kernels before 6.15 alone, and of_map_id() has its old form there.
+    phandle = of_map.old(entries.value, bits, number)
+    if phandle is None:
         return ask(claim, entries, lambda _: False)
     covered = ask(claim, entries, lambda _: True)
-    return every(f"{claim}, and its IOMMU is enabled", (covered, _enabled(wiring, entries, at)))
+    enabled = _enabled(wiring, entries, phandle)
+    return every(f"{claim}, and its IOMMU is enabled", (covered, enabled))
 
 
-def _enabled(wiring: Wiring, entries: Fact[tuple[MapEntry, ...]], at: int) -> Answer:
+def _enabled(wiring: Wiring, entries: Fact[tuple[int, ...]], phandle: int) -> Answer:
     """of_device_is_available(), which of_iommu_xlate() asks first."""
     nodes = wiring.nodes.value.values() if isinstance(wiring.nodes, Fact) else ()
-    phandle = entries.value[at].controller
     for node in nodes:
         if node.iommu and isinstance(node.phandle, Fact) and node.phandle.value == phandle:
             reading = node.compatible if node.status is None else node.status

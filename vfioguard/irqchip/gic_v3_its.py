@@ -8,6 +8,7 @@ IRQCHIP = Irqchip(
     family="GICv3 ITS",
     chips=frozenset({"ITS-MSI", "ITS-pMSI", "ITS-fMSI", "ITS-PCI-MSI", "ITS-PCI-MSIX"}),
     isolates=True,
-    source="drivers/irqchip/irq-gic-v3-its-msi-parent.c, irq-gic-v3-its-pci-msi.c",
+    # Once irq-gic-v3-its-pci-msi.c (6.1), then irq-gic-v3-its-msi-parent.c (6.12).
+    source="drivers/irqchip/irq-gic-v3-its.c, irq-gic-its-msi-parent.c",
     its=True,
 )

@@ -6,11 +6,11 @@ pci/pci-iommu.txt, interrupt-controller/msi.txt). A host that booted with ACPI h
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
+from vfioguard.kernel.devicetree_values import all_cells, cell, first_cell, iommu_map, strings
 from vfioguard.root import Root, reading
 
 T = TypeVar("T")
@@ -41,20 +41,11 @@ _PROPERTIES = frozenset(
 ) | _TELLING  # fmt: skip
 
 
-class MapEntry(NamedTuple):
-    """`length` requester ids from `first` on belong to the controller of this phandle."""
-
-    first: int
-    controller: int
-    output: int
-    length: int
-
-
 class Node(NamedTuple):
     """A node's words on MSIs and IOMMUs; a property that it does not have is None.
 
-    `path` is below the base ("/pcie@10000000"), `msi_parent` the raw cells, as how many belong to
-    one controller is that controller's `msi_cells`. `host_bridge`: a PCI bus begins here.
+    `path` is below the base ("/pcie@10000000"). Maps and `msi_parent` are raw cells, as how many
+    belong to one controller is that controller's `msi_cells`. `host_bridge`: a PCI bus begins here.
     `coherent`: of an IOMMU, whether its accesses to memory are; None where it is not known.
     """
 
@@ -66,11 +57,11 @@ class Node(NamedTuple):
     msi_cells: Reading[int] | None
     mbi_ranges: bool
     pre_its: bool
-    msi_map: Reading[tuple[MapEntry, ...]] | None
+    msi_map: Reading[tuple[int, ...]] | None
     msi_map_mask: Reading[int] | None
     msi_parent: Reading[tuple[int, ...]] | None
     host_bridge: bool
-    iommu_map: Reading[tuple[MapEntry, ...]] | None = None
+    iommu_map: Reading[tuple[int, ...]] | None = None
     iommu_map_mask: Reading[int] | None = None
     iommu: bool = False
     coherent: bool | None = None
@@ -92,7 +83,10 @@ Nodes = Mapping[str, Node]
 
 
 def read(root: Root) -> Reading[Nodes]:
-    """The nodes that bear on MSIs, PCI host bridges, IOMMUs, and the GICs above GICv2m frames."""
+    """The nodes that bear on MSIs, PCI host bridges, IOMMUs, and what is above some controllers.
+
+    An msi-map may name a node of another kind too: such nodes are among them.
+    """
     nodes: dict[str, Node] = {}
     bridges: set[str] = set()
     coherent: dict[str, bool | None] = {}
@@ -109,11 +103,12 @@ def read(root: Root) -> Reading[Nodes]:
                 above = next((at for at in (path, *_ancestors(path), "") if at in coherent), None)
                 known = False if above is None else coherent[above]
                 nodes[path] = nodes[path]._replace(coherent=known)
-        for path in [path for path, node in nodes.items() if _is_frame(node)]:
+        for path in [path for path, node in nodes.items() if _tells_little(node)]:
             above = path.rpartition("/")[0]
             if above not in nodes:
                 names = frozenset(root.listdir(PATH + above))
                 nodes[above] = _node(root, above, names, bridge=False)
+        nodes |= _others(root, nodes)
     except OSError as error:
         return gap_from(error, PATH)
     return Fact(nodes, "\n".join(nodes).encode(), PATH)
@@ -123,6 +118,29 @@ def _coherent(names: frozenset[str]) -> bool | None:
     """of_dma_is_coherent(); one that reaches memory otherwise has another parent for that."""
     found = [value for name, value in _COHERENT.items() if name in names]
     return found[0] if found else None
+
+
+def _others(root: Root, nodes: Nodes) -> dict[str, Node]:
+    """The nodes that maps name and that bear on no MSIs: of_map_id() asks whether they exist."""
+    known = {node.phandle.value for node in nodes.values() if isinstance(node.phandle, Fact)}
+    maps = [node.msi_map.value for node in nodes.values() if isinstance(node.msi_map, Fact)]
+    wanted = {number for cells in maps for number in cells if number} - known
+    regular = all(_one_cell(node) for node in nodes.values())
+    if regular and not any(number in wanted for cells in maps for number in cells[1::4]):
+        return {}
+    found: dict[str, Node] = {}
+    for path, names in _walk(root):
+        if path not in nodes and "phandle" in names:
+            phandle = reading(root, f"{PATH}{path}/phandle", cell, _LIMIT)
+            if isinstance(phandle, Gap) or phandle.value in wanted:
+                found[path] = _node(root, path, names, bridge=False)
+    return found
+
+
+def _one_cell(node: Node) -> bool:
+    return node.msi_cells is None or (
+        isinstance(node.msi_cells, Fact) and node.msi_cells.value == 1
+    )
 
 
 def _pci_bus(root: Root, path: str, names: frozenset[str]) -> bool:
@@ -140,8 +158,11 @@ def _ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def _is_frame(node: Node) -> bool:
-    return isinstance(node.compatible, Fact) and V2M in node.compatible.value
+def _tells_little(node: Node) -> bool:
+    """A GICv2m frame, or a controller of no kind of its own, as GICv5's translate frames are."""
+    if isinstance(node.compatible, Fact):
+        return V2M in node.compatible.value
+    return node.msi_controller
 
 
 def _walk(root: Root) -> Iterator[tuple[str, frozenset[str]]]:
@@ -181,7 +202,7 @@ def _node(root: Root, path: str, names: frozenset[str], *, bridge: bool) -> Node
         optional("#msi-cells", first_cell),
         "mbi-ranges" in names,
         PRE_ITS in names,
-        optional("msi-map", msi_map),
+        optional("msi-map", all_cells),
         optional("msi-map-mask", first_cell),
         optional("msi-parent", all_cells),
         bridge,
@@ -189,47 +210,3 @@ def _node(root: Root, path: str, names: frozenset[str], *, bridge: bool) -> Node
         optional("iommu-map-mask", first_cell) if bridge else None,
         _IOMMU in names,
     )
-
-
-def strings(raw: bytes) -> tuple[str, ...]:
-    """A list of strings, each ended by a NUL."""
-    try:
-        parts = tuple(part.decode("ascii") for part in raw.rstrip(b"\0").split(b"\0"))
-    except UnicodeDecodeError as error:
-        raise Malformed(f"not strings: {raw[:32]!r}") from error
-    return parts
-
-
-def all_cells(raw: bytes) -> tuple[int, ...]:
-    """32-bit big-endian cells."""
-    if len(raw) % 4:
-        raise Malformed(f"{len(raw)} bytes are no cells")
-    return struct.unpack(f">{len(raw) // 4}I", raw)
-
-
-def cell(raw: bytes) -> int:
-    """One cell."""
-    values = all_cells(raw)
-    if len(values) != 1:
-        raise Malformed(f"{len(values)} cells, not one")
-    return values[0]
-
-
-def first_cell(raw: bytes) -> int:
-    """of_property_read_u32(): what follows the first cell does not count."""
-    return cell(raw[:4])
-
-
-def msi_map(raw: bytes) -> tuple[MapEntry, ...]:
-    """(rid-base, phandle, msi-base, length)*; of_map_id() finds nothing in an empty one."""
-    values = all_cells(raw)
-    if len(values) % 4:
-        raise Malformed(f"bad msi-map length {len(raw)}")
-    return tuple(MapEntry(*values[at : at + 4]) for at in range(0, len(values), 4))
-
-
-def iommu_map(raw: bytes) -> tuple[MapEntry, ...]:
-    """The same for IOMMUs; an empty one was listed by whoever recorded the tree, and not read."""
-    if not raw:
-        raise Malformed("an empty iommu-map")
-    return msi_map(raw)
