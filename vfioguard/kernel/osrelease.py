@@ -4,7 +4,6 @@ Where a recording lacks that file, /proc/version has the release in its banner. 
 what the kernel does: distributions backport. Symbols are better (symbols.py).
 """
 
-import re
 from typing import NamedTuple
 
 from vfioguard.fact import Gap, Malformed, Reading, Why
@@ -15,22 +14,24 @@ PATH = "/proc/sys/kernel/osrelease"
 VERSION = "/proc/version"
 
 _BANNER = b"Linux version "
-# Debian and Ubuntu write 6.1.0-50-amd64, 6.8.0-45-generic: their 0 is nobody's sublevel.
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?!\d)(?:\.(\d{1,4})(?!\d)(?<!\.0(?=-\d)))?")
-# Kernels that carry years of backports under an old number. SUSE's have a release of their own
-# before the flavour (5.14.21-150500.33.57-azure, 4.12.14-122.46-default), where Ubuntu's have one
-# number (6.8.0-1014-azure). NVIDIA's take what its machines need long before their number has it.
-_BACKPORTS = re.compile(
-    r"-default$|-\d{6}\.\d|-\d+\.\d[\d.]*-(?:azure|preempt|rt|64kb|kvmsmall|xen|pae|vanilla)$"
-    r"|-(?:nvidia|tegra|bluefield)(?![a-z])|tlinux\d|euleros|\.bsk\.|\.ve\.\d|_fbk\d"
-)
-# The mark of an RPM distribution: .el9_4, .oe2203, .vz9, .ky10, .uelc20, .tl4, .hce2, .es8 ...
-_MARK = re.compile(r"\.([a-z]+)\d")
-#: Marks of those that follow mainline, of architectures, and what only looks like one.
+#: What a number may have: more is no kernel's.
+_DIGITS = 4
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+# Vendors whose kernels carry years of backports under an old number. RPM distributions leave a
+# mark (.el9_4, .oe2203, .vz9, .ky10, .uelc20, .tl4, .hce2, .es8); these marks are of distributions
+# that follow mainline, of architectures, and of what only looks like one.
 _FOLLOWING = frozenset({
     "amzn", "arch", "azl", "bpo", "cm", "deb", "fc", "mga", "pclos", "ph", "rc",
     "aarch", "armv", "i", "loongarch", "ppc", "riscv", "s", "x",
 })  # fmt: skip
+_OF_VENDORS = ("tlinux", "euleros", ".bsk.", ".ve.", "_fbk")
+#: NVIDIA's kernels take what its machines need long before their number has it.
+_NVIDIAS = frozenset({"nvidia", "tegra", "bluefield"})
+# SUSE's have a release of their own before the flavour (5.14.21-150500.33.57-azure), where Ubuntu's
+# have one number (6.8.0-1014-azure). The first number of a newer one has six digits.
+_SUSES = frozenset({"azure", "preempt", "rt", "64kb", "kvmsmall", "xen", "pae", "vanilla"})
+_SUSE_DIGITS = 6
 
 
 class Release(NamedTuple):
@@ -48,20 +49,45 @@ class Release(NamedTuple):
 def parse(raw: bytes) -> Release:
     """ "6.12.107+deb13-amd64" -> version (6, 12), sublevel 107."""
     release = text(raw)
-    match = _VERSION.match(release)
-    if match is None or "/" in release:
+    major, _, rest = release.partition(".")
+    minor, rest = _number(rest)
+    if "/" in release or not minor or not (major.isdigit() and len(major) <= _DIGITS):
         raise Malformed(f"no kernel version: {release!r:.64}")
+    sublevel, rest = _number(rest[1:]) if rest.startswith(".") else ("", rest)
+    # Debian 12 and Ubuntu write 6.1.0-50-amd64, 6.8.0-45-generic: that 0 is nobody's sublevel.
+    told = bool(sublevel) and not (sublevel == "0" and rest[:1] == "-" and rest[1:2].isdigit())
     return Release(
         text=release,
-        version=(int(match[1]), int(match[2])),
-        sublevel=int(match[3]) if match[3] else None,
+        version=(int(major), int(minor)),
+        sublevel=int(sublevel) if told else None,
         backports=_backports(release),
     )
 
 
+def _number(words: str) -> tuple[str, str]:
+    """The digits that a text begins with, none if they are too many, and what follows."""
+    rest = words.lstrip("0123456789")
+    digits = words[: len(words) - len(rest)]
+    return (digits if len(digits) <= _DIGITS else ""), rest
+
+
 def _backports(release: str) -> bool:
-    marks = _MARK.findall(release)
-    return not _FOLLOWING.issuperset(marks) or _BACKPORTS.search(release) is not None
+    words = release.split("-")
+    own = words[1].partition(".") if len(words) > 1 else ("", "", "")
+    suses = own[0].isdigit() and own[2][:1].isdigit()
+    return (
+        words[-1] == "default"
+        or (suses and (len(own[0]) == _SUSE_DIGITS or words[-1] in _SUSES))
+        or not _NVIDIAS.isdisjoint(words)
+        or any(part in release for part in _OF_VENDORS)
+        or any(map(_marked, release.split(".")[1:]))
+    )
+
+
+def _marked(part: str) -> bool:
+    """Whether letters and then a digit are the mark of a vendor."""
+    letters = part[: len(part) - len(part.lstrip(_LETTERS))]
+    return bool(letters) and part[len(letters) :][:1].isdigit() and letters not in _FOLLOWING
 
 
 def select(raw: bytes) -> bytes:
