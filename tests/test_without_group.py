@@ -107,6 +107,20 @@ def test_in_no_iommu_mode_a_function_without_a_group_can_be_bound() -> None:
     assert "no-IOMMU mode" in text(host)
 
 
+@pytest.mark.parametrize(("mode", "binds"), [(b"Y\n", True), (b"N\n", False), (b"?\n", None)])
+def test_the_mode_takes_what_binding_a_driver_puts_in_no_group(
+    mode: bytes, *, binds: bool | None
+) -> None:
+    (device,) = report(by_acpi("7.3.4") | {MODE: mode}).ungrouped
+    assert device.binds is binds
+    assert device.because is not None
+
+
+def test_a_group_that_is_yet_to_be_made_goes_before_the_mode() -> None:
+    (device,) = report(by_acpi() | {MODE: b"Y\n"}).ungrouped
+    assert "no-IOMMU" not in device.reason
+
+
 def test_the_mode_is_a_finding() -> None:
     found = {finding.name: finding for finding in report(untranslated(b"Y\n")).findings}
     assert found["noiommu_mode"].severity == "warning"

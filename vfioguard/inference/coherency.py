@@ -13,6 +13,7 @@ from vfioguard.fact import Fact, Reading
 from vfioguard.inference import borders, era, tables
 from vfioguard.inference.msi_domain import S390, X86
 from vfioguard.inference.translated import unit_name
+from vfioguard.iommu import IommuDriver
 from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.devicetree import Nodes
@@ -60,19 +61,19 @@ class Coherency:
             always = f"{claim} (every driver of {self._arch} says so)"
             return ask(always, self._snapshot.kernel.arch, lambda _: True)
         unit = self._managers.get(device.name)
-        if unit is None or unit.driver is None:
+        driver = None if unit is None else unit.driver
+        if unit is None or driver is None:
             return ask(claim, self._units, lambda _: None)
-        if unit.driver.coherent is not None:
-            said = f"{claim} ({unit.driver.name}, for every device)"
-            return ask(said, self._units, lambda _: self._trusted(unit, unit.driver.coherent))
-        return self._by_firmware(claim, unit)
+        if driver.coherent is not None:
+            said = self._trusted(driver, driver.coherent)
+            return ask(f"{claim} ({driver.name}, for every device)", self._units, lambda _: said)
+        return self._by_firmware(claim, unit, driver)
 
-    def _trusted(self, unit: Iommu, said: bool | None) -> bool | None:
-        assert unit.driver is not None, "it was asked"
+    def _trusted(self, driver: IommuDriver, said: bool | None) -> bool | None:
         early = era.has(self._snapshot, borders.COHERENCY_READ) is False
-        return None if early and unit.driver.name not in _ALWAYS else said
+        return None if early and driver.name not in _ALWAYS else said
 
-    def _by_firmware(self, claim: str, unit: Iommu) -> Answer:
+    def _by_firmware(self, claim: str, unit: Iommu, driver: IommuDriver) -> Answer:
         """An SMMU is coherent as firmware says, whatever its own register does.
 
         drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c arm_smmu_capable(), arm_smmu_device_acpi_probe()
@@ -80,21 +81,19 @@ class Coherency:
         """
         table = tables.iort(self._snapshot.acpi.iort)
         if isinstance(table, Fact):
-            said = self._said(unit, _by_iort(table.value, unit))
+            said = self._said(driver, _by_iort(table.value, unit))
             return ask(f"{claim} ({unit.name}, by its IORT node)", table, lambda _: said)
         wiring = self._snapshot.wiring
         if wiring is None or not devicetree_boot(self._snapshot.acpi):
             return ask(f"{claim} ({unit.name})", table, lambda _: None)
         nodes: Reading[Nodes] = wiring.nodes
-        said = self._said(unit, _by_node(nodes.value, unit) if isinstance(nodes, Fact) else None)
+        walks = _by_node(nodes.value, unit) if isinstance(nodes, Fact) else None
+        said = self._said(driver, walks)
         return ask(f"{claim} ({unit.name}, by dma-coherent)", nodes, lambda _: said)
 
-    def _said(self, unit: Iommu, walks: bool | None) -> bool | None:
+    def _said(self, driver: IommuDriver, walks: bool | None) -> bool | None:
         """An SMMUv2 is coherent too for a device that is so itself, of which nothing tells."""
-        assert unit.driver is not None, "it was asked"
-        if walks or unit.driver.name == _SMMU_V3:
-            return self._trusted(unit, walks)
-        return None
+        return self._trusted(driver, walks) if walks or driver.name == _SMMU_V3 else None
 
 
 def _by_iort(table: Iort, unit: Iommu) -> bool | None:

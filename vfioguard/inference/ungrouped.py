@@ -39,7 +39,7 @@ def reasons(host: Host) -> Callable[[Device], Reason]:
     def reason(device: Device) -> Reason:
         answer = late_group.expected(snapshot, device)
         if answer.truth is False:
-            return whole if whole.because else whole._replace(because=answer)
+            return whole if whole.because is not None else whole._replace(because=answer)
         return Reason(answer.truth, _LATE if answer.truth else _MAY, answer, late=True)
 
     return reason

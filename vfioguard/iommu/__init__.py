@@ -33,6 +33,11 @@ def addressed(prefix: str) -> Callable[[str], bool]:
     return matches
 
 
+def beginning(prefix: str) -> Callable[[str], bool]:
+    """Whether a name is the prefix and that of a device."""
+    return lambda name: name.startswith(prefix) and name != prefix
+
+
 class IommuDriver(NamedTuple):
     """`instance` knows names below /sys/class/iommu; `attributes` are its files there.
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from vfioguard.iommu import IommuDriver
+from vfioguard.iommu import IommuDriver, beginning
 
-DRIVER = IommuDriver("apple-dart", lambda name: name.startswith("apple-dart."), coherent=False)
+DRIVER = IommuDriver("apple-dart", beginning("apple-dart."), coherent=False)

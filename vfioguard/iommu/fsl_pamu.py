@@ -4,4 +4,9 @@ from __future__ import annotations
 
 from vfioguard.iommu import IommuDriver
 
-DRIVER = IommuDriver("fsl-pamu", lambda name: name == "iommu0", coherent=True)
+
+def _is_pamu(name: str) -> bool:
+    return name == "iommu0"
+
+
+DRIVER = IommuDriver("fsl-pamu", _is_pamu, coherent=True)

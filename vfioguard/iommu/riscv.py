@@ -5,6 +5,6 @@ Its iommu_ops have no `capable` (7.3.4), so VFIO binds nothing behind it (POLICY
 
 from __future__ import annotations
 
-from vfioguard.iommu import IommuDriver
+from vfioguard.iommu import IommuDriver, beginning
 
-DRIVER = IommuDriver("riscv-iommu", lambda name: name.startswith("riscv-iommu@"), coherent=False)
+DRIVER = IommuDriver("riscv-iommu", beginning("riscv-iommu@"), coherent=False)
