@@ -7,7 +7,7 @@ import pytest
 from tests.support.faults import Watching
 from tests.support.hosts import arm_host, x86_host
 from tests.support.packed_tables import ivhd, ivrs
-from vfioguard.fact import Fact, Gap
+from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era
 from vfioguard.inference.borders import Version
 from vfioguard.kernel import stable
@@ -49,7 +49,9 @@ def test_debian_and_ubuntu_name_it(path: str, raw: bytes, release: tuple[int, in
 )
 def test_what_names_none_is_a_gap(raw: bytes) -> None:
     """The compiler's version is Debian's too, and no kernel's: it has the compiler before it."""
-    assert isinstance(stable.read(Memory({stable.VERSION: raw})), Gap)
+    found = stable.read(Memory({stable.VERSION: raw}))
+    assert isinstance(found, Gap)
+    assert found.why is Why.ABSENT
 
 
 def test_who_built_a_kernel_is_not_kept() -> None:
@@ -92,4 +94,7 @@ def test_the_version_of_a_host_has_its_sublevel(
 ) -> None:
     recording = Recording(Memory({**arm_host(1, release=release), **entries}))
     assert era.version(take(recording)) == version
+    kept = recording.entries.get(stable.VERSION, b"")
+    assert isinstance(kept, bytes)
+    assert b"lists.debian.org" not in kept
     assert era.version(take(Memory(recording.entries))) == version

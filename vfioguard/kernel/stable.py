@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-from vfioguard.fact import Fact, Malformed, Reading
+from vfioguard.fact import Fact, Gap, Malformed, Reading, Why
 from vfioguard.root import Root, first, reading
 
 SIGNATURE = "/proc/version_signature"
@@ -45,4 +45,7 @@ def read(root: Root) -> Reading[Stable]:
     signature = reading(root, SIGNATURE, parse)
     if isinstance(signature, Fact):
         return signature
-    return first((reading(root, VERSION, parse, select=select), signature))
+    banner = reading(root, VERSION, parse, select=select)
+    if isinstance(banner, Gap) and banner.why is Why.MALFORMED:
+        banner = banner._replace(why=Why.ABSENT)  # most distributions have nothing to say there
+    return first((banner, signature))
