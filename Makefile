@@ -1,4 +1,4 @@
-# Everything a developer types. `make check` is what CI runs.
+# Everything a developer types; `make help` lists it. `make check` is what CI runs.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -6,33 +6,51 @@ PYTHON ?= python3
 # Judged by `make report` where this host has no IOMMU group.
 EXAMPLE = tests/fixtures/sysfs/6.12-amd64--vtd-ir-andd/as-booted.tar.xz
 
-.PHONY: report check bench fuzz fixtures lock wheel dated sbom man completion deb documents clean
+.PHONY: report help quick test lint check bench fuzz fixtures lock wheel dated sbom man completion \
+	deb documents clean
 
-# 2 and 1 are verdicts, not failures.
-report: $(VENV)/ready
+# Needs Python 3.11 or later and nothing else. 2 and 1 are verdicts, not failures.
+report: ## judge this host, or a recorded one where this one has no IOMMU
 	@if [ -n "$$(ls /sys/kernel/iommu_groups 2>/dev/null)" ]; then \
-		$(VENV)/bin/vfioguard report || [ $$? -le 3 ]; \
+		$(PYTHON) -m vfioguard report || [ $$? -le 3 ]; \
 	else \
-		$(VENV)/bin/vfioguard report || true; \
+		$(PYTHON) -m vfioguard report || true; \
 		echo; echo "A recorded host, as this one has no IOMMU group ($(EXAMPLE)):"; echo; \
-		$(VENV)/bin/vfioguard report --root $(EXAMPLE) || [ $$? -le 2 ]; \
+		$(PYTHON) -m vfioguard report --root $(EXAMPLE) || [ $$? -le 2 ]; \
 	fi
 
-check: $(VENV)/ready
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+# What a change of a rule is tried with: no root, no network, no program but Python.
+quick: $(VENV)/ready ## the tests of rules and verdicts, in under a minute
+	$(VENV)/bin/python -m pytest -q --hypothesis-profile=quick \
+		tests/inference tests/policy tests/irqchip tests/iommu tests/finding tests/kernel \
+		tests/change tests/output tests/test_agreement.py tests/test_logic.py tests/test_fact.py \
+		tests/test_field.py tests/test_documents.py
+
+test: $(VENV)/ready ## all tests, without the linters
+	$(VENV)/bin/python -m pytest --deselect tests/test_conventions.py::test_linter_has_nothing_to_say
+
+lint: $(VENV)/ready ## ruff, mypy, pyright and the floors of ARCHITECTURE.md
+	$(VENV)/bin/python -m pytest -q tests/test_conventions.py -k linter
+
+check: $(VENV)/ready ## tests and linters: what CI runs (wants root)
+	@[ "$$(id -u)" -eq 0 ] || echo "not root: the tests that have the kernel send events will fail"
 	$(VENV)/bin/python -m pytest
 
-bench: $(VENV)/ready
+bench: $(VENV)/ready ## measure the commands on synthetic hosts
 	$(VENV)/bin/python bench/run.py
 
 # Coverage-guided, on the parsers of firmware tables: make fuzz FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 600
-fuzz: $(VENV)/ready
+fuzz: $(VENV)/ready ## fuzz the parsers of firmware tables
 	$(VENV)/bin/pip install --quiet --group fuzz
 	PYTHONPATH=. $(VENV)/bin/python fuzz/acpi.py -max_total_time=$(FUZZ_SECONDS) \
 		-timeout=5 -rss_limit_mb=512 fuzz/corpus/acpi
 
 # From captures of real kernels (CAPTURES=DIR) to the hosts that the tests replay.
-fixtures: $(VENV)/ready
+fixtures: $(VENV)/ready ## record the hosts of the tests anew (CAPTURES=DIR)
 	$(VENV)/bin/python -m tests.fixtures.record $(CAPTURES)
 
 # What is released has the time of its commit, so that who builds it again gets the same bytes.
@@ -56,30 +74,30 @@ SBOM = dist/vfioguard-$(VERSION).cdx.json
 WHEEL = dist/vfioguard-$(VERSION)-py3-none-any.whl
 
 # The versions that are released. Refresh: make lock UPGRADE=--upgrade
-lock: $(VENV)/package
+lock: $(VENV)/package ## resolve the released versions (UPGRADE=--upgrade)
 	$(VENV)/bin/uv lock $(UPGRADE)
 
-wheel: $(VENV)/package
+wheel: $(VENV)/package ## build the wheel
 	$(VENV)/bin/uv build --quiet --wheel --out-dir dist
 
 # Of what the package brings along, not of what tests it.
-sbom: dated $(VENV)/package
+sbom: dated $(VENV)/package ## list what the package brings along
 	mkdir -p dist
 	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --extra web --format cyclonedx1.5 \
 		--output-file $(SBOM)
 	$(VENV)/bin/python -m release.sbom $(SBOM) $(SOURCE_DATE_EPOCH) $(VERSION)
 
 # What is generated and committed, since it is read where the code is read.
-documents: $(VENV)/ready
+documents: $(VENV)/ready ## generate the documents that are committed
 	$(VENV)/bin/python -m release.settings docs/configuration.md
 
-man: dated $(VENV)/ready
+man: dated $(VENV)/ready ## generate the man pages
 	$(VENV)/bin/python -m release.man build/man $(SOURCE_DATE_EPOCH)
 
-completion: $(VENV)/ready
+completion: $(VENV)/ready ## generate the shell completions
 	$(VENV)/bin/python -m release.completion build/completion
 
-deb: dated $(VENV)/package wheel sbom man completion
+deb: dated $(VENV)/package wheel sbom man completion ## build the Debian package
 	$(VENV)/bin/python -m release.settings build/vfioguard.toml
 	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --extra web --no-emit-project \
 		--output-file build/requirements.txt
@@ -99,5 +117,5 @@ $(VENV)/package: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --group package
 	touch $@
 
-clean:
+clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
