@@ -121,7 +121,7 @@ def _capability(bus: Directory, before: Snapshot, old: Device, now: Device) -> D
     """x86: with its capability where it is asked for; None where others may be asked now."""
     if wired_remapped(before.interrupts):
         return now
-    if any(isinstance(d.chip, Fact) and d.chip.value.startswith("IR-") for d in (old, now)):
+    if any(isinstance(d.chip, Fact) and d.chip.value.startswith(irq.REMAPPED) for d in (old, now)):
         return None
     every = group_members.every_device(before.groups, before.devices)
     seen = remapping_seen(before.interrupts, every)

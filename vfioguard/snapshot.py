@@ -249,7 +249,7 @@ def _log(root: Root) -> Reading[Log]:
 def remapping_seen(interrupts: Interrupts, functions: Iterable[Device]) -> bool:
     """Whether any interrupt is remapped: then nobody asks for PCI capabilities."""
     return wired_remapped(interrupts) or any(
-        _chip(device.chip).startswith("IR-") for device in functions
+        _chip(device.chip).startswith(irq.REMAPPED) for device in functions
     )
 
 

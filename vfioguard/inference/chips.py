@@ -15,6 +15,19 @@ REMAPPING = "x86 interrupt remapping"
 GENERIC = "generic PCI-MSI"
 
 
+#: What `name[48]` of struct msi_domain_template holds (include/linux/msi.h, v6.2 to v7.3).
+_LONGEST = 47
+
+
+def _kind(chip: str, device: str) -> str:
+    """The chip without its device, of whose name the kernel may have cut the end."""
+    if len(chip) == _LONGEST:
+        for match in re.finditer("-", chip):
+            if f"-{device}".startswith(chip[match.start() :]):
+                return chip[: match.start()]
+    return chip.removesuffix(f"-{device}")
+
+
 class Chips:
     """Knows every irqchip family; remembers names, as a host has few.
 
@@ -33,7 +46,7 @@ class Chips:
     def _family(self, device: str, chip: Reading[str] | None) -> Irqchip | None:
         if not isinstance(chip, Fact):
             return None
-        kind = chip.value.removesuffix(f"-{device}")
+        kind = _kind(chip.value, device)
         if kind not in self._seen:
             self._seen[kind] = self._with_chip(kind) or self._with_chip(re.sub(_DEVICE, "", kind))
         return self._seen[kind]

@@ -81,7 +81,7 @@ class Finder:
         return Witnesses(
             kinds,
             {family: _witness(device) for family, device in families.items()},
-            next((_witness(d) for d, family in told if family and not family.isolates), None),
+            next((_witness(d) for d, family in told if family and family.isolates is False), None),
             next((_witness(d) for d, family in told if family and family.its), None),
             tuple(one for one in vmd if one.driver == "vmd" or isinstance(one.chip, Fact)),
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vfioguard.irqchip import Irqchip
+from vfioguard.irqchip import Irqchip, below
 
 IRQCHIP = Irqchip(
     family="GICv2m",
-    chips=frozenset({"GICv2m-pMSI", "GICv2m-PCI-MSI", "GICv2m-PCI-MSIX"}),
+    chips=below("GICv2m-"),
     isolates=False,
     source="drivers/irqchip/irq-gic-v2m.c",
 )

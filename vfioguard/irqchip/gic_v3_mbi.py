@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vfioguard.irqchip import Irqchip
+from vfioguard.irqchip import Irqchip, below
 
 IRQCHIP = Irqchip(
     family="GICv3 MBI",
-    chips=frozenset({"MBI-pMSI", "MBI-PCI-MSI", "MBI-PCI-MSIX"}),
+    chips=below("MBI-"),
     isolates=False,
     source="drivers/irqchip/irq-gic-v3-mbi.c",
 )

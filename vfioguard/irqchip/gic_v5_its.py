@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from vfioguard.irqchip import Irqchip
+from vfioguard.irqchip import Irqchip, below
 
 IRQCHIP = Irqchip(
     family="GICv5 ITS",
-    chips=frozenset({"ITS-v5-pMSI", "ITS-v5-PCI-MSI", "ITS-v5-PCI-MSIX"}),
+    chips=below("ITS-v5-"),
     isolates=True,
-    source="drivers/irqchip/irq-gic-v5-its.c",
+    source="drivers/irqchip/irq-gic-v5-its.c gicv5_its_init_domain()",
     its=True,
 )

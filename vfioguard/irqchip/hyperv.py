@@ -1,12 +1,15 @@
-"""Hyper-V virtual PCI up to v6.14; from v6.18 the prefix is `HV-` (host_bridge.py)."""
+"""Hyper-V virtual PCI, and the MSIs of its root partition (arch/x86/hyperv). `HV-` from v7.2.
+
+On Arm its parent is the GIC and never an ITS (hv_pci_irqchip_init()).
+"""
 
 from __future__ import annotations
 
-from vfioguard.irqchip import Irqchip
+from vfioguard.irqchip import Irqchip, below
 
 IRQCHIP = Irqchip(
     family="Hyper-V vPCI",
-    chips=frozenset({"Hyper-V PCIe MSI"}),
+    chips=frozenset({"Hyper-V PCIe MSI"}) | below("HV-"),
     isolates=False,
-    source="drivers/pci/controller/pci-hyperv.c",
+    source="drivers/pci/controller/pci-hyperv.c, arch/x86/hyperv/irqdomain.c",
 )

@@ -1,6 +1,8 @@
 """Controllers whose chip is plainly called `MSI` or `pMSI`; none of them sets the flag.
 
-Up to v6.10: GICv2m, MBI, X-Gene, iProc, ls-scfg and others; ls-scfg's later form is `MSI-PCI-MSI`.
+`MSI` is the PCI chip of GICv2m, GICv3 MBI and Tango up to v6.10, of Layerscape SCFG and MediaTek
+gen3 up to v6.12. `pMSI` is the platform chip of GICv2m and GICv3 MBI up to v6.10, and of parents
+without a prefix (RISC-V IMSIC) since.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="MSI controller without isolation",
-    chips=frozenset({"MSI", "pMSI", "MSI-PCI-MSI", "MSI-PCI-MSIX"}),
+    chips=frozenset({"MSI", "pMSI"}),
     isolates=False,
     source="drivers/irqchip/irq-gic-v2m.c, irq-ls-scfg-msi.c, drivers/pci/controller",
 )

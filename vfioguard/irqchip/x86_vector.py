@@ -1,7 +1,7 @@
 """x86 without remapping, and everything else that shows the generic PCI chip.
 
-RISC-V's IMSIC, s390 (where the architecture isolates, not the chip) and DesignWare on Arm up to
-v6.14 print the same name; none of them sets the flag.
+RISC-V's IMSIC, s390 (where the architecture isolates, not the chip), DesignWare on Arm up to v6.12,
+and Tegra, X-Gene and Apple in v7.2 print the same name; none of them sets the flag.
 """
 
 from __future__ import annotations

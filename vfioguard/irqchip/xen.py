@@ -1,4 +1,8 @@
-"""Xen event channels in place of MSIs: the domain has no parent and no flag."""
+"""Xen event channels in place of MSIs: the domain has no parent and no flag.
+
+`xen-pirq-msi` and `xen-pirq-msi-x` are `xen-pirq` with the name of its flow, as /proc/interrupts
+prints both.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,10 @@ from vfioguard.irqchip import Irqchip
 
 IRQCHIP = Irqchip(
     family="Xen",
-    chips=frozenset({"xen-pirq", "xen-pirq-msi", "xen-pirq-msi-x", "xen-dyn", "xen-percpu"}),
+    chips=frozenset(
+        {"xen-pirq", "xen-pirq-msi", "xen-pirq-msi-x"}
+        | {"xen-dyn", "xen-dyn-lateeoi", "xen-percpu"}
+    ),
     isolates=False,
     source="drivers/xen/events/events_base.c, arch/x86/pci/xen.c",
 )

@@ -10,6 +10,8 @@ from vfioguard.fact import Gap, Reading, gap_from, parse
 from vfioguard.root import Directory, Root, text
 
 PATH = "/sys/kernel/irq"
+#: How the chips of remapped interrupts begin on x86 (irqchip/x86_remapping.py).
+REMAPPED = ("IR-", "vIR-")
 #: Global system interrupts of the first IO-APIC; MSIs are numbered above all wired ones.
 _WIRED = range(24)
 

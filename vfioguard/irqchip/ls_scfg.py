@@ -1,0 +1,12 @@
+"""NXP Layerscape SCFG; up to v6.12 its chip is called `MSI` (unnamed_msi.py)."""
+
+from __future__ import annotations
+
+from vfioguard.irqchip import Irqchip, below
+
+IRQCHIP = Irqchip(
+    family="Layerscape SCFG MSI",
+    chips=below("MSI-"),
+    isolates=False,
+    source="drivers/irqchip/irq-ls-scfg-msi.c",
+)
