@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.inference import era
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.logic import Answer, ask, every
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
     from vfioguard.inference.firmware_msi import Domain
     from vfioguard.kernel.devicetree import Nodes
 
-#: drivers/cdx/cdx_msi.c: a chip below whatever controller the bus's msi-map names.
-_CDX = "CDX-MSI"
 X86 = frozenset({"x86_64", "i686"})
 ARM = frozenset({"aarch64", "arm"})
 #: arch_is_isolated_msi() is true only here (arch/s390/include/asm/msi.h).
 S390 = frozenset({"s390x", "s390"})
 #: No irqchip driver of it sets the flag, and no vendor's kernel is known to.
 LOONGARCH = frozenset({"loongarch64", "loongarch32"})
+#: The newest kernel whose source was read for irqchips. In v5.10 to v7.3 the flag is set in four
+#: files: drivers/iommu/intel/irq_remapping.c, drivers/iommu/amd/iommu.c and, for Arm, the two ITSs,
+#: drivers/irqchip/irq-gic-v3-its.c and irq-gic-v5-its.c.
+NEWEST_READ = (7, 3)
 
 
 class MsiDomains:
@@ -41,6 +44,8 @@ class MsiDomains:
         no_pre_its: Callable[[Fact[Nodes]], Answer],
     ) -> None:
         self._arch = snapshot.kernel.arch
+        self._release = snapshot.kernel.release
+        self._version = era.version(snapshot)
         self._nodes = snapshot.wiring.nodes if snapshot.wiring else None
         self._firmware = firmware
         self._no_pre_its = no_pre_its
@@ -69,10 +74,10 @@ class MsiDomains:
 
     def _by_chip(self, device: Device, chip: Fact[str]) -> Answer:
         family = self._family(device)
-        if family is None and chip.value == _CDX:
-            return self._by_topology(device)
         if family is None:
-            return ask(f"{device.name} has isolated MSIs (unknown irqchip)", chip, lambda _: None)
+            return self._unlisted(device, chip)
+        if family.isolates is None:
+            return self._by_topology(device)
         claim = f"{device.name} has isolated MSIs ({family.family})"
         if family.its and self._nodes is not None:
             plain = self._plain(device, self._nodes)
@@ -80,6 +85,21 @@ class MsiDomains:
         if not family.isolates and isinstance(self._arch, Gap):
             return ask(claim, self._arch, lambda _: None)  # it could be an s390
         return ask(claim, chip, lambda _: family.isolates)
+
+    def _unlisted(self, device: Device, chip: Fact[str]) -> Answer:
+        """On Arm no chip isolates but an ITS's, by the sources of the kernels that were read.
+
+        A newer kernel or a vendor's may have a family that nobody listed, and isolates.
+        """
+        claim = f"{device.name} has isolated MSIs (unknown irqchip)"
+        arm = isinstance(self._arch, Fact) and self._arch.value in ARM
+        if arm and self._was_read() and _no_its(chip):
+            return Answer(claim, False, (chip, self._release))
+        return ask(claim, chip, lambda _: None)
+
+    def _was_read(self) -> bool:
+        version = self._version
+        return version is not None and not version.backports and version[:2] <= NEWEST_READ
 
     def _plain(self, device: Device, nodes: Reading[Nodes]) -> Answer:
         """Whether the device's ITS stands behind no Socionext pre-ITS, where it may choose its id.
@@ -128,6 +148,14 @@ class MsiDomains:
     def _other(self, device: Device) -> Answer:
         claim = f"{device.name} shows its MSI domain"
         return ask(claim, device.msi_irqs, lambda _: None)
+
+
+def _no_its(chip: Fact[str]) -> bool:
+    """Whether the name is that of an MSI chip, and no ITS's in another spelling.
+
+    A domain that stands on an ITS isolates too, and has its prefix, "ITS-".
+    """
+    return "MSI" in chip.value and "ITS" not in chip.value.upper()
 
 
 def _absent_or_empty(device: Device) -> bool:
