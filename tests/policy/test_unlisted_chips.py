@@ -59,6 +59,6 @@ def test_a_chip_that_stands_on_another_domain_says_nothing() -> None:
 
 @pytest.mark.parametrize("vendor", ["intel", "amd"])
 def test_the_msis_of_a_virtual_unit_are_remapped(vendor: str) -> None:
-    # v6.2 to v6.9 call them so in a guest (irqchip/x86_remapping.py).
+    # From v6.2 a guest calls them so (irqchip/x86_remapping.py).
     entries = x86_host({0: [Function(BDF, "vIR-PCI-MSIX")]}, vendor=vendor, release="6.8.0-amd64")
     assert said(entries, ISOLATED) == "accept"

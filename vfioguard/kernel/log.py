@@ -1,12 +1,22 @@
-"""The kernel's log of this boot (/dev/kmsg), reduced to the lines that bear on isolation.
+r"""The kernel's log of this boot (/dev/kmsg), reduced to the messages that bear on isolation.
 
 Only presence is evidence: a ring that has wrapped, or kernel.dmesg_restrict, says nothing.
-Documentation/ABI/testing/dev-kmsg. A recorded tree may carry the text of dmesg instead.
+Documentation/ABI/testing/dev-kmsg. A recorded tree may carry a text instead: what dmesg prints,
+with any of its options for time and facility, `journalctl -k`, or a syslog file. Of several boots
+in it the last counts.
+
+Each message is one entry, without its stamp. Where it has several lines (`\x0a` in /dev/kmsg) they
+are joined by one blank. What stamps each line anew (`dmesg -S`, a serial console, /proc/kmsg) does
+not say which belong together: there an entry is the first line alone.
+
+A text cannot tell the kernel's from what root writes to /dev/kmsg, or a user by `logger -t kernel`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from typing import TypeAlias
 
 from vfioguard.fact import Fact, Reading, gap_from
@@ -16,40 +26,61 @@ from vfioguard.root import Root, first
 KMSG = "/dev/kmsg"
 #: Where a recorded tree keeps the output of dmesg.
 DMESG = "/CAPTURE/dmesg"
-_LIMIT = 4 << 20
+_LIMIT = 16 << 20
 
 Log: TypeAlias = tuple[str, ...]
 
-# "6,339,5140900,-;text" (kmsg) or "[    5.140900] text" (dmesg), with the caller's id or without.
-# Only the kernel's own lines: their priority is below 8, as LOG_KERN is 0 (syslog(3)).
-_STAMP = rb"(?:[0-7],\d+,\d+,[^;\n]*;|(?:<[0-7]>)?\[ *\d+\.\d+\](?: ?\[ *[TC]\d+\])? )"
+#: "6,339,5140900,-;text". A priority below 8 has the facility LOG_KERN (syslog(3)), which the
+#: kernel gives to nobody else.
+_RECORD = rb"[0-7],\d+,\d+,[^;\n]*;"
+_ANY_RECORD = rb"\d+,\d+,\d+,[^;\n]*;"
+#: "[    5.140900]", "[    5.140900 <    0.000010>]" (-d), "[<    0.000010>]", "[  +0.000010]" (-H).
+_SECONDS = rb"\[[ <+]{0,16}\d{1,9}\.\d{1,9}[ \d.<>]{0,32}\]"
+#: "[Sun Nov 29 11:12:36 2026]" (-T) and "[Nov29 11:12]" (-H), in the user's language.
+_CLOCK = rb"\[[^\]\n]{4,40} \d\d:\d\d(?::\d\d \d{4})?\]"
+_ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
+_TIME = rb"(?:" + _SECONDS + rb"|" + _CLOCK + rb"|" + _ISO + rb")"
+#: "[    T1]", the caller (CONFIG_PRINTK_CALLER).
+_CALLER = rb"(?: ?\[ *[TC]\d+\])?"
+#: dmesg: with `-x` a line begins with the facility, "kern  :info  : ", with `-r` with the priority.
+_DMESG = rb"(?:<[0-7]>|kern *:[a-z]+ *: )?" + _TIME + _CALLER + rb" "
+_ANY_DMESG = rb"(?:<\d+>|[a-z]+ *:[a-z]+ *: )?" + _TIME
+#: "Nov 29 11:12:36", "Sun 2026-11-29 11:12:36 UTC" (journalctl -o short-full), and BusyBox's
+#: "Sun Nov 29 11:12:36 2026".
+_DATE = (
+    rb"(?:\S{2,6} )?(?:\d{4}-\d\d-\d\d|\S{2,9} [ \d]\d) \d\d:\d\d:\d\d(?:\.\d{6})?"
+    rb"(?: (?:\d{4}|[A-Z]{2,5}|[+-]\d\d))?"
+)
+_LEVEL = rb"\.(?:emerg|alert|crit|err|warn|notice|info|debug) "
+#: journalctl and syslog daemons: a host's name, and "kernel: " before what the kernel said. BusyBox
+#: adds the facility and the level, "kern.info".
+_SYSLOG = (
+    rb"(?:" + _DATE + rb"|" + _ISO + rb"|" + _SECONDS + rb"|\d{10}\.\d{6}) "
+    rb"(?:(?![a-z0-9]+" + _LEVEL + rb")[^\s:]+ )?(?:kern" + _LEVEL + rb")?"
+    rb"kernel: (?:" + _SECONDS + _CALLER + rb" ?)?"
+)
 _KEPT = (
-    rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@: ]|GIC(?:v2m|v3|v5|v5 ITS)?: |x2apic: |"
-    rb"Not enabling interrupt remapping|This system BIOS has enabled interrupt remapping|"
+    rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@: ]|GIC(?:v2m|v3|v5)?[: ]|(?:PCI/|Platform |fsl-mc )MSI: |"
+    rb"x2apic: |Not enabling interrupt remapping|This system BIOS has enabled interrupt remapping|"
     rb"vfio_iommu_type1_attach_group: |VFIO - |IOMMUFD is providing )"
 )
+#: dmesg and journalctl write a message's further lines below its first, behind blanks. A record's
+#: are its dictionary (" SUBSYSTEM=pci").
+_MORE = rb"(?:\n[ \t]+\S.*)*"
 
 
 def select(raw: bytes) -> bytes:
-    """Keep whole lines that begin, behind their time stamp, as one of the known drivers' do."""
-    lines = raw.split(b"\n")
-    kept = re.compile(_KEPT)
-    return b"".join(line + b"\n" for line in lines if kept.match(line, _stamp(line)))
+    """Keep the known drivers' messages of the last boot, whole and with their time stamps."""
+    return b"".join(match[0][1:] + b"\n" for match in _messages(raw))
 
 
 def parse(raw: bytes) -> Log:
-    """The lines without their time stamps."""
-    lines = (line[_stamp(line) :] for line in raw.split(b"\n") if line)
-    return tuple(line.decode("ascii", "backslashreplace") for line in lines)
-
-
-def _stamp(line: bytes) -> int:
-    match = re.match(_STAMP, line)
-    return match.end() if match else 0
+    """The same messages without their time stamps, each in one line."""
+    return tuple(_line(match[1]) for match in _messages(raw))
 
 
 def read(root: Root) -> Reading[Log]:
-    """The kept lines of the running kernel's log, oldest first."""
+    """The kept messages of the running kernel's log, oldest first."""
     readings: list[Reading[Log]] = []
     for path in (KMSG, DMESG):
         try:
@@ -59,3 +90,40 @@ def read(root: Root) -> Reading[Log]:
         if isinstance(readings[-1], Fact):
             break
     return first(tuple(readings))
+
+
+def _messages(raw: bytes) -> Iterator[re.Match[bytes]]:
+    """Each with the line end before it; the group is the message alone."""
+    text = b"\n" + raw  # so that a line's begin is a byte, which is looked for at C's speed
+    stamp = _form(text)
+    start = 0
+    if b"Linux version " in text:
+        boots = _line_of(stamp + rb"Linux version \d").finditer(text)
+        start = max((boot.start() for boot in boots), default=0)
+    return _message(stamp).finditer(text, start)
+
+
+def _form(text: bytes) -> bytes:
+    """How the kernel's lines begin in this text. In one without any stamp they begin at once."""
+    if _line_of(_ANY_RECORD).search(text):
+        return _RECORD
+    if b" kernel: " in text and _line_of(_SYSLOG).search(text):
+        return _SYSLOG
+    return _DMESG if _line_of(rb"(?:" + _ANY_DMESG + rb"|" + _DATE + rb" )").search(text) else b""
+
+
+@cache  # a live log asks for each of its records
+def _message(stamp: bytes) -> re.Pattern[bytes]:
+    more = b"" if stamp is _RECORD else _MORE
+    return _line_of(stamp + rb"(" + _KEPT + rb".*" + more + rb")")
+
+
+@cache
+def _line_of(begin: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"\n" + begin)
+
+
+def _line(message: bytes) -> str:
+    """One line; rsyslog escapes a line end as "#012"."""
+    lines = re.split(rb"\n|\\x0a|#012", message)
+    return b" ".join(map(bytes.strip, lines)).decode("ascii", "backslashreplace")
