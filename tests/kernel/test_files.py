@@ -16,6 +16,7 @@ from vfioguard.fact import Fact, Gap, Malformed, Why
 from vfioguard.kernel import config, osrelease, pci_config, symbols, uevent
 from vfioguard.kernel.symbols import Predicate
 from vfioguard.root.memory import Entry, Memory, Refused
+from vfioguard.root.recording import Recording
 from vfioguard.root.tree import Tree
 
 
@@ -143,7 +144,12 @@ def test_a_configuration_that_was_cut_is_malformed(raw: bytes) -> None:
         config.parse(raw)
 
 
-PATHS = ("/boot/config-6.1", "/lib/modules/6.1/config", "/proc/config.gz")
+PATHS = (
+    "/boot/config-6.1",
+    "/lib/modules/6.1/config",
+    "/usr/lib/modules/6.1/config",
+    "/proc/config.gz",
+)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -157,6 +163,61 @@ def test_the_configuration_is_found_in_any_of_its_places(path: str) -> None:
 
 def test_without_a_release_only_the_kernels_own_copy_is_asked() -> None:
     assert isinstance(config.read(Memory({"/boot/config-6.1": PLAIN}), None), Gap)
+
+
+ALPINE = "6.6.32-0-lts"
+
+
+def titled(version: str) -> bytes:
+    title = f"# Linux/x86_64 {version} Kernel Configuration"
+    return f"#\n# Automatically generated file; DO NOT EDIT.\n{title}\n#\n".encode() + PLAIN
+
+
+@pytest.mark.parametrize(
+    ("release", "path", "version"),
+    [
+        (ALPINE, "/boot/config-lts", "6.6.32"),
+        ("6.12.3-1-virt", "/boot/config-virt", "6.12.3"),
+        ("6.6.31-0-rpi", "/boot/config-rpi", "6.6.31"),
+        ("6.10.0-rc3-0-edge", "/boot/config-edge", "6.10.0-rc3"),
+    ],
+)
+def test_alpines_configuration_of_a_flavour_is_the_kernels_by_its_title(
+    release: str, path: str, version: str
+) -> None:
+    reading = config.read(Memory({path: titled(version)}), release)
+    assert isinstance(reading, Fact)
+    assert (reading.source, reading.value["VFIO"]) == (path, "m")
+
+
+@pytest.mark.parametrize(
+    "content", [titled("6.6.33"), titled("6.6.3"), titled("6.6"), titled("6.6.32-0-ltsx"), PLAIN]
+)
+def test_the_configuration_of_another_kernel_of_the_flavour_is_a_gap(content: bytes) -> None:
+    reading = config.read(Memory({"/boot/config-lts": content}), ALPINE)
+    assert isinstance(reading, Gap)
+    assert (reading.why, reading.source) == (Why.MALFORMED, "/boot/config-lts")
+    assert ALPINE in reading.detail
+
+
+@pytest.mark.parametrize(("installed", "theirs"), [("6.6.32-0-lts", True), ("6.6.32-1-lts", False)])
+def test_a_package_that_was_renewed_since_the_boot_has_another_configuration(
+    installed: str, theirs: bool
+) -> None:
+    note = {"/usr/share/kernel/lts/kernel.release": installed.encode() + b"\n"}
+    reading = config.read(Memory({"/boot/config-lts": titled("6.6.32"), **note}), ALPINE)
+    assert isinstance(reading, Fact) is theirs
+
+
+def test_the_configuration_of_a_flavour_is_recorded_with_its_title() -> None:
+    recording = Recording(Memory({"/boot/config-lts": titled("6.6.32")}))
+    assert isinstance(config.read(recording, ALPINE), Fact)
+    assert isinstance(config.read(Memory(recording.entries), ALPINE), Fact)
+
+
+def test_the_kernels_own_copy_comes_before_that_of_the_flavour() -> None:
+    files = {"/proc/config.gz": gzip.compress(PLAIN, mtime=0), "/boot/config-lts": titled("6.6.32")}
+    assert config.read(Memory(files), ALPINE).source == "/proc/config.gz"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ _KINDS = (
     _Kind(
         "kernel configuration",
         "head",
-        ("/boot/config-{release}", "/lib/modules/{release}/config", config.GZ),
+        (*config.PATHS, config.GZ),
         "whether a backend that is not loaded exists",
     ),
     _Kind(
