@@ -115,3 +115,12 @@ def test_a_citation_is_found_wherever_its_line_breaks() -> None:
     assert cited("see policy.md 4.1, X2 and 10.3,\n# or policy.md\n# 3.6).") == {
         "4.1", "X2", "10.3", "3.6",
     }  # fmt: skip
+
+
+def test_no_file_cites_a_document_that_is_not_here() -> None:
+    outside = re.compile(r"\b(?:POLICY \d|INTERFACES|HOUSE\.md|DESIGN\.md)")
+    assert [
+        path.relative_to(REPOSITORY).as_posix()
+        for path in CITING
+        if path != Path(__file__) and outside.search(path.read_text())
+    ] == []

@@ -77,7 +77,7 @@ def test_groups_are_listed_where_it_does_not(lost: str) -> None:
     assert names(groups(take(Memory(host)))[0]) == [BDF, "PNP0103:00"]
 
 
-# Configuration space is slow to read, and reading it can wake a device (POLICY 6.3).
+# Configuration space is slow to read, and reading it can wake a device (policy.md 6.3).
 AWAKE = Function("0000:01:00.0")
 ASLEEP = Function("0000:02:00.0", awake=False)
 WITH_MSI = Function("0000:03:00.0", "PCI-MSIX")

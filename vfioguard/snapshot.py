@@ -265,7 +265,7 @@ def _chip(chip: Reading[str] | None) -> str:
 def _with_capabilities(
     bus: Directory, functions: tuple[Device, ...], seen: bool, earlier: Earlier
 ) -> tuple[Device, ...]:
-    """The 2016 series asks whether a function without MSIs could have any (POLICY 6.3)."""
+    """The 2016 series asks whether a function without MSIs could have any (policy.md 6.3)."""
     return tuple([with_capability(bus, device, seen, earlier) for device in functions])
 
 

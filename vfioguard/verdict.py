@@ -16,7 +16,7 @@ class Outcome(StrEnum):
 
 
 _SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
-# INTERFACES: 0 all allowed, 1 some need the override, 2 some refused, 3 unknown.
+# 0 all allowed, 1 some need the override, 2 some refused, 3 unknown.
 _EXIT = {Outcome.ALLOWED: 0, Outcome.BY_OVERRIDE: 1, Outcome.REFUSED: 2, Outcome.UNKNOWN: 3}
 
 

@@ -1,4 +1,4 @@
-"""What kernels made of edited device trees, by POLICY 10.5, and of_map_id() in full."""
+"""What kernels made of edited device trees, by policy.md 10.3, and of_map_id() in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ITSs the kernel uses, by its log and its interrupts (POLICY 11.2).
+"""Which ITSs the kernel uses, by its log and its interrupts (policy.md 4.3).
 
 The lines are those of drivers/irqchip/irq-gic-v3-its.c, irq-gic-v3-its-pci-msi.c (6.1) and
 irq-gic-v5-its.c (7.2); captures of real kernels have the ones that they print.

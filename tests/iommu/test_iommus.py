@@ -1,4 +1,4 @@
-"""POLICY 3.5: names and registers in /sys/class/iommu."""
+"""policy.md 3.5: names and registers in /sys/class/iommu."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def words(line: bytes) -> tuple[str, ...]:
     return reading.value
 
 
-# drivers/iommu/irq_remapping.c setup_irqremap(), setup_nointremap(); POLICY 3.7.
+# drivers/iommu/irq_remapping.c setup_irqremap(), setup_nointremap(); policy.md 3.7.
 @pytest.mark.parametrize(
     ("line", "off"),
     [

@@ -32,7 +32,7 @@ def test_the_time_stamp_is_taken_off(stamp: bytes) -> None:
     assert log.parse(log.select(stamp + LINE + b"\n")) == (LINE.decode(),)
 
 
-# POLICY 3.6
+# policy.md 3.6
 @pytest.mark.parametrize(
     "line",
     [

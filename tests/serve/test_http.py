@@ -1,4 +1,4 @@
-"""The routes of INTERFACES, one behaviour at a time."""
+"""The routes of docs/http.md, one behaviour at a time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`intremap=nosid`: the kernel calls groups isolated although any device may use any entry.
 
-Remapping stays on, but its entries are programmed without source-id verification (POLICY 3.7).
+Remapping stays on, but its entries are programmed without source-id verification (policy.md 3.7).
 """
 
 from __future__ import annotations

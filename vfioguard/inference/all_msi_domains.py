@@ -1,7 +1,7 @@
 """irq_domain_check_msi_remap() of v4.11 to v6.2: every MSI domain of the machine is isolated.
 
 One unflagged domain anywhere refuses every group, and a machine without any is accepted, vacuously
-(kernel/irq/irqdomain.c; POLICY 1.1, 4.3). A domain exists whether or not it is used, so only
+(kernel/irq/irqdomain.c; policy.md 1.1, 4.3). A domain exists whether or not it is used, so only
 debugfs or the firmware can prove that there is no unflagged one; any interrupt can prove that there
 is one.
 """

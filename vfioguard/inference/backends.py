@@ -1,6 +1,6 @@
 """Which ways to attach this kernel has: type1, iommufd, spapr_tce.
 
-They decide separately and have parameters of their own (POLICY 1.3).
+They decide separately and have parameters of their own (policy.md 1.3).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""IOMMU_CAP_INTR_REMAP: what iommu_capable() answers up to v6.2 (POLICY 2.1)."""
+"""IOMMU_CAP_INTR_REMAP: what iommu_capable() answers up to v6.2 (policy.md 2.1)."""
 
 from __future__ import annotations
 

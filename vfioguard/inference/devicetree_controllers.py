@@ -1,6 +1,6 @@
 """What the device tree's MSI controllers are: which exist, and which of them isolate.
 
-POLICY 3.9 and 4.3, and 10.5 for what real kernels did.
+policy.md 3.9 and 4.3, and 10.3 for what real kernels did.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Controllers:
         )
 
     def all_isolated(self) -> Answer:
-        """Whether no node makes a domain without isolation (v4.11 to v6.2, POLICY 4.3)."""
+        """Whether no node makes a domain without isolation (v4.11 to v6.2, policy.md 4.3)."""
         parts = [answer for node in self.nodes.value.values() for answer in self._flagged(node)]
         claim = "every MSI controller of the device tree isolates"
         return every(claim, parts, over=self.nodes)

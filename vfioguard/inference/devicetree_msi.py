@@ -1,7 +1,7 @@
 """The device tree's way to an MSI domain: msi-map, msi-parent, and what the bus inherits.
 
 drivers/of/base.c of_map_id(), drivers/of/irq.c of_msi_get_domain(), drivers/pci/probe.c
-pci_set_bus_msi_domain(); POLICY 3.9, and 10.5 for what real kernels did.
+pci_set_bus_msi_domain(); policy.md 3.9, and 10.3 for what real kernels did.
 """
 
 from __future__ import annotations

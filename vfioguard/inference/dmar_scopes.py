@@ -1,4 +1,4 @@
-"""Which PCI functions the device scopes of a DMAR mean (VT-d 5.0 8.3.1; POLICY 3.8).
+"""Which PCI functions the device scopes of a DMAR mean (VT-d 5.0 8.3.1; policy.md 3.8).
 
 drivers/iommu/intel/dmar.c dmar_match_pci_path(), dmar_insert_dev_scope(): Linux does not walk a
 scope down the buses; it compares each function's way from the root bus with the scope's path. So

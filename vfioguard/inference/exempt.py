@@ -1,4 +1,4 @@
-"""Groups that the kernel attaches, or refuses, without its interrupt test (POLICY 1.4, 10.5)."""
+"""Groups that the kernel attaches, or refuses, without its interrupt test (policy.md 1.4, 10.3)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def noiommu_mode(snapshot: Snapshot) -> Answer:
 
 
 def noiommu_answers(snapshot: Snapshot) -> str:
-    """What each backend answers for a no-IOMMU group (POLICY 11.3)."""
+    """What each backend answers for a no-IOMMU group (policy.md 5)."""
     config = snapshot.kernel.config
     if isinstance(config, Fact) and config.value["IOMMUFD_NOIOMMU"] != "n":
         return "iommufd takes it (IOMMUFD_NOIOMMU), type1 answers ENODEV"

@@ -1,7 +1,7 @@
 """Memory that firmware keeps for devices, with the devices: RMRR, IVMD and RMR.
 
 Linux refuses to give such a device to a guest, as the memory would have to stay mapped one to one
-(POLICY 5: RMRR-locked, RESV_DIRECT). What the running kernel took of it stands in each group's
+(policy.md 5: RMRR-locked, RESV_DIRECT). What the running kernel took of it stands in each group's
 `reserved_regions`; the tables say why it is there, and hold where the kernel shows nothing.
 """
 

@@ -1,6 +1,6 @@
 """ACPI's way to an MSI domain on Arm: IORT from the root complex to an ITS group, MADT from there.
 
-POLICY 3.8. What finds no ITS gets the GICv2m frames, if the kernel uses them
+policy.md 3.8. What finds no ITS gets the GICv2m frames, if the kernel uses them
 (pci_host_bridge_acpi_msi_domain()).
 """
 

@@ -1,4 +1,4 @@
-"""x86's `irq_remapping_enabled`: one machine-wide switch that no file shows (POLICY 4.1)."""
+"""x86's `irq_remapping_enabled`: one machine-wide switch that no file shows (policy.md 4.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CLAIM = "interrupt remapping is enabled on this machine"
 
-# POLICY 3.6: what the drivers print once it is decided.
+# policy.md 3.6: what the drivers print once it is decided.
 _LOG_ON = ("DMAR-IR: Enabled IRQ remapping in ", "AMD-Vi: Interrupt remapping enabled")
 _LOG_OFF = (
     "DMAR-IR: Failed to enable irq remapping",
@@ -118,7 +118,7 @@ def _wired(snapshot: Snapshot) -> Iterator[Answer]:
 
 def _io_apic(chips: tuple[str, ...], trusted: bool) -> bool | None:
     if any(chip.startswith("IR-") for chip in chips):
-        # Hyper-V remaps the IO-APIC alone, under the same name (POLICY 4.1, X2).
+        # Hyper-V remaps the IO-APIC alone, under the same name (policy.md 4.1, X2).
         return True if trusted else None
     return False if any("IO-APIC" in chip for chip in chips) else None
 
@@ -183,7 +183,7 @@ def capable(ecap: int) -> bool | None:
 
 
 def _by_firmware(snapshot: Snapshot) -> Answer:
-    """The tables can prove that it is off (POLICY 4.1, X8), never that it is on."""
+    """The tables can prove that it is off (policy.md 4.1, X8), never that it is on."""
     from vfioguard.inference import remapping_possible
 
     return remapping_possible.of_host(snapshot).witness()

@@ -1,4 +1,4 @@
-"""Which of the ITSs that firmware names the kernel uses (POLICY 4.3, 11.2).
+"""Which of the ITSs that firmware names the kernel uses (policy.md 4.3).
 
 its_of_probe() and its_acpi_probe() reset all ITSs first and probe none where one of them fails
 (drivers/irqchip/irq-gic-v3-its.c, 6.1.176 to 7.3.4: "If any of the ITS fails to reset, don't even

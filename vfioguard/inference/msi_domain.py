@@ -1,7 +1,7 @@
 """The MSI domain of one device, and whether it isolates: what msi_device_has_isolated_msi() tests.
 
 A device that has an MSI shows its domain in the chip's name. For the others it follows from how the
-kernel assigns domains (POLICY 4.2, 4.3). Unknown stays unknown.
+kernel assigns domains (policy.md 4.2, 4.3). Unknown stays unknown.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class MsiDomains:
 
     def _x86(self, device: Device) -> Answer:
         if not is_pci(device.name):
-            # Only PCI devices are given a domain (POLICY 1.4; AMD ACPI-HID, Intel ANDD).
+            # Only PCI devices are given a domain (policy.md 1.4; AMD ACPI-HID, Intel ANDD).
             claim = f"{device.name} has an MSI domain (only PCI devices are given one)"
             return ask(claim, _identity(device), lambda _: False)
         return self._route(device)

@@ -1,6 +1,6 @@
 """Whether the firmware lets Linux remap interrupts: what every vendor's answer is made of.
 
-"Possible" is not "on": the kernel may still be told not to, or fail (POLICY 4.1, X8 and X9).
+"Possible" is not "on": the kernel may still be told not to, or fail (policy.md 4.1, X8 and X9).
 """
 
 from __future__ import annotations

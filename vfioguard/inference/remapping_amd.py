@@ -145,7 +145,7 @@ def _owners(madt: Madt) -> list[int]:
 
 
 def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[Part]:
-    """What takes the whole driver away, remapping included (POLICY 3.7)."""
+    """What takes the whole driver away, remapping included (policy.md 3.7)."""
     claim = "the command line leaves AMD's IOMMUs on"
     for word in words:
         name, _, choices = word.partition("=")

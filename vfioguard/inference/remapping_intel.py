@@ -1,4 +1,4 @@
-"""Whether the DMAR lets Linux remap interrupts (POLICY 3.8; VT-d 5.0 chapters 5 and 8).
+"""Whether the DMAR lets Linux remap interrupts (policy.md 3.8; VT-d 5.0 chapters 5 and 8).
 
 drivers/iommu/intel/irq_remapping.c intel_prepare_irq_remapping(), parse_ioapics_under_ir().
 """

@@ -1,4 +1,4 @@
-"""Whether the firmware allows interrupt remapping on an x86: POLICY 4.1, X8 and X9.
+"""Whether the firmware allows interrupt remapping on an x86: policy.md 4.1, X8 and X9.
 
 False is a proof that it is off; True is only that the firmware is not in the way.
 """

@@ -1,7 +1,7 @@
 """The domain that x86 gives a PCI device that shows none: that of its remapping unit.
 
 drivers/iommu/intel/irq_remapping.c intel_irq_remap_add_device(), drivers/iommu/amd/iommu.c
-amd_iommu_set_pci_msi_domain(); POLICY 4.2 rules 3 and 4.
+amd_iommu_set_pci_msi_domain(); policy.md 4.2 rules 3 and 4.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class IommuDriver(NamedTuple):
     """`instance` knows names below /sys/class/iommu; `attributes` are its files there.
 
     `remaps_interrupts`: the driver owns an interrupt remapping unit (x86 only). `capable_until`:
-    the first kernel that no longer reports IOMMU_CAP_INTR_REMAP as a constant (POLICY 2.1).
+    the first kernel that no longer reports IOMMU_CAP_INTR_REMAP as a constant (policy.md 2.1).
     `coherent`: whether it reports IOMMU_CAP_CACHE_COHERENCY for every device, as read in 6.1.176 to
     7.3.4; None where the unit decides.
     """

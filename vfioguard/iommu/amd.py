@@ -1,6 +1,6 @@
 """AMD-Vi: `ivhdN`, drivers/iommu/amd/init.c amd_iommu_attrs.
 
-No bit of either register says whether interrupts are remapped (POLICY 3.5, 10.1).
+No bit of either register says whether interrupts are remapped (policy.md 3.5, 10.1).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """RISC-V: `riscv-iommu@DEVICE`, drivers/iommu/riscv/iommu.c riscv_iommu_init().
 
-Its iommu_ops have no `capable` (7.3.4), so VFIO binds nothing behind it (POLICY 11.3).
+Its iommu_ops have no `capable` (7.3.4), so VFIO binds nothing behind it (policy.md 4.4).
 """
 
 from __future__ import annotations

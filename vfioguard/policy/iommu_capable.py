@@ -2,7 +2,7 @@
 
 drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); v3.6 asks iommu_domain_has_cap() in
 vfio_iommu_type1_open(), before there is a group. On Arm the SMMU drivers of that time reported the
-capability as a constant, so every group was accepted (POLICY 1.1, era A).
+capability as a constant, so every group was accepted (policy.md 1.1, era A).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """v6.3 and later: every device of the group has an MSI domain that isolates.
 
 drivers/iommu/iommu.c iommu_group_has_isolated_msi(), kernel/irq/msi.c
-msi_device_has_isolated_msi(); POLICY 1.1, era D. Bridges, ports, functions without MSIs and
+msi_device_has_isolated_msi(); policy.md 1.1, era D. Bridges, ports, functions without MSIs and
 devices of other buses count, and a device without any MSI domain is not isolated.
 """
 

@@ -1,6 +1,6 @@
 """v4.11 to v6.2: every MSI domain of the machine remaps, or the IOMMU driver says it does.
 
-drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); POLICY 1.1, eras C1 to C3.
+drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); policy.md 1.1, eras C1 to C3.
 Up to v4.13 the domains count only where the group has a software MSI region (Arm SMMU), and only
 the capability elsewhere. From v6.0 the capability is asked of any device of the group, which is
 the same answer, as x86's is one switch for the machine.

@@ -1,6 +1,6 @@
 """POWER: the spapr_tce container attaches without any interrupt test.
 
-drivers/vfio/vfio_iommu_spapr_tce.c has none: the hypervisor or OPAL owns the MSIs (POLICY 1.4).
+drivers/vfio/vfio_iommu_spapr_tce.c has none: the hypervisor or OPAL owns the MSIs (policy.md 1.4).
 """
 
 from __future__ import annotations

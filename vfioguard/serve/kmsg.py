@@ -30,7 +30,7 @@ _FAULTS = (
     re.compile(rb"AMD-Vi: Event logged \[IO_PAGE_FAULT device=" + _BDF),
     re.compile(rb"\S+ " + _BDF + rb": AMD-Vi: Event logged \[IO_PAGE_FAULT"),
 )
-#: What the drivers say when remapping is decided or lost, and VFIO when it refuses (POLICY 3.6).
+#: What the drivers say when remapping is decided or lost, and VFIO when it refuses (policy.md 3.6).
 _TELLING = (b"DMAR-IR: ", b"AMD-Vi: Interrupt remapping", b"AMD-Vi: Disabling", b"ITS", b"GICv2m")
 
 

@@ -31,7 +31,7 @@ _BATCH = 64
 _AGAIN = 5.0
 #: Modules whose parameters decide, or that bring a way to attach.
 _MODULES = ("vfio", "iommufd")
-#: Buses whose devices can be members of IOMMU groups, beside PCI (POLICY 1.4).
+#: Buses whose devices can be members of IOMMU groups, beside PCI (policy.md 1.4).
 _BUSES = frozenset({"platform", "amba", "fsl-mc", "cdx", "mdev", "ap", "ccw", "acpi"})
 
 #: include/uapi/linux/nsfs.h (v4.9).
@@ -174,7 +174,7 @@ class Watcher:
 
 
 def meaning(subsystem: str, action: str, path: str) -> News:
-    """What one event may have changed (POLICY 7). `path` is its DEVPATH, below /sys."""
+    """What one event may have changed (policy.md 7). `path` is its DEVPATH, below /sys."""
     name = path.rpartition("/")[2]
     comes_or_goes = action in {"add", "remove"}
     match subsystem:

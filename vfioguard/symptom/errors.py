@@ -1,4 +1,4 @@
-"""Why VFIO and iommufd refuse, by errno and call (POLICY 5).
+"""Why VFIO and iommufd refuse, by errno and call (policy.md 5).
 
 drivers/vfio/vfio_iommu_type1.c, drivers/vfio/group.c, drivers/iommu/iommufd/device.c,
 drivers/iommu/iommu.c.

@@ -1,4 +1,4 @@
-"""Lines of the kernel's log that bear on an attach (POLICY 1.1, 1.2 and 3.6), and of QEMU."""
+"""Lines of the kernel's log that bear on an attach (policy.md 1.1, 1.2 and 3.6), and of QEMU."""
 
 from __future__ import annotations
 
