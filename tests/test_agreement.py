@@ -17,7 +17,14 @@ from vfioguard.verdict import Outcome
 
 HOSTS = Path(__file__).parent / "fixtures" / "sysfs"
 STATES = ("as-booted", "bound")
-CASES = [(host.name, state) for host in sorted(HOSTS.iterdir()) for state in STATES]
+
+
+def states(host: str) -> list[str]:
+    """Those that were recorded: a boot in which nothing could be bound has the first alone."""
+    return [s for s in STATES if s == "as-booted" or (HOSTS / host / f"{s}.tar.xz").exists()]
+
+
+CASES = [(host.name, state) for host in sorted(HOSTS.iterdir()) for state in states(host.name)]
 
 
 def report_of(host: str, state: str) -> Report:

@@ -24,7 +24,7 @@ def without_interrupts(host: str) -> Counter[str]:
     """What becomes of the verdicts when nothing shows the interrupts: equal, unknown or wrong."""
     counts: Counter[str] = Counter()
     kernel = truth.truth_of(host)
-    for state in truth.STATES:
+    for state in truth.states(host):
         root = Hiding(open_root(str(truth.HOSTS / host / f"{state}.tar.xz")))
         groups = {group.id: group for group in evaluate(take(root), "now").groups}
         for group in kernel["groups"]:
@@ -40,7 +40,7 @@ def without_interrupts(host: str) -> Counter[str]:
 
 def with_everything(host: str) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for state in truth.STATES:
+    for state in truth.states(host):
         for _, _, said, ours in truth.judged(host, state):
             counts["equal" if ours is said else "unknown" if ours is None else "wrong"] += 1
     return counts

@@ -44,7 +44,7 @@ def overrides(root: Root, before: Snapshot) -> Snapshot:
 
 
 def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
-    """The PCI functions of groups that changed without a uevent (policy.md 7): 11 system calls each.
+    """PCI functions of groups that changed without a uevent (policy.md 7): 11 system calls each.
 
     Their MSIs, the chip of these, and the type of their group.
     """

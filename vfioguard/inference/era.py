@@ -1,7 +1,7 @@
 """Which predicate the running kernel decides by: by its symbols, else by its release.
 
-The boundaries are mainline's (policy.md 1.1). A number under which a vendor ships another kernel only
-says what that has at least, and one that the kernel's own functions belie says nothing.
+The boundaries are mainline's (policy.md 1.1). A number under which a vendor ships another kernel
+only says what that has at least, and one that the kernel's own functions belie says nothing.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A group is safe if the IOMMU has interrupt remapping (which SMMUs no longer claim, 6/7), or if every
 device is either not linked to an MSI controller or linked to one that remaps. *Linked* is taken as
-the thread takes it: x86, the device has MSIs or a capability for them (policy.md 6.3). The x86 kernels
-of 2016 gave ordinary PCI devices no MSI domain at all, so the posted code would have found none
-linked and admitted nearly every group with remapping off: the objection of its reviewers.
+the thread takes it: x86, the device has MSIs or a capability for them (policy.md 6.3). The x86
+kernels of 2016 gave ordinary PCI devices no MSI domain at all, so the posted code would have found
+none linked and admitted nearly every group with remapping off: the objection of its reviewers.
 """
 
 from __future__ import annotations
