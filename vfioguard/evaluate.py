@@ -80,10 +80,12 @@ def judge_all(
     else:
         again = {*step.differ, *host.moved(before.host, step.groups)}
     groups = _groups(judges, step, again)
-    found = before.report.findings if before is not None and around is before.frame else None
-    if found is None:
-        found = tuple(_findings(host)) if findings else ()
     gaps = step.gaps(before.gaps if before else {})
+    unknown = tuple(unread.once(chain(around.gaps, unread.of_lists(snapshot), *gaps.values())))
+    if before and around is before.frame and unknown == before.report.gaps:
+        found = before.report.findings
+    else:
+        found = tuple(_findings(host, unknown)) if findings else ()
     alone = tuple(_ungrouped(host, judges))
     host.forget()
     report = Report(
@@ -95,7 +97,7 @@ def judge_all(
         alone,
         around.policies,
         found,
-        tuple(unread.once(chain(around.gaps, unread.of_lists(snapshot), *gaps.values()))),
+        unknown,
         around.firmware,
     )
     return Judged(report, host, around, gaps)
@@ -129,9 +131,9 @@ def _groups(judges: Judges, step: Step, again: Iterable[int]) -> tuple[GroupRepo
     return tuple(cast("list[GroupReport]", found))
 
 
-def _findings(host: Host) -> Iterator[FindingReport]:
+def _findings(host: Host, gaps: tuple[Gap, ...]) -> Iterator[FindingReport]:
     for kind in _kinds():
-        for found in kind.find(host):
+        for found in kind.find(host, gaps):
             yield FindingReport(kind.name, kind.severity, found.summary, found.because)
 
 

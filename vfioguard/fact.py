@@ -23,6 +23,8 @@ class Why(StrEnum):
 
 _ABSENT = frozenset({_errno.ENOENT, _errno.ENOTDIR})
 _DENIED = frozenset({_errno.EACCES, _errno.EPERM})
+#: The errno's name of a read that never returned and was given up (root/patience.py).
+UNANSWERED = "ETIMEDOUT"
 
 
 class Fact(NamedTuple, Generic[T_co]):
@@ -68,7 +70,8 @@ def gap_from(error: OSError, source: str) -> Gap:
     why = Why.ABSENT if number in _ABSENT else Why.DENIED if number in _DENIED else Why.FAILED
     name = _errno.errorcode.get(number)
     # Not strerror of the exception: a recording keeps the number, and must say the same.
-    return Gap(why, printable(source), os.strerror(number) if number else str(error), name)
+    detail = os.strerror(number) if number else str(error)
+    return Gap(why, printable(source), "it does not answer" if name == UNANSWERED else detail, name)
 
 
 def parse(raw: bytes, source: str, parser: Callable[[bytes], T]) -> Reading[T]:

@@ -73,7 +73,7 @@ def test_a_host_without_groups_is_no_failure() -> None:
 
 
 def test_this_host_is_its_own_boot() -> None:
-    here = state_at("/", None)
+    here = state_at("/", None, [])
     assert here.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 

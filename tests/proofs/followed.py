@@ -32,8 +32,8 @@ class Followed:
         self.failures: list[str] = []
         self.served = self.begun = 0
         self.lags: list[float] = []
-        hooks = Hooks(self._published, self.failures.append)
-        self.follower = Follower(self._read, self.latest, intervals, hooks)
+        hooks = Hooks(self._published, self.failures.append, self.failures.append)
+        self.follower = Follower(self._read, self.latest, intervals, hooks, self.reader.patience)
 
     def _read(self, news: News) -> Scan:
         self.begun += 1

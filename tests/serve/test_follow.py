@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.report import Report
+from vfioguard.root.patience import Patience
 from vfioguard.serve.follow import Follower, Hooks, Intervals
 from vfioguard.serve.latest import Latest, Scan
 from vfioguard.serve.news import EVERYTHING, LISTINGS, LOST, NOTHING, RELOAD, News
@@ -41,8 +42,8 @@ class Followed:
         self.latest: Latest = latest_of()
         self.published: list[Report] = []
         self.failed: list[str] = []
-        hooks = Hooks(self.published.append, self.failed.append)
-        self.follower = Follower(host.read, self.latest, intervals, hooks)
+        hooks = Hooks(self.published.append, self.failed.append, self.failed.append)
+        self.follower = Follower(host.read, self.latest, intervals, hooks, Patience())
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait for the loop to bring it about."""

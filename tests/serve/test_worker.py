@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from vfioguard.root.patience import Patience
 from vfioguard.serve.worker import Worker
 
 #: Seconds, far beyond what any of it takes.
@@ -17,7 +18,7 @@ def test_what_is_done_in_time_comes_without_a_turn_of_the_loop() -> None:
     async def turns() -> list[str]:
         said: list[str] = []
         asyncio.get_running_loop().call_soon(said.append, "turned")
-        said.append(await Worker("test").run(lambda: "answered", _LONG))
+        said.append(await Worker("test", Patience()).run(lambda: "answered", _LONG))
         return list(said)
 
     assert asyncio.run(turns()) == ["answered"]
@@ -32,7 +33,7 @@ def test_what_takes_longer_is_waited_for_while_the_loop_turns() -> None:
             assert end.wait(_LONG), "the loop did not turn"
             return "answered"
 
-        return await Worker("test").run(call, 0.01)
+        return await Worker("test", Patience()).run(call, 0.01)
 
     assert asyncio.run(answered()) == "answered"
 
@@ -43,12 +44,12 @@ def test_what_a_call_raises_is_raised_where_it_was_asked_for(patience: float) ->
         raise OSError(5, "in vain")
 
     with pytest.raises(OSError, match="in vain"):
-        asyncio.run(Worker("test").run(fail, patience))
+        asyncio.run(Worker("test", Patience()).run(fail, patience))
 
 
 def test_calls_come_in_the_order_in_which_they_were_asked_for() -> None:
     async def order() -> list[int]:
-        worker, done = Worker("test"), list[int]()
+        worker, done = Worker("test", Patience()), list[int]()
         await asyncio.gather(*(worker.run(lambda n=n: done.append(n)) for n in range(20)))
         return done
 

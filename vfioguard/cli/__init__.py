@@ -7,6 +7,7 @@ import os
 import sys
 
 from vfioguard import __version__
+from vfioguard.cli import standing_by
 
 
 def entry() -> None:
@@ -18,18 +19,19 @@ def entry() -> None:
     daemon = "serve" in sys.argv[1:]
     if not daemon:
         gc.disable()
-    status = _guarded()
-    if daemon:
+    work = standing_by.fork(sys.argv[1:])
+    status = _guarded(work)
+    if daemon and work.done is None:
         sys.exit(status)
-    os._exit(status)
+    work.end(status)
 
 
-def _guarded() -> int:
+def _guarded(work: standing_by.Work) -> int:
     """Whatever happens, never leave with 1 or 2 for it: those are verdicts."""
     try:
         if sys.stdout is None or sys.stderr is None:
             return 3  # closed by whoever started us: nobody reads an answer
-        status = main()
+        status = main(None, work)
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
@@ -45,7 +47,7 @@ def _guarded() -> int:
     return status
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, work: standing_by.Work | None = None) -> int:
     """Run one command; returns its exit status (0, 1, 2 or 3; usage errors are 3)."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments == ["--version"]:  # before argparse, which costs more than everything else here
@@ -53,4 +55,4 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     from vfioguard.cli.run import run
 
-    return run(arguments)
+    return run(arguments, work or standing_by.Work([]))

@@ -6,7 +6,8 @@ import argparse
 
 from vfioguard.cli import host
 from vfioguard.cli.run import Failure
-from vfioguard.root import capture
+from vfioguard.root import Root, capture
+from vfioguard.root.memory import Entry
 from vfioguard.root.recording import Recording
 from vfioguard.snapshot import take
 
@@ -17,12 +18,16 @@ def run(options: argparse.Namespace) -> int:
     """Write the capture; nothing of it leaves the machine by itself."""
     if not options.file.endswith(_ENDINGS):
         raise Failure(f"{options.file}: name it {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
-    recording = Recording(host.host(options))
-    take(recording)
-    entries = recording.entries
+    entries = host.read(options, _recorded)
     try:
         capture.save(options.file, entries)
     except OSError as error:
         raise Failure(f"{options.file}: {error.strerror or error}") from error
     print(f"{options.file}: {len(entries)} paths; look at it with tar -tvf before you send it")
     return 0
+
+
+def _recorded(root: Root) -> dict[str, Entry]:
+    recording = Recording(root)
+    take(recording)
+    return recording.entries

@@ -18,7 +18,6 @@ from vfioguard.evaluate import evaluate
 from vfioguard.fact import value_or
 from vfioguard.kernel import boot_id
 from vfioguard.output.json import Json, dumps
-from vfioguard.root.opening import open_root
 from vfioguard.snapshot import take
 
 _LABELS = {
@@ -31,7 +30,8 @@ _RESET = "\x1b[0m"
 
 def run(options: argparse.Namespace) -> int:
     """Print what changed from A to B; 0 where nothing did, else 1."""
-    before, after = (state_at(path, options.policy) for path in (options.before, options.after))
+    paths = options.before, options.after
+    before, after = (state_at(path, options.policy, options.work.hung) for path in paths)
     found = changes(before, after)
     if options.output == "json":
         document: dict[str, Json] = {
@@ -47,15 +47,17 @@ def run(options: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def state_at(path: str, policy: str | None) -> State:
-    """The state of a host, a capture, or a file that holds one. Raises `Failure`, `CannotOpen`."""
+def state_at(path: str, policy: str | None, hung: list[str]) -> State:
+    """The state of a host, a capture, or a file that holds one. Raises `Failure`, `CannotOpen`.
+
+    `hung` gets the paths that still hold a thread.
+    """
     if os.path.isfile(path):
         kept = _kept(path)
         if kept is not None:
             return kept
-    root = open_root(path)
-    report = evaluate(take(root), host.now(), policy)
-    return state_of(report, value_or(boot_id.read(root), None))
+    snapshot, boot = host.read_at(path, lambda root: (take(root), boot_id.read(root)), hung)
+    return state_of(evaluate(snapshot, host.now(), policy), value_or(boot, None))
 
 
 def lines(found: Sequence[Change], *, color: bool) -> Iterator[str]:

@@ -18,7 +18,7 @@ from vfioguard.verdict import Outcome, Verdict, exit_code, severity
 
 def run(options: argparse.Namespace) -> int:
     """Print the proof of each target; the status is that of the worst."""
-    snapshot = take(host.host(options))
+    snapshot = host.read(options, take)
     report = evaluate(snapshot, host.now(), options.policy, findings=False)
     outcomes: list[Outcome] = []
     for number, target in enumerate(options.target):

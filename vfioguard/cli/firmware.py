@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     if options.table:
         found = of_files([one for path in options.table for one in _given(path)])
     else:
-        found = of_host(take(host.host(options)))
+        found = of_host(host.read(options, take))
     if options.output == "json":
         print(dumps(firmware_json(found)))
     else:

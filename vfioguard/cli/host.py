@@ -6,28 +6,60 @@ import argparse
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from vfioguard import wording
 from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
 from vfioguard.report import GroupReport, Report, UngroupedDevice
 from vfioguard.root import Root
+from vfioguard.root.marks import Marks, directory
 from vfioguard.root.opening import open_root
+from vfioguard.root.patience import NoAnswer, Patience
 from vfioguard.snapshot import take
 
 if TYPE_CHECKING:
     from vfioguard.output import Style
 
-
-def read_report(options: argparse.Namespace, *, findings: bool = True) -> Report:
-    """Read and judge the host of `--root`; raises `CannotOpen`."""
-    return evaluate(take(host(options)), now(), options.policy, findings=findings)
+T = TypeVar("T")
 
 
-def host(options: argparse.Namespace) -> Root:
-    """The host of `--root`, with the ACPI tables that were handed over; raises `CannotOpen`."""
-    return open_root(options.root, tables(options))
+def read_report(
+    options: argparse.Namespace, patience: Patience | None = None, *, findings: bool = True
+) -> Report:
+    """Read and judge the host of `--root`; raises what `read` does."""
+    return evaluate(read(options, take, patience), now(), options.policy, findings=findings)
+
+
+def read(
+    options: argparse.Namespace, reader: Callable[[Root], T], patience: Patience | None = None
+) -> T:
+    """What `reader` makes of the host of `--root`, with the ACPI tables that were handed over.
+
+    A read that never returns costs its one fact; the reader begins anew then. `patience` is for
+    who reads more than once. Raises `CannotOpen`, and `Failure` where too many hang.
+    """
+    return read_at(options.root, reader, options.work.hung, tables(options), patience)
+
+
+def read_at(
+    path: str,
+    reader: Callable[[Root], T],
+    hung: list[str],
+    handed: str = "",
+    patience: Patience | None = None,
+) -> T:
+    """The same of the host at `path`; `hung` gets the paths that still hold a thread."""
+    if not os.path.isdir(path):
+        return reader(open_root(path, handed))
+    known = patience or Patience(Marks(directory(), path))
+    try:
+        return known.run(lambda door: reader(open_root(path, handed, door)))
+    except NoAnswer as error:
+        raise Failure(f"{path}: {error}") from error
+    finally:
+        hung += known.hung
 
 
 def tables(options: argparse.Namespace) -> str:

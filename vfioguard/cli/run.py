@@ -7,6 +7,7 @@ import sys
 
 from vfioguard import known
 from vfioguard.cli import parser
+from vfioguard.cli.standing_by import Work
 from vfioguard.root.opening import CannotOpen
 
 OWN_FAILURE = 3
@@ -16,12 +17,13 @@ class Failure(Exception):
     """The command cannot be done; the message is one line and says what to do."""
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], work: Work) -> int:
     """Run one command line."""
     try:
         options = parser.parse(arguments)
     except SystemExit as stop:  # argparse: 0 after --help, 3 after a usage error
         return stop.code if isinstance(stop.code, int) else OWN_FAILURE
+    options.work = work
     verb = known.module(f"vfioguard.cli.{options.verb}")
     try:
         status: int = verb.run(options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vfioguard import evaluate
 from vfioguard.cli import config
-from vfioguard.cli.host import host, now, tables
+from vfioguard.cli.host import now, read, tables
 from vfioguard.cli.run import OWN_FAILURE, Failure
 from vfioguard.cli.setting import toml
 from vfioguard.cli.settings import SETTINGS
@@ -31,7 +31,9 @@ def run(options: argparse.Namespace) -> int:
     if options.self_test:
         return _self_test(options)
     # FastAPI and uvicorn take half a second, so not before this verb was chosen.
+    from vfioguard.root.marks import Marks, directory
     from vfioguard.root.opening import open_root
+    from vfioguard.root.patience import Patience
     from vfioguard.serve import log
     from vfioguard.serve.address import CannotListen
     from vfioguard.serve.daemon import Host, serve
@@ -43,13 +45,14 @@ def run(options: argparse.Namespace) -> int:
     from vfioguard.serve.scan import Reader
 
     log.to_stderr()
-    reader = Reader(options.root, options.policy, tables(options))
+    patience = Patience(Marks(directory(), options.root))
+    reader = Reader(options.root, options.policy, tables(options), patience=patience)
     intervals = Intervals(options.poll_interval, options.interval)
     follow = following(options.root, options.state_directory)
     latest = Latest(evaluate.policy_names(), min(intervals), published=follow.published)
     read = remembering(reader.read, follow.history)
     if reader.running:  # processes run here and nowhere else
-        read = holding(read, Holders(lambda: open_root("/")))
+        read = holding(read, Holders(lambda: open_root("/", door=reader.patience.door)))
     try:
         followed = Host(reader, read, intervals, options.uevents)
         serve(_web(options), latest, follow, followed)
@@ -81,6 +84,6 @@ def _self_test(options: argparse.Namespace) -> int:
     """Nothing that is missing is a failure, but the list of groups."""
     from vfioguard.serve import self_test
 
-    found = self_test.run(host(options), now())
+    found = read(options, lambda root: self_test.run(root, now()))
     print(found.summary, *found.lines, sep="\n")
     return 0 if found.possible else OWN_FAILURE

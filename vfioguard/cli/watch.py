@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-import time
 from collections.abc import Iterator
 
 from vfioguard import wording
@@ -13,7 +12,10 @@ from vfioguard.change.compare import changes
 from vfioguard.change.state import Known, State, carried, state_of
 from vfioguard.cli import host
 from vfioguard.cli.diff import lines
+from vfioguard.cli.run import Failure
+from vfioguard.root.marks import Marks, directory
 from vfioguard.root.opening import CannotOpen
+from vfioguard.root.patience import Patience
 
 #: Return to the start of the line and clear it (ECMA-48 8.3.41, EL).
 _CLEAR = "\r\x1b[K"
@@ -32,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace, *, color: bool) -> None:
-    report = host.read_report(options)
+    patience = Patience(Marks(directory(), options.root))
+    report = host.read_report(options, patience)
     known = Known(report, state_of(report, None))
     state = known.state
     kernel = f"kernel {state.kernel or 'unknown'}; decides by {wording.policies(report)}"
@@ -41,10 +44,11 @@ def _watch(options: argparse.Namespace, *, color: bool) -> None:
     while True:
         if color:  # on a terminal: so that one sees that it lives
             _write(f"{_CLEAR}read at {known.report.generated_at}")
-        time.sleep(options.interval)
+        if not options.work.pause(options.interval):
+            return
         try:
-            report = host.read_report(options)
-        except CannotOpen as error:
+            report = host.read_report(options, patience)
+        except (CannotOpen, Failure) as error:
             if failure != str(error):
                 failure = str(error)
                 _line(host.now(), f"the host could not be read: {failure}", color=color)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
+from vfioguard.fact import Gap
 from vfioguard.inference.host import Host
 from vfioguard.logic import Answer
 
@@ -14,7 +15,8 @@ class Found(NamedTuple):
     because: Answer
 
 
-Find: TypeAlias = Callable[[Host], Iterable[Found]]
+#: Of a host, and of what could not be read of it (unread.py).
+Find: TypeAlias = Callable[[Host, tuple[Gap, ...]], Iterable[Found]]
 
 
 class Finding(NamedTuple):

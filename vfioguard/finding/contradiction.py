@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vfioguard.fact import Gap
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 from vfioguard.logic import Answer, contradiction, sources
 
 
-def _find(host: Host) -> Iterator[Found]:
+def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     asked = host.remapping if host.is_x86 else host.all_msi_domains
     for answer in contradiction(asked):
         yes, no = (_sources(answer, truth) for truth in (True, False))

@@ -16,7 +16,7 @@ from vfioguard.logic import Answer, sources
 from vfioguard.snapshot import Snapshot
 
 
-def _find(host: Host) -> Iterator[Found]:
+def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     if not host.is_x86 or host.remapping.truth is not True or _plain(host.snapshot):
         return
     from vfioguard.inference import remapping_possible

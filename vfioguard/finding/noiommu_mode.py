@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vfioguard.fact import Gap
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 
 
-def _find(host: Host) -> Iterator[Found]:
+def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     mode = host.noiommu
     if mode.truth is True:
         what = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vfioguard.fact import Gap
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 from vfioguard.logic import ask
 
 
-def _find(host: Host) -> Iterator[Found]:
+def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     claim = "interrupt remapping checks who sends an interrupt"
     answer = ask(claim, host.snapshot.kernel.cmdline, lambda words: not _nosid(words))
     if host.is_x86 and answer.truth is False:

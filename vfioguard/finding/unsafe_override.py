@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vfioguard.fact import Gap
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 
 
-def _find(host: Host) -> Iterator[Found]:
+def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     for backend in ("type1", "iommufd"):
         if host.has_backend(backend):
             override = host.override(backend)

@@ -13,6 +13,10 @@ from vfioguard.fact import Gap, Malformed, Reading, gap_from, parse
 
 T = TypeVar("T")
 
+#: Where a thread reads: a directory, or "", and a name below it; the name is "" between readings.
+#: It is emptied when the thread is given up (patience.py), whose next note raises IndexError.
+Place = list[str]
+
 #: What a sysfs attribute can hold at most (PAGE_SIZE; Documentation/filesystems/sysfs.rst).
 ATTRIBUTE = 4096
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from vfioguard.root import Root
+from vfioguard.root.patience import Door
 from vfioguard.root.tree import Tree
 
 
@@ -12,16 +13,18 @@ class CannotOpen(Exception):
     """`--root` names nothing that can be read as a host; the message is one line."""
 
 
-def open_root(path: str, tables: str = "") -> Root:
+def open_root(path: str, tables: str = "", door: Door | None = None) -> Root:
     """`/`, a directory, or a capture file.
 
-    `tables`: a directory of ACPI tables that were handed over; a capture has its own.
+    `tables`: a directory of ACPI tables that were handed over; a capture has its own. `door`: how
+    the thread reads that it is opened for, where a read that never returns is to be given up.
     """
     try:
         if os.path.isdir(path):
             if not os.path.isdir(os.path.join(path, "sys")):
                 raise CannotOpen(f"{path}: no host: it holds no sys directory")
-            return _with_tables(Tree(path), tables) if tables else Tree(path)
+            host = door.around(Tree(path, door.place)) if door else Tree(path)
+            return _with_tables(host, tables) if tables else host
         if tables:
             raise CannotOpen(f"{path}: a capture has its own ACPI tables; leave --acpi-tables out")
         from vfioguard.root import capture  # tarfile and lzma: 9 ms that most runs do not need

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 
-from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Place, Prefixed, Select
 
 # O_NONBLOCK: a FIFO or a device node in a foreign tree must not hold us up.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -91,11 +91,12 @@ class Tree:
 
     A foreign root is for one scan: where its directories are is remembered, so the next scan takes
     a new one. Of the running host three directories stay open, nothing else is kept. Threads may
-    share it.
+    share it. `place` is told of each path before it is touched.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, place: Place | None = None) -> None:
         self.path = os.path.abspath(path)
+        self._place = ["", ""] if place is None else place
         self._base = "" if os.path.realpath(path) == "/" else self.path
         # Directories known to be real: path as asked -> path without links, both below the root.
         self._real: dict[str, str] = {"": ""}
@@ -136,9 +137,11 @@ class Tree:
             os.close(fd)
 
     def readlink(self, path: str) -> str:
+        self._note(path)
         return os.readlink(self._base + (self._locate(path) if self._base else path))
 
     def listdir(self, path: str) -> list[str]:
+        self._note(path)
         if not self._base:
             return os.listdir(path)
         real = self._resolve(path.rstrip("/"))
@@ -155,8 +158,9 @@ class Tree:
             return Prefixed(self, path)
         found = self._opened.get(path)
         if found is None:
+            self._note(path)
             try:
-                found = _Live(path)
+                found = _Live(path, self._place)
             except OSError:  # then each read says it of itself
                 return Prefixed(self, path)
             if path in _LASTING:
@@ -166,7 +170,13 @@ class Tree:
     def source(self, path: str) -> str:
         return path
 
+    def _note(self, path: str) -> None:
+        place = self._place
+        place[0] = ""
+        place[1] = path
+
     def _open(self, path: str) -> int:
+        self._note(path)
         if not self._base:
             return os.open(path, _READ)
         for _ in range(_MAX_LINKS + 1):
@@ -226,8 +236,9 @@ class Tree:
 class _Live:
     """A directory of the running host by descriptor: half the path walk of an absolute name."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, place: Place) -> None:
         self.prefix = path.rstrip("/") + "/"
+        self._place = place
         self._fd = os.open(path, _DIRECTORY)
 
     def __del__(self) -> None:
@@ -236,6 +247,9 @@ class _Live:
             os.close(fd)
 
     def read(self, name: str, limit: int = ATTRIBUTE) -> bytes:
+        place = self._place
+        place[0] = self.prefix
+        place[1] = name
         fd = os.open(name, _READ, dir_fd=self._fd)
         try:
             data = os.read(fd, limit + 1)
@@ -246,10 +260,17 @@ class _Live:
         return data
 
     def readlink(self, name: str) -> str:
+        place = self._place
+        place[0] = self.prefix
+        place[1] = name
         return os.readlink(name, dir_fd=self._fd)
 
     def listdir(self, name: str) -> list[str]:
-        return os.listdir(self.prefix + name)
+        path = self.prefix + name
+        place = self._place
+        place[0] = ""
+        place[1] = path
+        return os.listdir(path)
 
 
 def _error(number: int) -> OSError:

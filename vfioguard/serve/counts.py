@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vfioguard.fact import printable
 from vfioguard.output.prometheus import Family, labels_of
 from vfioguard.serve.connections import REASONS, Connections, Pool
 from vfioguard.serve.kmsg import LogFollower
@@ -83,6 +84,22 @@ def of_reader(reader: Reader) -> Iterator[Family]:
         "Groups that were followed to another state than a full reading found. Anything but 0 is "
         "a bug.",
         [((), reader.mismatches)],
+    )
+    patience = reader.patience
+    yield Family(
+        "vfioguard_reads_given_up",
+        "counter",
+        "Reads of the host that did not return in time and were given up.",
+        [((), patience.given_up)],
+    )
+    yield Family(
+        "vfioguard_read_hangs",
+        "gauge",
+        "Paths that are left out as a read of them has not returned yet.",
+        [
+            ((("path", printable(path)),), 1)
+            for path in sorted({*patience.hung, *patience.elsewhere})
+        ],
     )
 
 

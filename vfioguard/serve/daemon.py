@@ -55,9 +55,10 @@ def serve(web: Web, latest: Latest, follow: Follow, host: Host) -> None:
 
 async def _serve(face: Opened, latest: Latest, follow: Follow, host: Host) -> None:
     notifier = Notifier()
-    follower = Follower(host.read, latest, host.intervals, _hooks(notifier))
+    hooks = _hooks(notifier)
+    follower = Follower(host.read, latest, host.intervals, hooks, host.reader.patience)
     senses = Senses(follower.tell, host.uevents, running=host.reader.running)
-    latest.blind = senses.blind
+    latest.blind, latest.behind = senses.blind, follower.behind
     latest.counts += [partial(counts.of_senses, senses), partial(counts.of_reader, host.reader)]
     server = face.server(latest, follow)
 
@@ -77,7 +78,7 @@ async def _serve(face: Opened, latest: Latest, follow: Follow, host: Host) -> No
     gc.freeze()  # the modules are there to stay: no collection looks at them again
     tasks = [
         asyncio.create_task(follower.run()),
-        asyncio.create_task(notifier.feed(latest.stale)),
+        asyncio.create_task(notifier.feed()),
         asyncio.create_task(follow.run()),
     ]
     for task in tasks:
@@ -122,7 +123,13 @@ def _hooks(notifier: Notifier) -> Hooks:
         told = ""
         notifier.failed(f"the host could not be read: {reason}")
 
-    return Hooks(published, failed)
+    def stuck(reason: str) -> None:
+        nonlocal told
+        _log.error("%s", reason)
+        told = ""
+        notifier.ready(reason)  # it says so to whoever asks, which a restart would not
+
+    return Hooks(published, failed, stuck)
 
 
 def _same_outcomes(one: Report, other: Report) -> bool:

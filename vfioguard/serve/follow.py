@@ -8,23 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from vfioguard.report import Report
+from vfioguard.root.patience import Patience
 from vfioguard.serve.latest import Latest, Scan
 from vfioguard.serve.log import describe_error
 from vfioguard.serve.news import EVERYTHING, NOTHING, POLL, RECONCILE, News
 from vfioguard.serve.view import View
-from vfioguard.serve.worker import Worker
+from vfioguard.serve.worker import GaveUp, Worker
 
 #: Seconds without news after which a storm has passed, and after which one is read all the same.
-QUIET, LONGEST = 0.25, 1.5
+QUIET, LONGEST = 0.25, 0.75
+#: Seconds after which news that were not read put the answer in doubt; longer where a full reading
+#: takes long, for so many times its own.
+_UNREAD, _READINGS = 1.0, 2
 #: Seconds for which nothing else is done while a small reading may end, which takes a millisecond
 #: or two; and between two such times.
-_PATIENCE, _PATIENT = 0.004, 0.015
+_SPARE, _SPARED = 0.004, 0.015
+_NEVER = math.inf
+#: Seconds between two looks for what hangs in other processes.
+_AGAIN = 1.0
 
 _log = logging.getLogger("vfioguard")
 
@@ -37,14 +45,15 @@ class Intervals(NamedTuple):
 
 
 class Hooks(NamedTuple):
-    """Called by the loop: for each Report that is published, and where a reading failed."""
+    """Called by the loop: for each Report that is published, where a reading failed or is stuck."""
 
     published: Callable[[Report], None]
     failed: Callable[[str], None]
+    stuck: Callable[[str], None]
 
 
 class Follower:
-    """`read` may hang; nothing else does."""
+    """`read` may hang; nothing else does. `patience` is what it reads with."""
 
     def __init__(
         self,
@@ -52,16 +61,22 @@ class Follower:
         latest: Latest,
         intervals: Intervals,
         hooks: Hooks,
+        patience: Patience,
     ) -> None:
         self._read = read
         self._latest = latest
         self._intervals = intervals
         self._hooks = hooks
         self._clock = time.monotonic
-        self._worker = Worker("vfioguard-reader")
+        self._patience = patience
+        self._worker = Worker("vfioguard-reader", patience, self._stuck)
         self._news = EVERYTHING
+        #: When the oldest news were told that nobody has read yet, and that are being read.
+        self._unread = self._reading = _NEVER
+        self._full = 0.0
+        self._gave_up: str | None = None
         self._first = self._last = self._listed = -LONGEST
-        self._patient = -_PATIENT
+        self._spared = -_SPARED
         self._told = asyncio.Event()
 
     def tell(self, news: News) -> None:
@@ -72,13 +87,50 @@ class Follower:
         if not self._news.costly:
             self._first = now
         self._last = now
+        self._unread = min(self._unread, now)
         self._news |= news
         if news.lost:
             self._latest.doubt(lost=True)
         self._told.set()
 
+    def behind(self) -> str | None:
+        """Why what is served may be behind the news, None where it is not."""
+        if (path := self._patience.stuck) is not None:
+            return self._many(path)
+        if self._gave_up is not None:
+            return f"{self._gave_up} does not answer; the host is being read without it"
+        if self._unread is self._reading:  # neither: what nearly every request finds
+            return None
+        age = self._clock() - min(self._unread, self._reading)
+        if age <= _UNREAD or (age <= _READINGS * self._full and self._patience.moves):
+            return None
+        return f"what changed {age:.1f} s ago has not been read yet"
+
     async def run(self) -> None:
         """Follow for ever."""
+        loop = asyncio.get_running_loop()
+
+        def answered(path: str) -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._answered, path)
+
+        self._patience.answered = answered
+        elsewhere = asyncio.create_task(self._elsewhere())
+        try:
+            await self._follow()
+        finally:
+            elsewhere.cancel()
+
+    async def _elsewhere(self) -> None:
+        """See what other processes left hanging return; none that come later is looked for."""
+        for path in sorted(self._patience.elsewhere):
+            _log.warning("%s does not answer another process: left out until it does", path)
+        while self._patience.elsewhere:
+            await asyncio.sleep(_AGAIN)
+            for path in sorted(self._patience.released()):
+                self._answered(path)
+
+    async def _follow(self) -> None:
         poll, full = self._intervals
         poll_at, full_at = self._clock() + poll, self._clock() + full
         owed = NOTHING
@@ -87,7 +139,12 @@ class Follower:
             news, self._news = self._news | owed, NOTHING
             # Steady news must not put off what is looked for at intervals.
             news |= RECONCILE if now >= full_at else POLL if now >= poll_at else NOTHING
-            owed = NOTHING if await self._once(news) else news | EVERYTHING
+            self._reading, self._unread = self._unread, _NEVER
+            if await self._once(news):
+                self._reading, owed = _NEVER, NOTHING
+            else:
+                owed = news | EVERYTHING
+                self._reading, self._unread = _NEVER, min(self._unread, self._reading)
             now = self._clock()
             if news.reconcile:
                 full_at = now + full
@@ -98,32 +155,52 @@ class Follower:
     async def _once(self, news: News) -> bool:
         """Read, and publish what was read; False where that failed."""
         try:
-            scan, view = await self._worker.run(lambda: self._scan(news), self._patience(news))
+            scan, view = await self._worker.run(lambda: self._scan(news), self._spare(news))
+        except GaveUp as error:
+            self._gave_up = str(error)
+            _log.warning("%s does not answer: left out until its read returns", error)
+            self.tell(EVERYTHING)
+            return False
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
             reason = describe_error(error)
             self._latest.fail(reason)
             if not self._news.reload:  # who asked meanwhile waits for a reading that is to come
                 self._hooks.failed(reason)
             return False
+        self._gave_up = None
         if news.costly:
             self._listed = self._clock()
+        if news.everything:
+            self._full = scan.seconds
         self._latest.publish(scan, view)
         self._latest.doubt(lost=self._news.lost)
         if not self._news.reload:
             self._hooks.published(scan.report)
         return True
 
-    def _patience(self, news: News) -> float:
+    def _spare(self, news: News) -> float:
         """None where the loop has just waited: in a row of events others have their turn."""
         now = self._clock()
-        if not news.small or now < self._patient + _PATIENT:
+        if not news.small or now < self._spared + _SPARED:
             return 0.0
-        self._patient = now
-        return _PATIENCE
+        self._spared = now
+        return _SPARE
 
     def _scan(self, news: News) -> tuple[Scan, View]:
+        door = self._patience.door
         scan = self._read(news)
+        door.leave()
         return scan, self._latest.render(scan.report)
+
+    def _answered(self, path: str) -> None:
+        _log.info("%s answers again", path)
+        self.tell(EVERYTHING)
+
+    def _many(self, path: str) -> str:
+        return f"{len(self._patience.hung) + 1} reads do not return, the last of {path}"
+
+    def _stuck(self, path: str) -> None:
+        self._hooks.stuck(self._many(path))
 
     async def _due(self, at_last: float) -> None:
         """Wait until there is something to read, or it is time."""

@@ -70,6 +70,8 @@ class Latest:
         self._lost = False
         #: Why changes are not heard of, None where they are.
         self.blind: Callable[[], str | None] = lambda: None
+        #: Why what is served may be behind what was heard of, None where it is not.
+        self.behind: Callable[[], str | None] = lambda: None
         #: What the parts of the daemon count, as families of metrics.
         self.counts: list[Callable[[], Iterable[Family]]] = []
         self._others: dict[str, tuple[int, View]] = {}
@@ -114,9 +116,7 @@ class Latest:
             return f"the host could not be read: {self._failure}"
         if self._lost:
             return "events were lost; the host is being read again"
-        if (reason := self.blind()) is not None:
-            return reason
-        return self.stale()
+        return self.behind() or self.blind() or self.stale()
 
     def stale(self) -> str | None:
         """Why the last reading that succeeded is too old, None where it is not.

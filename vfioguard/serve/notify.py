@@ -1,7 +1,8 @@
 """What systemd is told, by the protocol of sd_notify(3): datagrams of lines to $NOTIFY_SOCKET.
 
-The watchdog is fed by the loop itself and only while the answer is fresh, so that a loop that does
-not turn and a reading that hangs both end in a restart (systemd.service(5), WatchdogSec=).
+The watchdog is fed by the loop itself, so that one that does not turn ends in a restart
+(systemd.service(5), WatchdogSec=). A reading that hangs or fails does not: the daemon says so to
+whoever asks, and a process that cannot end could not be restarted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 #: Seconds that the manager may take to take a datagram: the loop waits for it.
 _PATIENCE = 1.0
@@ -63,16 +64,10 @@ class Notifier:
         """The daemon was told to end."""
         self._send("STOPPING=1")
 
-    async def feed(self, stale: Callable[[], str | None]) -> None:
-        """Feed the watchdog, where there is one, for ever; not while `stale` says why not."""
-        told = None
+    async def feed(self) -> None:
+        """Feed the watchdog, where there is one, for ever."""
         while self._period is not None:
-            reason = stale()
-            if reason is None:
-                self._send("WATCHDOG=1")
-            elif told is None and self._ready:
-                _log.warning("the watchdog is not fed: %s", reason)
-            told = reason
+            self._send("WATCHDOG=1")
             await asyncio.sleep(self._period)
 
     def _send(self, text: str) -> bool:

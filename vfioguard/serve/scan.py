@@ -21,6 +21,7 @@ from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps
 from vfioguard.root import Root
 from vfioguard.root.opening import open_root
+from vfioguard.root.patience import Patience
 from vfioguard.serve.body import Tagged, whole
 from vfioguard.serve.latest import Scan
 from vfioguard.serve.news import EVERYTHING, News
@@ -33,6 +34,8 @@ _log = logging.getLogger("vfioguard")
 _POLLS, _LEAST = 60, 128
 #: The list of functions takes no more than a thousandth of the time: 12 ms of 16,384 names.
 _SHARE = 1000
+#: Seconds between two lists at most, however long one took: it may have hung.
+_RARELY = 60.0
 #: Changed functions beyond this are cheaper to read with the listings of the host.
 _MANY = 32
 KINDS: tuple[str, ...] = ("full", "listings", "devices")
@@ -51,8 +54,11 @@ class Reader:
         pinned: str | None,
         handed: str = "",
         clock: Callable[[], float] = time.monotonic,
+        patience: Patience | None = None,
     ) -> None:
         """`handed` is a directory of ACPI tables (`open_root`). Raises `CannotOpen`."""
+        self.patience = patience or Patience()
+        self._door = self.patience.door
         self._clock = clock
         self._path = path
         self._handed = handed
@@ -71,14 +77,17 @@ class Reader:
         self.mismatches = 0
 
     def _open(self) -> Root:
-        return self._capture or open_root(self._path, self._handed)
+        return self._capture or open_root(self._path, self._handed, self._door)
 
     def read(self, news: News = EVERYTHING) -> Scan:
         """The host as it is now, by reading what the news are about."""
         began = self._clock()
         taken_at = time.time()
         generated_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(taken_at))
-        if news.everything or not self.running:  # of links a directory remembers what may be wrong
+        door, was = self.patience.door, self._door
+        self._door = door
+        # Of links a directory remembers what may be wrong.
+        if news.everything or not self.running or door is not was:
             self._root = self._open()
         root = self._root
         before = self._judged
@@ -86,6 +95,7 @@ class Reader:
             kind, snapshot = "full", take(root, before.snapshot if before else None)
         else:
             kind, snapshot = self._follow(root, before.snapshot, news)
+        door.leave()
         self.readings[kind] += 1
         if kind != "devices":
             self._listed = None
@@ -133,7 +143,7 @@ class Reader:
             names = root.listdir(devices.PCI)
         except OSError:
             names = []
-        self._list_at = began + _SHARE * (self._clock() - began)
+        self._list_at = began + min(_SHARE * (self._clock() - began), _RARELY)
         found = hash(tuple(names))  # of 16,384 names, which need not be kept or looked up
         if found == self._listed:
             return True

@@ -1,0 +1,109 @@
+"""The process that the shell waits for never reads a host.
+
+A thread that reads may sleep in the kernel for ever (root/patience.py), and no process with such a
+thread ends, SIGKILL included: its parent is told when the last thread has left (kernel/exit.c
+exit_notify(), thread_group_empty() (6.12.118)). So a child does the work, and says by a pipe that
+it is done where it cannot end. It is forked before anything is imported: then there is least to
+copy.
+"""
+
+import os
+from typing import NamedTuple, NoReturn
+
+#: Verbs that read a host whatever is typed behind them.
+_READING = frozenset(
+    {"capture", "check", "diff", "explain", "firmware", "policies", "report", "watch"}
+)
+#: Seconds for which an interrupted parent waits for its child, which a terminal interrupts as well.
+_INTERRUPTED = 0.3
+
+
+class Work(NamedTuple):
+    """What the process that does the work is asked for beside its arguments.
+
+    `hung` gets the paths that still hold a thread at its end. Where a parent stands by, `done`
+    takes the status and `alive` ends with the parent; else they are None.
+    """
+
+    hung: list[str]
+    done: int | None = None
+    alive: int | None = None
+
+    def end(self, status: int) -> NoReturn:
+        """End the process, or what the parent waits for of it."""
+        if self.done is not None and self.hung:
+            # A thread that cannot end keeps open what is: whoever reads our answer would wait on.
+            null = os.open(os.devnull, os.O_RDWR)
+            for standard in 0, 1, 2:
+                os.dup2(null, standard)
+            from contextlib import suppress
+
+            with suppress(BrokenPipeError):  # the parent was ended
+                os.write(self.done, bytes([status]))
+        os._exit(status)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; False, and sooner, where the parent has ended."""
+        from select import select
+
+        watched = [] if self.alive is None else [self.alive]
+        return not select(watched, (), (), seconds)[0]
+
+
+def fork(arguments: list[str]) -> Work:
+    """What is to be done here; the parent ends with the status of the child that does it.
+
+    Nobody stands by where no host is read that could hang, and where no process can be made.
+    """
+    if not _reads(arguments):
+        return Work([])
+    done, tell = os.pipe()
+    alive, hold = os.pipe()
+    try:
+        child = os.fork()
+    except OSError:
+        return Work([])  # better to hang some day than not to answer now
+    if child:
+        os.close(tell)
+        os.close(alive)
+        _end_like(child, done)
+    os.close(done)
+    os.close(hold)
+    return Work([], tell, alive)
+
+
+def _reads(arguments: list[str]) -> bool:
+    verb = arguments[0] if arguments else ""
+    if verb == "serve":
+        return "--self-test" in arguments
+    return verb in _READING and not any(
+        flag == "--root" and os.path.isfile(path)
+        for flag, path in zip(arguments, arguments[1:], strict=False)  # noqa: RUF007 - no import
+    )
+
+
+def _end_like(child: int, done: int) -> NoReturn:
+    while True:
+        try:
+            told = os.read(done, 1)
+            if told:
+                os._exit(told[0])
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if status < 0:
+                os.kill(os.getpid(), -status)
+                status = 128 - status  # as a shell says it, where the signal did not end us
+            os._exit(status)
+        except KeyboardInterrupt:
+            _interrupt(child, done)
+
+
+def _interrupt(child: int, done: int) -> None:
+    """Tell the child, if it does not know: where only this process was sent the signal."""
+    from select import select
+    from signal import SIGINT
+
+    try:
+        if not select([done], (), (), _INTERRUPTED)[0]:
+            os.kill(child, SIGINT)
+    except KeyboardInterrupt:
+        os.kill(child, SIGINT)

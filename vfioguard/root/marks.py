@@ -1,0 +1,103 @@
+"""Which paths hang in other processes of this user: a file for each, locked as long as they live.
+
+No process ends in which a read hangs (patience.py), and the next one would be caught by the same
+path: each restart of the daemon, and each call of a command, would leave one more. So who gives a
+path up marks it, and who comes later leaves it out. The kernel takes the lock away with the process
+(flock(2)).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+
+def directory(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Where marks are put: only this user writes there. None where there is no such place."""
+    # Those of a unit (systemd.exec(5)), else of root, else of a session.
+    for name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
+        if given := environment.get(name, "").partition(":")[0]:
+            return f"{given}/hung"
+    if os.geteuid() == 0:
+        return "/run/vfioguard-hung"
+    session = environment.get("XDG_RUNTIME_DIR")
+    return f"{session}/vfioguard-hung" if session else None
+
+
+class Marks:
+    """Those of one host, the directory `root`. What cannot be marked or seen is no failure."""
+
+    def __init__(self, home: str | None, root: str) -> None:
+        self._home = home
+        self._prefix = os.path.abspath(root).rstrip("/")
+        self._locks: dict[str, int] = {}
+
+    def put(self, path: str) -> None:
+        """A read of the path hangs in this process."""
+        if self._home is None or path in self._locks:
+            return
+        try:
+            os.makedirs(self._home, 0o700, exist_ok=True)
+            lock = _locked(self._file(path), os.O_CREAT)
+        except OSError:
+            return  # the next process finds out by itself
+        if lock is not None:
+            self._locks[path] = lock
+
+    def drop(self, path: str) -> None:
+        """It has returned."""
+        lock = self._locks.pop(path, None)
+        if lock is not None:
+            _remove(self._file(path), lock)
+
+    def others(self) -> frozenset[str]:
+        """The paths that hang elsewhere; marks that nobody holds any more are removed."""
+        if self._home is None:
+            return frozenset()
+        try:
+            names = os.listdir(self._home)
+        except OSError:
+            return frozenset()
+        paths = (_path(name) for name in names)
+        mine = (path for path in paths if path.startswith(f"{self._prefix}/"))
+        return frozenset(filter(self._held, (path[len(self._prefix) :] for path in mine)))
+
+    def _held(self, path: str) -> bool:
+        if path in self._locks:
+            return False
+        try:
+            lock = _locked(self._file(path))
+        except OSError:
+            return False
+        if lock is not None:
+            _remove(self._file(path), lock)
+        return lock is None
+
+    def _file(self, path: str) -> str:
+        name = f"{self._prefix}{path}".replace("%", "%25").replace("/", "%2F")
+        return f"{self._home}/{name}"
+
+
+def _path(name: str) -> str:
+    return name.replace("%2F", "/").replace("%25", "%")
+
+
+def _locked(file: str, flags: int = 0) -> int | None:
+    """A descriptor that holds the lock, None where another process does. Raises `OSError`."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    found = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o600)
+    try:
+        flock(found, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        os.close(found)
+        return None
+    return found
+
+
+def _remove(file: str, lock: int) -> None:
+    from contextlib import suppress
+
+    with suppress(OSError):  # it is gone, or stays without a lock
+        os.unlink(file)
+    os.close(lock)
