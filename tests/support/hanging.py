@@ -58,7 +58,8 @@ class Hanging:
         self._calls: dict[int, Callable[[_Request], bytes]] = {
             _INIT: self._init, _LOOKUP: self._lookup, _GETATTR: self._getattr,
             _READLINK: self._readlink, _OPEN: self._open, _OPENDIR: self._open, _READ: self._read,
-            _READDIR: self._readdir, _RELEASE: _nothing, _RELEASEDIR: _nothing, _FLUSH: _nothing,
+            _READDIR: self._readdir, _STATFS: _statfs,
+            _RELEASE: _nothing, _RELEASEDIR: _nothing, _FLUSH: _nothing,
         }  # fmt: skip
 
     def hang(self, path: str) -> None:
@@ -74,6 +75,15 @@ class Hanging:
             self._kept = [one for one in self._kept if one not in ready]
         for one in ready:
             self._answer(one)
+
+    @contextmanager
+    def during(self, path: str) -> Generator[None]:
+        """It hangs meanwhile."""
+        self.hang(path)
+        try:
+            yield
+        finally:
+            self.release(path)
 
     def waiting(self, path: str) -> int:
         with self._lock:
@@ -168,6 +178,10 @@ class Hanging:
 
 def _nothing(_: _Request) -> bytes:
     return _EMPTY
+
+
+def _statfs(_: _Request) -> bytes:
+    return struct.pack("<5Q4I24x", 0, 0, 0, 0, 0, 4096, 255, 4096, 0)
 
 
 def _unknown(_: _Request) -> bytes:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
+_SYSFS = ("/sys/", "/devices/")
+
 
 class Closed:
-    """`host` but for what is `closed`, which fails with ETIMEDOUT; "DIRECTORY/": all below it."""
+    """`host` without the paths in `hung`, which fail with ETIMEDOUT.
 
-    def __init__(self, host: Root, closed: frozenset[str]) -> None:
+    What is read of a device is so by whatever way it is reached. Where two reads in one directory
+    of sysfs hang, a dead device is likely, and each further one would hold a thread: all below it
+    fails.
+    """
+
+    def __init__(self, host: Root, hung: Iterable[str]) -> None:
         self._host = host
-        self._paths = closed
-        self._directories = tuple(path for path in closed if path.endswith("/"))
+        tails = {_tail(path) for path in hung}
+        homes = [tail.rpartition("/")[0] for tail in tails if tail.startswith(_SYSFS)]
+        self._tails = tuple(tails)
+        self._homes = tuple({f"{home}/" for home in homes if homes.count(home) > 1})
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
         return self._host.read(self._open(path), limit, select)
@@ -41,6 +51,12 @@ class Closed:
         return self._host.source(path)
 
     def _open(self, path: str) -> str:
-        if path in self._paths or path.startswith(self._directories):
+        if path.endswith(self._tails) or any(home in path for home in self._homes):
             raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         return path
+
+
+def _tail(path: str) -> str:
+    """What all ways to it end with: "/devices/0000:01:00.0/uevent", or the whole path."""
+    _, way, rest = path.rpartition("/devices/")
+    return way + rest if way and path.startswith("/sys/") else path

@@ -60,7 +60,7 @@ class Patience:
         self._marks = marks or Marks(None, "/")
         #: The paths that hang in other processes.
         self.elsewhere = self._marks.others()
-        self.door = Door(_closed((*self.elsewhere,)))
+        self.door = Door(self.elsewhere)
         self.given_up = 0
         self.answered: Callable[[str], None] | None = None
         self._most = most
@@ -74,6 +74,9 @@ class Patience:
     def hung(self) -> tuple[str, ...]:
         """The paths whose read was given up and has not returned."""
         return tuple(self._hung.values())
+
+    def _closed(self) -> frozenset[str]:
+        return self.elsewhere.union(self.hung)
 
     @property
     def moves(self) -> bool:
@@ -108,7 +111,7 @@ class Patience:
         with self._lock:
             self.door.place.clear()
             self._hung[self._thread] = path
-            self.door = Door(_closed((*self.elsewhere, *self.hung)))
+            self.door = Door(self._closed())
         self._marks.put(path)
         self.given_up += 1
         self._seen, self._looks = (), 0
@@ -120,7 +123,7 @@ class Patience:
             path = self._hung.pop(_thread.get_native_id(), None)
             if path is None:
                 return False
-            self.door = Door(_closed((*self.elsewhere, *self.hung)), self.door.place)
+            self.door = Door(self._closed(), self.door.place)
         self._marks.drop(path)
         if self.answered is not None:
             self.answered(path)
@@ -132,7 +135,7 @@ class Patience:
         if found:
             with self._lock:
                 self.elsewhere -= found
-                self.door = Door(_closed((*self.elsewhere, *self.hung)), self.door.place)
+                self.door = Door(self._closed(), self.door.place)
         return found
 
     def run(self, call: Callable[[Door], T]) -> T:
@@ -183,12 +186,6 @@ class _Attempt(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._answer[0]
-
-
-def _closed(hung: tuple[str, ...]) -> frozenset[str]:
-    """What is read no more; of a device that left two reads hanging, nothing: its directory."""
-    homes = [path.rpartition("/")[0] for path in hung if path.startswith("/sys/")]
-    return frozenset([*hung, *(f"{home}/" for home in homes if homes.count(home) > 1)])
 
 
 def _sleeps(thread: int) -> bool:
