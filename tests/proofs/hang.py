@@ -183,16 +183,18 @@ def followed(served: Hanging, root: str, work: str) -> None:
             with served.during(hung):
                 began = time.monotonic()
                 process.send_signal(signal.SIGHUP)
-                time.sleep(3)
-                late = [status for at, status in asker.since(began, OTHER) if at > 2.5]
+                time.sleep(3.5)
+                late = [status for at, status in asker.since(began, OTHER) if at > 2.8]
                 bound(
                     kept=set(late) == {200},
                     what=f"{path} hangs: the gate of another device is open",
                 )
                 shut = [at for at, status in asker.since(began, OTHER) if status != 200]
                 text = f"{shut[0]:.2f} to {shut[-1]:.2f} s" if shut else "never"
-                bound(kept=all(0.7 < at < 2 for at in shut), what=f"it was shut meanwhile: {text}")
-                own = {status for at, status in asker.since(began, DEVICE) if at > 2.5}
+                bound(
+                    kept=all(0.7 < at < 2.8 for at in shut), what=f"it was shut meanwhile: {text}"
+                )
+                own = {status for at, status in asker.since(began, DEVICE) if at > 2.8}
                 bound(
                     kept=own == {503 if decides else 200}, what=f"that of the device itself: {own}"
                 )

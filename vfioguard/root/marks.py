@@ -29,7 +29,7 @@ class Marks:
 
     def __init__(self, home: str | None, root: str) -> None:
         self._home = home
-        self._prefix = os.path.abspath(root).rstrip("/")
+        self._prefix = f"{_quoted(os.path.abspath(root))}="
         self._locks: dict[str, int] = {}
 
     def put(self, path: str) -> None:
@@ -58,9 +58,8 @@ class Marks:
             names = os.listdir(self._home)
         except OSError:
             return frozenset()
-        paths = (_path(name) for name in names)
-        mine = (path for path in paths if path.startswith(f"{self._prefix}/"))
-        return frozenset(filter(self._held, (path[len(self._prefix) :] for path in mine)))
+        mine = (name for name in names if name.startswith(self._prefix))
+        return frozenset(filter(self._held, (_path(name[len(self._prefix) :]) for name in mine)))
 
     def _held(self, path: str) -> bool:
         if path in self._locks:
@@ -74,12 +73,15 @@ class Marks:
         return lock is None
 
     def _file(self, path: str) -> str:
-        name = f"{self._prefix}{path}".replace("%", "%25").replace("/", "%2F")
-        return f"{self._home}/{name}"
+        return f"{self._home}/{self._prefix}{_quoted(path)}"
+
+
+def _quoted(path: str) -> str:
+    return path.replace("%", "%25").replace("/", "%2F").replace("=", "%3D")
 
 
 def _path(name: str) -> str:
-    return name.replace("%2F", "/").replace("%25", "%")
+    return name.replace("%3D", "=").replace("%2F", "/").replace("%25", "%")
 
 
 def _locked(file: str, flags: int = 0) -> int | None:

@@ -1,0 +1,123 @@
+"""The process that is waited for ends as the one that does the work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.hosts import x86_host
+from tests.support.trees import write
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> str:
+    return write(tmp_path / "host", x86_host(2, remapping=False))
+
+
+def started(*arguments: str, **options: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vfioguard", *arguments],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def children(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def worker(parent: subprocess.Popen[str]) -> int:
+    """The child, once it has answered."""
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    (found,) = children(parent.pid)
+    return found
+
+
+def ended(pid: int) -> bool:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                if file.read().rpartition(") ")[2].startswith("Z"):
+                    return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["check", "group:1"], 2), (["check", "group:9"], 3), (["check"], 3), (["report"], 2)],
+)
+def test_its_status_and_its_output_are_those_of_the_work(
+    host: str, arguments: list[str], status: int
+) -> None:
+    with started(arguments[0], "--root", host, *arguments[1:]) as process:
+        said, complaint = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert bool(said) == (status == 2)
+    assert ("Traceback" in complaint, bool(complaint)) == (False, status == 3)
+
+
+def test_a_reader_that_went_away_is_told_as_before(host: str) -> None:
+    command = f"{sys.executable} -m vfioguard report --root {host}"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout in {"2\n", "3\n"}  # it may have written before `true` ended
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["terminal", "kill"])
+def test_an_interrupt_ends_both(host: str, *, to_all: bool) -> None:
+    command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    command += "from vfioguard.cli import entry; entry()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "watch", "--root", host],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        child = worker(process)
+        if to_all:
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert ended(child)
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_ends_the_parent_ends_the_work(host: str, number: signal.Signals) -> None:
+    with started("watch", "--root", host, "--interval", "3600") as process:
+        child = worker(process)
+        process.send_signal(number)
+        assert process.wait(30) == -number
+        assert ended(child)
+
+
+def test_a_signal_that_ends_the_work_ends_the_parent_alike(host: str) -> None:
+    with started("watch", "--root", host) as process:
+        os.kill(worker(process), signal.SIGKILL)
+        assert process.wait(30) == -signal.SIGKILL
+
+
+def test_a_capture_is_read_without_a_second_process() -> None:
+    capture = "tests/fixtures/sysfs/6.12-amd64--vtd-ir/as-booted.tar.xz"
+    with started("watch", "--root", capture) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert children(process.pid) == []
+        process.kill()
