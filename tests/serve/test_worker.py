@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from vfioguard.root.patience import Patience
-from vfioguard.serve.worker import Worker
+from vfioguard.serve.worker import GaveUp, Worker
 
 #: Seconds, far beyond what any of it takes.
 _LONG = 30.0
@@ -54,3 +54,48 @@ def test_calls_come_in_the_order_in_which_they_were_asked_for() -> None:
         return done
 
     assert asyncio.run(order()) == list(range(20))
+
+
+def test_a_call_that_reads_without_end_is_given_up_and_the_next_one_is_answered() -> None:
+    path, release = "/sys/class/iommu", threading.Event()
+    patience = Patience()
+
+    def hang() -> None:
+        patience.door.place[1] = path
+        release.wait(_LONG)
+
+    async def next_one() -> str:
+        worker, returned = Worker("test", patience), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        patience.answered = lambda _: loop.call_soon_threadsafe(returned.set)
+        with pytest.raises(GaveUp, match=path):
+            await worker.run(hang)
+        assert patience.hung == (path,)
+        answer = await worker.run(lambda: "answered")
+        release.set()
+        await asyncio.wait_for(returned.wait(), _LONG)
+        assert patience.hung == ()
+        return answer
+
+    assert asyncio.run(next_one()) == "answered"
+
+
+def test_where_too_many_hang_it_is_told_once_and_waited_for() -> None:
+    path, release = "/sys/class/iommu", threading.Event()
+    patience = Patience(most=0)
+    told: list[str] = []
+
+    def stuck(where: str) -> None:
+        told.append(where)
+        asyncio.get_running_loop().call_later(0.5, release.set)
+
+    def hang() -> str:
+        patience.door.place[1] = path
+        release.wait(_LONG)
+        return "answered"
+
+    async def answered() -> str:
+        return await Worker("test", patience, stuck).run(hang)
+
+    assert asyncio.run(answered()) == "answered"
+    assert told == [path]

@@ -24,7 +24,7 @@ KINDS = (
     "/sys/kernel/iommu_groups/1/type", "/sys/class/iommu", OVERRIDE, "/proc/interrupts",
     "/sys/bus/pci/devices",
 )  # fmt: skip
-SCALED = "[Service]\nWatchdogSec=3\nTimeoutAbortSec=2\nTimeoutStopSec=2\nTimeoutStartSec=20\n"
+SCALED = "[Service]\nWatchdogSec=3\nTimeoutAbortSec=1\nTimeoutStopSec=1\nTimeoutStartSec=20\n"
 SETTINGS = 'root = "/host"\nuevents = "off"\ninterval = 3600\npoll-interval = 1\n'
 #: Seconds: until an old answer must be gone, and until all must be right after the release.
 STALE, RIGHT = 1.5, 2.0
@@ -116,7 +116,7 @@ def hang(path: str, asker: Asker) -> None:
     control("hang", path)
     announce("N")
     began = time.monotonic()
-    time.sleep(5)
+    time.sleep(3.2)
     old = [at for at, status in asker.gate(began) if status == 200]
     detail = f"the last after {max(old, default=0):.2f} s"
     shown(f"{path} hangs: no old answer after {STALE} s", max(old, default=0) < STALE, detail)

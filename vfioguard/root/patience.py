@@ -122,6 +122,7 @@ class Patience:
         with self._lock:
             path = self._hung.pop(_thread.get_native_id(), None)
             if path is None:
+                self._seen, self._looks = (), 0
                 return False
             self.door = Door(self._closed(), self.door.place)
         self._marks.drop(path)
