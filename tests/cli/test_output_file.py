@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_written_is_one_line_and_no_verdict(
 
     path = str(tmp_path / name) if name else ""
     options = parse(["report", "--root", MIXED, "--output-file", path])
-    options.work = Work([])
+    options.work = Work()
     with pytest.raises(Failure, match=why) as caught:
         run(options)
     assert len(str(caught.value).splitlines()) == 1

@@ -55,4 +55,4 @@ def main(argv: list[str] | None = None, work: standing_by.Work | None = None) ->
         return 0
     from vfioguard.cli.run import run
 
-    return run(arguments, work or standing_by.Work([]))
+    return run(arguments, work or standing_by.Work())

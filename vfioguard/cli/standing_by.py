@@ -7,8 +7,13 @@ it is done where it cannot end. It is forked before anything is imported: then t
 copy.
 """
 
+from __future__ import annotations
+
 import os
-from typing import NamedTuple, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 #: Verbs that read a host whatever is typed behind them.
 _READING = frozenset(
@@ -18,16 +23,17 @@ _READING = frozenset(
 _INTERRUPTED = 0.3
 
 
-class Work(NamedTuple):
+class Work:
     """What the process that does the work is asked for beside its arguments.
 
     `hung` gets the paths that still hold a thread at its end. Where a parent stands by, `done`
     takes the status and `alive` ends with the parent; else they are None.
     """
 
-    hung: list[str]
-    done: int | None = None
-    alive: int | None = None
+    def __init__(self, done: int | None = None, alive: int | None = None) -> None:
+        self.hung: list[str] = []
+        self.done = done
+        self.alive = alive
 
     def end(self, status: int) -> NoReturn:
         """End the process, or what the parent waits for of it."""
@@ -56,20 +62,20 @@ def fork(arguments: list[str]) -> Work:
     Nobody stands by where no host is read that could hang, and where no process can be made.
     """
     if not _reads(arguments):
-        return Work([])
+        return Work()
     done, tell = os.pipe()
     alive, hold = os.pipe()
     try:
         child = os.fork()
     except OSError:
-        return Work([])  # better to hang some day than not to answer now
+        return Work()  # better to hang some day than not to answer now
     if child:
         os.close(tell)
         os.close(alive)
         _end_like(child, done)
     os.close(done)
     os.close(hold)
-    return Work([], tell, alive)
+    return Work(tell, alive)
 
 
 def _reads(arguments: list[str]) -> bool:

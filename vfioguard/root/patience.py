@@ -8,7 +8,7 @@ on, and costs its one fact.
 
 import _thread
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from vfioguard.root import Place, Root
 from vfioguard.root.marks import Marks
@@ -147,46 +147,37 @@ class Patience:
         if self.elsewhere:
             self.released()
         while True:
-            attempt = _Attempt(self, call)
-            while not attempt.ended(TICK):
+            answers: list[T] = []
+            errors: list[BaseException] = []
+            ended = self._started(call, answers, errors)
+            while not ended.acquire(timeout=TICK):
                 if self.look() is not None:
                     break
                 if self.stuck is not None:
                     raise NoAnswer(f"{self.given_up + 1} reads do not return: {self.stuck}")
             else:
-                return attempt.answer()
+                if errors:
+                    raise errors[0]
+                return answers[0]
 
+    def _started(
+        self, call: Callable[[Door], T], answers: list[T], errors: list[BaseException]
+    ) -> _thread.LockType:
+        """Make the call in a thread; its end releases the lock. `threading` costs a millisecond."""
+        ended = _thread.allocate_lock()
+        ended.acquire()
 
-class _Attempt(Generic[T]):
-    """One call in a thread of its own. `threading` would cost a command a millisecond."""
+        def work() -> None:
+            self.begin()
+            try:
+                answers.append(call(self.door))
+            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+                errors.append(error)
+            self.returned()
+            ended.release()
 
-    def __init__(self, patience: Patience, call: Callable[[Door], T]) -> None:
-        self._patience = patience
-        self._call = call
-        self._answer: list[T] = []
-        self._error: BaseException | None = None
-        self._ended = _thread.allocate_lock()
-        self._ended.acquire()
-        _thread.start_new_thread(self._work, ())
-
-    def _work(self) -> None:
-        self._patience.begin()
-        try:
-            self._answer.append(self._call(self._patience.door))
-        except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
-            self._error = error
-        self._patience.returned()
-        self._ended.release()
-
-    def ended(self, seconds: float) -> bool:
-        """Whether it has an answer, after so many seconds at most."""
-        return self._ended.acquire(timeout=seconds)
-
-    def answer(self) -> T:
-        """What was answered; raises what was raised."""
-        if self._error is not None:
-            raise self._error
-        return self._answer[0]
+        _thread.start_new_thread(work, ())
+        return ended
 
 
 def _sleeps(thread: int) -> bool:
