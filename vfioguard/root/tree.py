@@ -137,11 +137,15 @@ class Tree:
             os.close(fd)
 
     def readlink(self, path: str) -> str:
-        self._note(path)
+        place = self._place
+        place[0] = ""
+        place[1] = path
         return os.readlink(self._base + (self._locate(path) if self._base else path))
 
     def listdir(self, path: str) -> list[str]:
-        self._note(path)
+        place = self._place
+        place[0] = ""
+        place[1] = path
         if not self._base:
             return os.listdir(path)
         real = self._resolve(path.rstrip("/"))
@@ -158,7 +162,7 @@ class Tree:
             return Prefixed(self, path)
         found = self._opened.get(path)
         if found is None:
-            self._note(path)
+            self._place[:] = "", path
             try:
                 found = _Live(path, self._place)
             except OSError:  # then each read says it of itself
@@ -170,13 +174,10 @@ class Tree:
     def source(self, path: str) -> str:
         return path
 
-    def _note(self, path: str) -> None:
+    def _open(self, path: str) -> int:
         place = self._place
         place[0] = ""
         place[1] = path
-
-    def _open(self, path: str) -> int:
-        self._note(path)
         if not self._base:
             return os.open(path, _READ)
         for _ in range(_MAX_LINKS + 1):
