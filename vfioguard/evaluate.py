@@ -1,18 +1,19 @@
 """From a Snapshot to the Report: every policy applied to every group."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 from typing import NamedTuple, cast
 
-from vfioguard import known, unread
+from vfioguard import known, places, unread
 from vfioguard.fact import Fact, Gap
 from vfioguard.finding import Finding
 from vfioguard.frame import Frame, frame
 from vfioguard.inference.host import Host
-from vfioguard.judges import Judges
+from vfioguard.judges import Judges, by_policy
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import keep
+from vfioguard.kernel.group_members import Members
 from vfioguard.policy import Policy
 from vfioguard.report import FindingReport, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
@@ -68,8 +69,8 @@ def judge_all(
 ) -> Judged:
     """The same; groups that did not change since `before` are its objects (kernel/earlier.py)."""
     policies = _policies()
-    if pinned is not None and pinned not in policies:
-        raise UnknownPolicy(f"no policy {pinned!r}; there are {', '.join(sorted(policies))}")
+    if pinned is not None:
+        _policy(pinned)
     old = before.host.snapshot.members if before else ()
     step = Step(old, before.report.groups if before else (), snapshot)
     host = before.host.after(snapshot, step.changed()) if before else Host(snapshot)
@@ -103,6 +104,32 @@ def judge_all(
     return Judged(report, host, around, gaps)
 
 
+def under(judged: Judged, policy: str) -> Callable[[GroupReport], GroupReport]:
+    """What gives a group of the Report this policy's verdict as its headline, as pinning it does.
+
+    Nothing else of a Report is another one where a policy is pinned. A verdict that the group has
+    already is that very object. One thread at a time may ask. Raises `UnknownPolicy`.
+    """
+    host = judged.host.again()
+    verdict = by_policy(host, _policy(policy))
+    groups = judged.snapshot.members
+
+    def under_policy(group: GroupReport) -> GroupReport:
+        place = places.numbered(groups, group.id, _number)
+        assert place is not None, "a Report has the groups of its Snapshot"
+        found = verdict(groups[place])
+        if place % _AT_ONCE == 0:
+            host.forget()
+        known = (group.headline, group.series, *[one for _, one in group.backends])
+        return group._replace(headline=next((one for one in known if one == found), found))
+
+    return under_policy
+
+
+def _number(members: Members) -> int:
+    return members.group.id
+
+
 def disagreements(judged: Judged) -> int:
     """How many groups have another verdict than one that is made from nothing else. 0, or a bug."""
     host = Host(judged.snapshot)
@@ -116,6 +143,13 @@ def disagreements(judged: Judged) -> int:
         if number % _AT_ONCE == 0:  # or a second set of all verdicts would be held meanwhile
             host.forget()
     return wrong
+
+
+def _policy(name: str) -> Policy:
+    policies = _policies()
+    if name not in policies:
+        raise UnknownPolicy(f"no policy {name!r}; there are {', '.join(sorted(policies))}")
+    return policies[name]
 
 
 @cache  # they are constants, and every event asks

@@ -47,7 +47,7 @@ class Judges:
                 self._backends.append((backend, None))
         series = policies[SERIES]
         self._series = _judge(host, series.name, "type1", series.isolated(host))
-        self._pinned = _pinned(host, policies[pinned]) if pinned else None
+        self._pinned = by_policy(host, policies[pinned]) if pinned else None
         self._none = None if any(judge for _, judge in self._backends) else _nothing(host)
 
     def group(self, members: Members) -> GroupReport:
@@ -57,7 +57,7 @@ class Judges:
             [(name, judge(members, settled) if judge else None) for name, judge in self._backends]
         )
         if self._pinned is not None:
-            headline = self._pinned(members, settled)
+            headline = self._pinned(members)
         else:
             verdicts = [verdict for _, verdict in backends if verdict is not None]
             headline = self._none(settled) if self._none else max(verdicts, key=_severity)
@@ -77,8 +77,10 @@ class Judges:
         return self.group(Members(group, (device,), Fact(True, b"", device.uevent.source))).outcome
 
 
-def _pinned(host: Host, policy: Policy) -> _Judge:
-    return _judge(host, policy.name, policy.backend or "type1", policy.isolated(host))
+def by_policy(host: Host, policy: Policy) -> Callable[[Members], Verdict]:
+    """What gives one policy's verdict on a group, whatever the kernel decides by."""
+    judge = _judge(host, policy.name, policy.backend or "type1", policy.isolated(host))
+    return lambda members: judge(members, exempt.by_kind(members))
 
 
 def _nothing(host: Host) -> Callable[[Answer | None], Verdict]:

@@ -55,6 +55,10 @@ class Host:
             still = still and self._finder.still(found, old, new)
         return Host(snapshot, self._finder, found if still else None)
 
+    def again(self) -> Host:
+        """The same host for another thread: it shares nothing that is filled as it is asked."""
+        return Host(self.snapshot, Finder(Chips(), self._units), self._witnesses)
+
     def moved(self, before: Host, groups: Sequence[Members]) -> Iterator[int]:
         """The places of groups with a device that another remapping unit manages than before."""
         if before.snapshot.iommus is self.snapshot.iommus:

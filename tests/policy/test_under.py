@@ -1,0 +1,53 @@
+"""A report under another policy is that report with other headlines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from tests.support.living import Living, lives
+from tests.test_agreement import CASES, HOSTS
+from vfioguard.evaluate import UnknownPolicy, evaluate, judge_all, policy_names, under
+from vfioguard.root.memory import Memory
+from vfioguard.root.opening import open_root
+from vfioguard.snapshot import Snapshot, take
+
+
+def agrees(snapshot: Snapshot) -> None:
+    judged = judge_all(snapshot, "now")
+    for policy in policy_names():
+        expected = evaluate(snapshot, "now", policy)
+        judge = under(judged, policy)
+        groups = tuple(judge(group) for group in judged.report.groups)
+        pinned = judged.report.host._replace(pinned=policy)
+        assert judged.report._replace(host=pinned, groups=groups) == expected
+
+
+@pytest.mark.parametrize(("host", "state"), CASES)
+def test_another_policy_changes_the_headlines_of_a_recorded_host_and_nothing_else(
+    host: str, state: str
+) -> None:
+    agrees(take(open_root(str(HOSTS / host / f"{state}.tar.xz"))))
+
+
+@given(lives())
+@settings(max_examples=50, deadline=None)
+def test_another_policy_changes_the_headlines_of_any_host_and_nothing_else(
+    moments: list[Living],
+) -> None:
+    agrees(take(Memory(moments[-1].entries())))
+
+
+def test_a_verdict_that_a_group_has_already_is_that_very_object() -> None:
+    host = "6.12-amd64--vtd-ir"
+    judged = judge_all(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
+    judge = under(judged, "vfio_safe_irq_domain")
+    for group in judged.report.groups:
+        assert judge(group).headline is group.series
+
+
+def test_a_policy_that_does_not_exist_has_no_verdicts() -> None:
+    host = "6.12-amd64--vtd-ir"
+    judged = judge_all(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
+    with pytest.raises(UnknownPolicy):
+        under(judged, "nothing")
