@@ -21,7 +21,7 @@ from pathlib import Path
 import hosts
 import uvicorn
 
-from vfioguard.evaluate import evaluate, policy_names
+from vfioguard.evaluate import judge_all, policy_names, under
 from vfioguard.root.opening import open_root
 from vfioguard.serve.connections import Connections, Limits
 from vfioguard.serve.follow_changes import Follow
@@ -38,12 +38,10 @@ WHEN = "2026-01-01T00:00:00Z"
 
 def serve(root: str, listening: socket.socket, pipe: Pipe, *, ours: bool) -> None:
     """One server, which says its CPU seconds whenever it is asked."""
-    snapshot = take(open_root(root))
-    report = evaluate(snapshot, WHEN, None)
+    judged = judge_all(take(open_root(root)), WHEN)
     latest = Latest(policy_names(), 3600.0)
-    latest.publish(
-        Scan(report, partial(evaluate, snapshot, WHEN), time.time(), 0.0), latest.render(report)
-    )
+    scan = Scan(judged.report, partial(under, judged), judged.snapshot, time.time(), 0.0)
+    latest.publish(scan, latest.render(judged.report))
     app = build(latest, Follow())
     server = Server(app, Connections(Limits())) if ours else uvicorn.Server(configured(app))
 

@@ -1,6 +1,6 @@
 """From a Snapshot to the Report: every policy applied to every group."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 from typing import NamedTuple, cast
@@ -104,26 +104,26 @@ def judge_all(
     return Judged(report, host, around, gaps)
 
 
-def under(judged: Judged, policy: str) -> Callable[[GroupReport], GroupReport]:
-    """What gives a group of the Report this policy's verdict as its headline, as pinning it does.
+def under(judged: Judged, policy: str, groups: Iterable[GroupReport]) -> list[GroupReport]:
+    """Groups of the Report with this policy's verdicts as their headlines, as pinning it does.
 
     Nothing else of a Report is another one where a policy is pinned. A verdict that the group has
-    already is that very object. One thread at a time may ask. Raises `UnknownPolicy`.
+    already is that very object. Several threads may ask at once. Raises `UnknownPolicy`.
     """
     host = judged.host.again()
     verdict = by_policy(host, _policy(policy))
-    groups = judged.snapshot.members
-
-    def under_policy(group: GroupReport) -> GroupReport:
-        place = places.numbered(groups, group.id, _number)
+    members = judged.snapshot.members
+    found: list[GroupReport] = []
+    for group in groups:
+        place = places.numbered(members, group.id, _number)
         assert place is not None, "a Report has the groups of its Snapshot"
-        found = verdict(groups[place])
-        if place % _AT_ONCE == 0:
-            host.forget()
+        new = verdict(members[place])
         known = (group.headline, group.series, *[one for _, one in group.backends])
-        return group._replace(headline=next((one for one in known if one == found), found))
-
-    return under_policy
+        found.append(group._replace(headline=next((one for one in known if one == new), new)))
+        if len(found) % _AT_ONCE == 0:
+            host.forget()
+    host.forget()
+    return found
 
 
 def _number(members: Members) -> int:

@@ -17,8 +17,7 @@ def agrees(snapshot: Snapshot) -> None:
     judged = judge_all(snapshot, "now")
     for policy in policy_names():
         expected = evaluate(snapshot, "now", policy)
-        judge = under(judged, policy)
-        groups = tuple(judge(group) for group in judged.report.groups)
+        groups = tuple(under(judged, policy, judged.report.groups))
         pinned = judged.report.host._replace(pinned=policy)
         assert judged.report._replace(host=pinned, groups=groups) == expected
 
@@ -41,13 +40,13 @@ def test_another_policy_changes_the_headlines_of_any_host_and_nothing_else(
 def test_a_verdict_that_a_group_has_already_is_that_very_object() -> None:
     host = "6.12-amd64--vtd-ir"
     judged = judge_all(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
-    judge = under(judged, "vfio_safe_irq_domain")
-    for group in judged.report.groups:
-        assert judge(group).headline is group.series
+    groups = judged.report.groups
+    for old, new in zip(groups, under(judged, "vfio_safe_irq_domain", groups), strict=True):
+        assert new.headline is old.series
 
 
 def test_a_policy_that_does_not_exist_has_no_verdicts() -> None:
     host = "6.12-amd64--vtd-ir"
     judged = judge_all(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
     with pytest.raises(UnknownPolicy):
-        under(judged, "nothing")
+        under(judged, "nothing", ())

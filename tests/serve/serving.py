@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from vfioguard.evaluate import evaluate, policy_names
+from vfioguard.evaluate import judge_all, policy_names, under
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.http import build
@@ -20,9 +20,8 @@ WHEN = "2026-11-22T18:00:00Z"
 
 
 def scan_of(entries: Mapping[str, Entry], pinned: str | None = None, when: str = WHEN) -> Scan:
-    snapshot = take(Memory(entries))
-    report = evaluate(snapshot, when, pinned)
-    return Scan(report, partial(evaluate, snapshot, when), 1795370400.0, 0.25)
+    judged = judge_all(take(Memory(entries)), when, pinned)
+    return Scan(judged.report, partial(under, judged), judged.snapshot, 1795370400.0, 0.25)
 
 
 class Clock:

@@ -214,9 +214,9 @@ def test_another_policy_judges_the_same_reading_once() -> None:
     scan = scan_of(ALLOWED)
     asked: list[str] = []
 
-    def under(policy: str) -> object:
+    def under(policy: str, groups: object) -> object:
         asked.append(policy)
-        return scan.under(policy)
+        return scan.under(policy, groups)
 
     client = Client(latest_of(scan._replace(under=under)))
     for _ in range(3):
@@ -237,7 +237,7 @@ def test_a_report_that_goes_out_in_pieces_arrives_whole() -> None:
 
 
 def test_a_bug_is_a_problem_too_and_tells_nothing_of_the_inside() -> None:
-    def under(policy: str) -> object:
+    def under(policy: str, groups: object) -> object:
         raise ZeroDivisionError("secret")
 
     latest = latest_of(scan_of(ALLOWED)._replace(under=under))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
+from vfioguard.evaluate import UnknownPolicy
+from vfioguard.report import GroupReport
+from vfioguard.serve.body import Body
+from vfioguard.serve.latest import Latest, Scan
+from vfioguard.serve.view import View
 
 LATER = "2026-11-22T18:01:00Z"
 
@@ -79,43 +85,122 @@ def test_two_processes_have_no_tag_in_common() -> None:
     assert one.view.tag != other.view.tag
 
 
+async def report(latest: Latest, policy: str | None) -> Body:
+    body = await latest.body(policy, "json", View.json)
+    await asyncio.sleep(0.02)  # the thread that made it lets go of it
+    assert body is not None
+    return body
+
+
+def counting(calls: list[str], when: str, groups: int = 1) -> Scan:
+    """A reading that notes by which policies it is judged."""
+    made = scan_of(x86_host(groups), when=when)
+
+    def under(policy: str, groups: Iterable[GroupReport]) -> Sequence[GroupReport]:
+        calls.append(policy)
+        return made.under(policy, groups)
+
+    return made._replace(under=under)
+
+
 def test_another_policy_is_judged_once_per_reading_even_when_asked_at_once() -> None:
-    host = x86_host()
     calls: list[str] = []
 
-    def scan(when: str) -> object:
-        made = scan_of(host, when=when)
-        return made._replace(under=lambda policy: (calls.append(policy), made.under(policy))[1])
-
     async def go() -> None:
-        latest = latest_of(scan("1"))
-        views = await asyncio.gather(*(latest.under("iommu_capable") for _ in range(4)))
-        assert len({id(view) for view in views}) == 1
-        again = scan("2")
+        latest = latest_of(counting(calls, "1"))
+        bodies = await asyncio.gather(*(report(latest, "iommu_capable") for _ in range(4)))
+        assert len({id(body) for body in bodies}) == 1
+        again = counting(calls, "2")
         latest.publish(again, latest.render(again.report))
-        assert await latest.under("iommu_capable") is views[0], "it says the same"
+        assert await report(latest, "iommu_capable") is bodies[0], "it says the same"
 
     asyncio.run(go())
     assert calls == ["iommu_capable"] * 2
 
 
-def test_a_policy_that_nobody_asks_for_any_more_is_forgotten() -> None:
+def test_a_reading_of_the_same_state_is_not_judged_by_another_policy_again() -> None:
+    calls: list[str] = []
+
+    async def go() -> None:
+        scan = counting(calls, "1")
+        latest = latest_of(scan)
+        first = await report(latest, "iommu_capable")
+        latest.publish(scan._replace(taken_at=2.0), latest.render(scan.report))
+        assert await report(latest, "iommu_capable") is first
+
+    asyncio.run(go())
+    assert calls == ["iommu_capable"]
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(60, True), (80, False)])
+def test_a_policy_that_nobody_asks_for_any_more_is_forgotten(seconds: int, kept: bool) -> None:
+    clock = Clock()
+
     async def go() -> None:
         scan = scan_of(x86_host())
-        latest = latest_of(scan)
-        first = await latest.under("iommu_capable")
-        for _ in range(3):
+        latest = latest_of(scan, clock=clock)
+        first = (await report(latest, "iommu_capable")).tag
+        clock.now += seconds
+        latest.publish(scan, latest.render(scan.report))
+        assert ((await report(latest, "iommu_capable")).tag == first) is kept
+
+    asyncio.run(go())
+
+
+def test_of_a_policy_only_the_reading_before_is_kept() -> None:
+    async def go() -> None:
+        scans = [scan_of(x86_host(), when=str(n)) for n in range(3)]
+        latest = latest_of(scans[0])
+        first = (await report(latest, "iommu_capable")).tag
+        for scan in scans[1:]:
             latest.publish(scan, latest.render(scan.report))
-        assert await latest.under("iommu_capable") is not first
+        assert (await report(latest, "iommu_capable")).tag != first
 
     asyncio.run(go())
 
 
 def test_the_policy_that_the_daemon_was_started_with_is_not_judged_twice() -> None:
-    latest = latest_of(scan_of(x86_host(), "iommu_capable"))
-    assert asyncio.run(latest.under("iommu_capable")) is latest.view
+    async def go() -> None:
+        latest = latest_of(scan_of(x86_host(), "iommu_capable"))
+        assert await report(latest, "iommu_capable") is await report(latest, None)
+
+    asyncio.run(go())
+
+
+def test_who_asks_at_once_for_what_is_not_rendered_yet_gets_the_same() -> None:
+    async def go() -> None:
+        latest = latest_of(scan_of(x86_host(50)))
+        bodies = await asyncio.gather(*(report(latest, None) for _ in range(9)))
+        assert len({id(body) for body in bodies}) == 1
+
+    asyncio.run(go())
+
+
+def test_one_group_under_another_policy_is_judged_by_itself() -> None:
+    scan = scan_of(x86_host(3))
+    latest = latest_of(scan)
+    single = latest.single("iommu_capable")
+    assert single is not None
+    assert single.judge(scan.report.groups[1]).headline.policy == "iommu_capable"
+    own = latest.single(None)
+    assert own is not None
+    assert own.judge(scan.report.groups[1]) is scan.report.groups[1]
+    assert own.tag != single.tag
+
+
+def test_one_group_has_another_tag_where_only_the_other_policy_says_something_else() -> None:
+    scan = scan_of(x86_host(3))
+    latest = latest_of(scan)
+    tags = set[str]()
+    for state in (scan.state, scan.state, object()):
+        again = scan._replace(state=state, report=scan.report._replace(generated_at=LATER))
+        latest.publish(again, latest.render(again.report))
+        single = latest.single("iommu_capable")
+        assert single is not None
+        tags.add(f"{single.tag} {single.generated_at}")
+    assert len(tags) == 2
 
 
 def test_a_policy_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(KeyError):
-        asyncio.run(latest_of(scan_of(x86_host())).under("nothing"))
+    with pytest.raises(UnknownPolicy):
+        asyncio.run(report(latest_of(scan_of(x86_host())), "nothing"))

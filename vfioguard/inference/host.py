@@ -56,8 +56,8 @@ class Host:
         return Host(snapshot, self._finder, found if still else None)
 
     def again(self) -> Host:
-        """The same host for another thread: it shares nothing that is filled as it is asked."""
-        return Host(self.snapshot, Finder(Chips(), self._units), self._witnesses)
+        """The same for another thread: what is filled as it is asked is its own."""
+        return Host(self.snapshot, self._finder.again(), self._witnesses)
 
     def moved(self, before: Host, groups: Sequence[Members]) -> Iterator[int]:
         """The places of groups with a device that another remapping unit manages than before."""

@@ -59,11 +59,17 @@ class Witnesses(NamedTuple):
 class Finder:
     """Finds them for one set of remapping units; `units` maps a device to the one before it."""
 
-    def __init__(self, chips: Chips, units: Mapping[str, Iommu]) -> None:
+    def __init__(
+        self, chips: Chips, units: Mapping[str, Iommu], names: frozenset[str] | None = None
+    ) -> None:
         self.chips = chips
         self.units = units
         #: The units that manage any device.
-        self.names = frozenset(unit.name for unit in units.values())
+        self.names = names or frozenset(unit.name for unit in units.values())
+
+    def again(self) -> "Finder":
+        """The same for another thread: what is filled as it is asked is its own."""
+        return Finder(Chips(), self.units, self.names)
 
     def find(self, snapshot: Snapshot) -> Witnesses:
         """Those of a snapshot, by looking at every device."""

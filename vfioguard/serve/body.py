@@ -57,13 +57,18 @@ def cut(text: bytes) -> Parts:
 
 
 class Body:
-    """What a client gets, whether it takes gzip or not. Nobody holds all of it."""
+    """What a client gets, whether it takes gzip or not. Nobody holds all of it as text.
 
-    __slots__ = ("_crc", "pieces", "size")
+    `tag` names these bytes, `packed` is how many are held. It lives while any of its `Parts` do.
+    """
 
-    def __init__(self, parts: Iterable[Piece]) -> None:
+    __slots__ = ("__weakref__", "_crc", "packed", "pieces", "size", "tag")
+
+    def __init__(self, parts: Iterable[Piece], tag: str = "") -> None:
         self.pieces = tuple(parts)
         self.size = sum(one.size for one in self.pieces)
+        self.packed = sum(len(one.packed) for one in self.pieces)
+        self.tag = tag
         self._crc: int | None = None
 
     def plain(self) -> Parts:
@@ -87,13 +92,14 @@ class Body:
     def gzip(self) -> Parts:
         """One gzip member."""
         tail = self.check().to_bytes(4, "little") + (self.size & 0xFFFFFFFF).to_bytes(4, "little")
-        packed = [one.packed for one in self.pieces]
-        size = len(_HEAD) + sum(map(len, packed)) + len(_END) + len(tail)
-        return Parts(size, _gathered([_HEAD, *packed, _END + tail]))
+        return Parts(len(_HEAD) + self.packed + len(_END) + len(tail), self._gzip(tail))
 
     def _plain(self) -> Iterator[bytes]:
         for one in self.pieces:
             yield zlib.decompress(one.packed + _END, _RAW)
+
+    def _gzip(self, tail: bytes) -> Iterator[bytes]:
+        yield from _gathered([_HEAD, *[one.packed for one in self.pieces], _END + tail])
 
 
 def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -109,16 +115,9 @@ def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(some)
 
 
-def whole(text: bytes) -> Body:
+def whole(text: bytes, tag: str = "") -> Body:
     """A text that comes and goes as one."""
-    return Body(pieces(text))
-
-
-class Tagged(NamedTuple):
-    """A body that outlives a reading, with the tag that names its bytes."""
-
-    tag: str
-    body: Body
+    return Body(pieces(text), tag)
 
 
 @lru_cache(maxsize=4096)

@@ -14,9 +14,10 @@ from vfioguard.serve import metrics, negotiate
 from vfioguard.serve.body import Body, pieces
 from vfioguard.serve.check import check
 from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.latest import Latest
+from vfioguard.serve.latest import Latest, Single
+from vfioguard.serve.passing import Busy
 from vfioguard.serve.reply import Asked, Reply, cached, fresh
-from vfioguard.serve.view import View, canonical, forms
+from vfioguard.serve.view import View, canonical, forms, one_device_json, one_group_json
 from vfioguard.verdict import Outcome
 
 _JSON = "application/json"
@@ -26,12 +27,22 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 
 
 class Problem(Exception):
-    """An answer that is no success; `more` are further members of its body."""
+    """An answer that is no success.
 
-    def __init__(self, status: int, detail: str, more: dict[str, Json] | None = None) -> None:
+    `more` are further members of its body; `again` is after how many seconds to come again.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        more: dict[str, Json] | None = None,
+        again: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.more = more
+        self.again = again
 
 
 class Handlers:
@@ -45,55 +56,58 @@ class Handlers:
 
     async def report(self, asked: Asked, policy: str | None) -> Reply:
         """The whole host, in any of the forms that `vfioguard report --output` has."""
-        view = await self._view(policy)
         wanted = negotiate.media_type(asked.accept, tuple(self._forms))
         if wanted == _JSON:
-            return await _cached(asked, view.tag, _JSON, await _made(view, "json", view.json))
+            return await _cached(asked, _JSON, await self._body(policy, "json", View.json))
         form = self._forms[wanted]
-        body = await _made(view, wanted, partial(view.form, form))
-        return await _cached(asked, f"{view.tag}-{wanted}", form.media_type, body)
+        body = await self._body(policy, wanted, lambda view: view.form(form))
+        return await _cached(asked, form.media_type, body)
 
     async def groups(
         self, asked: Asked, outcomes: Collection[Outcome], policy: str | None
     ) -> Reply:
         """The groups, all or by outcome; as text one line each."""
-        view = await self._view(policy)
+        chosen = set(outcomes) or set(Outcome)
+        every = chosen == set(Outcome)
+        name = "groups" if every else f"groups {sorted(chosen)}"
         if _wants_lines(asked):
-            lines = await asyncio.to_thread(view.groups_text, outcomes)
-            return await _cached(asked, f"{view.tag}-text", _LINES, lines)
-        groups = await asyncio.to_thread(view.groups_json, outcomes)
-        return await _cached(asked, view.tag, _JSON, groups)
+            make, media_type, name = View.groups_text, _LINES, f"{name} as text"
+        else:
+            make, media_type = View.groups_json, _JSON
+        body = await self._body(policy, name, lambda view: make(view, chosen), keep=every)
+        return await _cached(asked, media_type, body)
 
     async def group(self, asked: Asked, number: str, policy: str | None) -> Reply:
         """One group with its proof."""
-        view = await self._view(policy)
-        found = _find(view, f"group:{number}")
+        single = self._single(policy)
+        found = _find(single, f"group:{number}")
         assert isinstance(found, GroupReport), "only a group has such a name"
-        return await _cached(asked, view.tag, _JSON, view.group_json(found))
+        return cached(asked, single.tag, _JSON, one_group_json(found, single.generated_at))
 
     async def device(self, asked: Asked, bdf: str, policy: str | None) -> Reply:
         """The device, the verdict on it, and its group."""
-        view = await self._view(policy)
+        single = self._single(policy)
         if bdf.startswith("group:"):
             raise Problem(404, "a group is at /v1/groups/{id}")
-        _find(view, bdf)
-        return await _cached(asked, view.tag, _JSON, view.device_json(bdf))
+        found = _find(single, bdf)
+        body = one_device_json(canonical(bdf), found, single.generated_at)
+        return cached(asked, single.tag, _JSON, body)
 
     async def firmware(self, asked: Asked) -> Reply:
         """The firmware tables that bear on interrupts, decoded."""
         scan = self._latest.scan
         if scan is None or scan.firmware is None:
             raise Problem(503, self._latest.unready() or "the firmware has not been read")
-        tag, body = await asyncio.to_thread(scan.firmware)
-        return await _cached(asked, tag, _JSON, body)
+        return await _cached(asked, _JSON, await asyncio.to_thread(scan.firmware))
 
     async def check(self, asked: Asked, target: str, policy: str | None, *, strict: bool) -> Reply:
         """May it be attached? The gate for `curl -f`; `target` is a BDF or group:N."""
         if (reason := self._latest.unready()) is not None:
             raise Problem(503, reason)
-        view = await self._view(policy)
-        found = _find(view, target)
-        answer = check(view.report, canonical(target), found, strict=strict)
+        single = self._single(policy)
+        found = _find(single, target)
+        report = single.view.report._replace(generated_at=single.generated_at)
+        answer = check(report, canonical(target), found, strict=strict)
         if answer.status != 200:
             raise Problem(answer.status, answer.line, answer.body)
         if _wants_lines(asked):
@@ -105,12 +119,10 @@ class Handlers:
         offered = ("text/plain", "application/openmetrics-text")
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
         tail = metrics.tail(self._latest, self._requests, self._follow, openmetrics=openmetrics)
-        view = self._latest.view
-        body = Body(())
-        if view is not None:
-            name = "openmetrics" if openmetrics else "metrics"
-            body = await _made(view, name, partial(view.metrics, openmetrics=openmetrics))
-        body = Body((*body.pieces, *pieces(tail)))
+        name = "openmetrics" if openmetrics else "metrics"
+        make = partial(View.metrics, openmetrics=openmetrics)
+        body = await self._latest.body(None, name, make)
+        body = Body((*(body.pieces if body else ()), *pieces(tail)))
         media_type = OPENMETRICS if openmetrics else TEXT
         if not asked.gzip:
             return fresh(media_type, body.plain())
@@ -128,24 +140,44 @@ class Handlers:
 
     async def page(self) -> Reply:
         """The page for people."""
-        view = await self._view(None)
-        body = await _made(view, "page", view.page)
+        body = await self._body(None, "page", View.page)
         return fresh(_PAGE, body.plain(), {"content-security-policy": _PAGE_POLICY})
 
-    async def _view(self, policy: str | None) -> View:
+    async def _body(
+        self, policy: str | None, name: str, make: Callable[[View], Body], *, keep: bool = True
+    ) -> Body:
+        """A body of the whole host; raises `Problem`."""
+        self._known(policy)
+        try:
+            body = await self._latest.body(policy, name, make, keep=keep)
+        except Busy:
+            raise Problem(503, "too many others ask for as much", again=1) from None
+        if body is None:
+            raise self._unread()
+        return body
+
+    def _single(self, policy: str | None) -> Single:
+        """What answers on one group; raises `Problem`."""
+        self._known(policy)
+        single = self._latest.single(policy)
+        if single is None:
+            raise self._unread()
+        return single
+
+    def _known(self, policy: str | None) -> None:
         if policy is not None and policy not in self._latest.policies:
             names = ", ".join(self._latest.policies)
             raise Problem(422, f"no policy {policy!r:.64}; there are {names}")
-        view = self._latest.view if policy is None else await self._latest.under(policy)
-        if view is None:
-            raise Problem(503, self._latest.unready() or "the host has not been read yet")
-        return view
+
+    def _unread(self) -> Problem:
+        return Problem(503, self._latest.unready() or "the host has not been read yet")
 
 
-def _find(view: View, target: str) -> GroupReport | UngroupedDevice:
+def _find(single: Single, target: str) -> GroupReport | UngroupedDevice:
+    view = single.view
     found = view.find(target)
     if found is not None:
-        return found
+        return single.judge(found) if isinstance(found, GroupReport) else found
     gap = view.report.groups_read
     if gap is not None and gap.why != "absent":
         raise Problem(503, f"unknown: {gap.source}: {gap.errno or gap.detail}")
@@ -156,14 +188,7 @@ def _wants_lines(asked: Asked) -> bool:
     return negotiate.media_type(asked.accept, (_JSON, "text/plain")) != _JSON
 
 
-async def _made(view: View, name: str, make: Callable[[], Body]) -> Body:
-    """A body of the view; what is not at hand is made in a thread."""
-    if view.has(name):
-        return view.body(name, make)
-    return await asyncio.to_thread(view.body, name, make)
-
-
-async def _cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply:
-    if asked.gzip and isinstance(body, Body) and not body.is_checked:
+async def _cached(asked: Asked, media_type: str, body: Body) -> Reply:
+    if asked.gzip and not body.is_checked:
         await asyncio.to_thread(body.check)
-    return cached(asked, tag, media_type, body)
+    return cached(asked, body.tag, media_type, body)

@@ -48,11 +48,7 @@ def remembering(read: Callable[P, Scan], history: History) -> Callable[P, Scan]:
 
     def scanned(*args: P.args, **kwargs: P.kwargs) -> Scan:
         found = read(*args, **kwargs)
-
-        def under(policy: str) -> Report:
-            return history.add(found.under(policy))
-
-        return found._replace(report=history.add(found.report), under=under)
+        return found._replace(report=history.add(found.report))
 
     return scanned
 

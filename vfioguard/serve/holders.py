@@ -117,17 +117,7 @@ def holding(read: Callable[P, Scan], holders: Holders) -> Callable[P, Scan]:
 
     def scanned(*args: P.args, **kwargs: P.kwargs) -> Scan:
         found = read(*args, **kwargs)
-        report = holders.add(found.report)
-        held = holders.held
-
-        def under(policy: str) -> Report:
-            other = found.under(policy)
-            if not any(group.on_vfio for group in other.groups):
-                return other
-            groups = [_held_by(one, held) if one.on_vfio else one for one in other.groups]
-            return _with_gap(other._replace(groups=tuple(groups)), held)
-
-        return found._replace(report=report, under=under)
+        return found._replace(report=holders.add(found.report))
 
     return scanned
 

@@ -213,7 +213,7 @@ def _response(reply: Reply) -> Response:
 
 async def _answered(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem), "registered for it"
-    return _response(refused(error.status, str(error), error.more))
+    return _response(refused(error.status, str(error), error.more, error.again))
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -1,17 +1,20 @@
-"""The latest answer, whether it may still be relied on, and the same host under other policies."""
+"""The latest answer, and whether it may still be relied on."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
 from vfioguard.output.prometheus import Family
-from vfioguard.report import Report
-from vfioguard.serve.body import Tagged
+from vfioguard.report import GroupReport, Report
+from vfioguard.serve.body import Body
+from vfioguard.serve.others import Others, Reading
+from vfioguard.serve.passing import Passing
 from vfioguard.serve.view import View
 
 #: Intervals without a successful reading after which the answer is no answer any more.
@@ -19,26 +22,46 @@ _STALE = 3
 
 
 class Scan(NamedTuple):
-    """One reading of the host. `under` judges the same reading by another policy.
+    """One reading of the host. `under` judges groups of it by another policy.
 
+    Where `state` is the very object that it was, no policy says anything else than before.
     `taken_at` is Unix time in seconds, `seconds` how long reading and judging took; `firmware`
     makes the decoded tables as JSON.
     """
 
     report: Report
-    under: Callable[[str], Report]
+    under: Callable[[str, Iterable[GroupReport]], Sequence[GroupReport]]
+    state: object
     taken_at: float
     seconds: float
-    firmware: Callable[[], Tagged] | None = None
+    firmware: Callable[[], Body] | None = None
 
 
 class _Current(NamedTuple):
-    """What is served. `number` counts scans, `at` is the clock when this one was published."""
+    """What is served. `at` is the clock when it was published.
+
+    `number` counts scans by which any policy may say something else; `since` is when the first of
+    this number was made.
+    """
 
     scan: Scan
     view: View
     number: int
+    since: str
     at: float
+
+
+class Single(NamedTuple):
+    """What one group is looked up in, and judged by; when that was said, and its tag."""
+
+    view: View
+    generated_at: str
+    tag: str
+    under: Callable[[Iterable[GroupReport]], Sequence[GroupReport]] = tuple
+
+    def judge(self, group: GroupReport) -> GroupReport:
+        """The group under the policy."""
+        return self.under((group,))[0]
 
 
 class Latest:
@@ -74,8 +97,9 @@ class Latest:
         self.behind: Callable[[], str | None] = lambda: None
         #: What the parts of the daemon count, as families of metrics.
         self.counts: list[Callable[[], Iterable[Family]]] = []
-        self._others: dict[str, tuple[int, View]] = {}
-        self._locks = {policy: asyncio.Lock() for policy in policies}
+        self._rendering = asyncio.Lock()
+        self._selected = Passing()
+        self._others = Others(self._reading, self._render, clock)
 
     def render(self, report: Report) -> View:
         """The view of a report: the one that is served, where that says the same."""
@@ -83,13 +107,20 @@ class Latest:
 
     def publish(self, scan: Scan, view: View) -> None:
         """Serve this from now on."""
-        number = self._current.number + 1 if self._current else 1
-        self._current = _Current(scan, view, number, self._clock())
+        old = self._current
+        if old is None or view is not old.view or scan.state is not old.scan.state:
+            number, since = (old.number + 1 if old else 1), scan.report.generated_at
+        else:
+            number, since = old.number, old.since
+        self._current = _Current(scan, view, number, since, self._clock())
         self._failure = None
-        # Keep another policy's view only while somebody asks for it.
-        self._others = {p: kept for p, kept in self._others.items() if kept[0] >= number - 1}
+        self._others.forget()
         if self._published is not None:
             self._published(scan.report)
+
+    def _reading(self) -> Reading:
+        assert self._current is not None, "asked for by who has seen one"
+        return Reading(self._current.scan, self._current.number)
 
     def fail(self, reason: str) -> None:
         """A reading failed: what is served stays, and is not relied on. One line."""
@@ -131,22 +162,49 @@ class Latest:
             return f"the host was last read {age:.0f} s ago"
         return None
 
-    async def under(self, policy: str) -> View | None:
-        """The latest reading judged by this policy, once per reading. Raises KeyError."""
-        async with self._locks[policy]:
-            current = self._current
-            if current is None or current.scan.report.host.pinned == policy:
-                return self.view
-            known = self._others.get(policy)
-            if known is not None and known[0] == current.number:
-                return known[1]
-            previous = known[1] if known else None
-            view = await asyncio.to_thread(self._judge, current.scan, policy, previous)
-            self._others[policy] = current.number, view
-            return view
+    async def body(
+        self, policy: str | None, name: str, make: Callable[[View], Body], *, keep: bool = True
+    ) -> Body | None:
+        """A body of the whole host, made in a thread where it is not at hand; None: not read yet.
 
-    def _judge(self, scan: Scan, policy: str, previous: View | None) -> View:
-        return self._render(scan.under(policy), previous)
+        `policy` is one of `policies`, None for the daemon's own; `name` says what `make` makes.
+        `keep` it for who asks again. Raises `Busy`, but not for what is kept of the daemon's own.
+        """
+        view = self.view
+        if view is None:
+            return None
+        own = policy is None or policy == view.report.host.pinned
+        if own and keep and view.has(name):
+            return view.body(name, partial(make, view))
+        tag, view = view.tag, None  # who waits holds no reading, or many would be held
+        if policy is not None and not own:
+            return await self._others.body(policy, name, make, keep=keep)
+        if keep:
+            async with self._rendering:
+                return await self._made(name, make)
+        return await self._selected.body((tag, name), partial(self._made, None, make))
+
+    async def _made(self, name: str | None, make: Callable[[View], Body]) -> Body:
+        """A body of the latest view, which keeps it by this name."""
+        view = self.view
+        assert view is not None, "it was there when it was asked for"
+        if name is None:
+            return await asyncio.to_thread(make, view)
+        return await asyncio.to_thread(view.body, name, partial(make, view))
+
+    def single(self, policy: str | None) -> Single | None:
+        """For the answer on one group under this policy, which is judged by itself.
+
+        None before the first reading.
+        """
+        current = self._current
+        if current is None:
+            return None
+        view = current.view
+        if policy is None or policy == view.report.host.pinned:
+            return Single(view, view.report.generated_at, view.tag)
+        tag = f"{view.tag}-{policy}-{current.number}"
+        return Single(view, current.since, tag, partial(current.scan.under, policy))
 
     def _render(self, report: Report, previous: View | None) -> View:
         if previous is not None and _same(report, previous.report):

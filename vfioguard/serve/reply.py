@@ -57,6 +57,11 @@ def fresh(media_type: str, body: Parts | bytes, headers: dict[str, str] | None =
     return Reply(200, media_type, {"cache-control": "no-store", **_VARY, **(headers or {})}, body)
 
 
-def refused(status: int, detail: str, more: dict[str, Json] | None = None) -> Reply:
-    """What is no success."""
-    return Reply(status, MEDIA_TYPE, {"cache-control": "no-store"}, problem(status, detail, more))
+def refused(
+    status: int, detail: str, more: dict[str, Json] | None = None, again: int | None = None
+) -> Reply:
+    """What is no success; after `again` seconds it may be."""
+    headers = {"cache-control": "no-store"}
+    if again is not None:
+        headers["retry-after"] = str(again)
+    return Reply(status, MEDIA_TYPE, headers, problem(status, detail, more))

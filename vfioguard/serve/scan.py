@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from vfioguard import refresh
-from vfioguard.evaluate import Judged, disagreements, evaluate, judge_all
+from vfioguard.evaluate import Judged, disagreements, judge_all, under
 from vfioguard.inference import firmware_memory, remapping_possible
 from vfioguard.inference.firmware import of_host
 from vfioguard.kernel import devices
@@ -22,7 +22,7 @@ from vfioguard.output.json import dumps
 from vfioguard.root import Root
 from vfioguard.root.opening import open_root
 from vfioguard.root.patience import Patience
-from vfioguard.serve.body import Tagged, whole
+from vfioguard.serve.body import Body, whole
 from vfioguard.serve.latest import Scan
 from vfioguard.serve.news import EVERYTHING, News
 from vfioguard.snapshot import Snapshot, take
@@ -110,9 +110,15 @@ class Reader:
                 _log.error("%d groups had another verdict than they should have: a bug", wrong)
                 judged = judge_all(snapshot, generated_at, self._pinned)
         self._judged = judged
-        under = partial(evaluate, snapshot, generated_at)
         firmware = partial(self._firmware.render, snapshot)
-        return Scan(judged.report, under, taken_at, self._clock() - began, firmware)
+        return Scan(
+            report=judged.report,
+            under=partial(under, judged),
+            state=snapshot,
+            taken_at=taken_at,
+            seconds=self._clock() - began,
+            firmware=firmware,
+        )
 
     def _follow(self, root: Root, snapshot: Snapshot, news: News) -> tuple[str, Snapshot]:
         """The least that is enough."""
@@ -164,15 +170,15 @@ class _Firmware:
     """The decoded tables as JSON, made once for the same tables: once in a boot."""
 
     def __init__(self) -> None:
-        self._kept: tuple[object, Tagged] | None = None
+        self._kept: tuple[object, Body] | None = None
 
-    def render(self, snapshot: Snapshot) -> Tagged:
+    def render(self, snapshot: Snapshot) -> Body:
         evidence = remapping_possible.evidence(snapshot)
         memory = firmware_memory.of_host(snapshot)
         of = snapshot.acpi, snapshot.kernel.arch, evidence, memory
         if self._kept is None or of != self._kept[0]:
             text = dumps(firmware_json(of_host(snapshot))).encode() + b"\n"
-            self._kept = of, Tagged(hashlib.sha256(text).hexdigest()[:16], whole(text))
+            self._kept = of, whole(text, hashlib.sha256(text).hexdigest()[:16])
         return self._kept[1]
 
 

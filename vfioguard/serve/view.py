@@ -62,7 +62,7 @@ class View:
         head = dumps({**head_json(self.report)})[:-1].encode() + b',"groups":['
         tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
         groups = self.json_blocks.pieces(self.report.groups)
-        return Body((*pieces(head), *groups, *pieces(tail)))
+        return Body((*pieces(head), *groups, *pieces(tail)), self.tag)
 
     def metrics(self, *, openmetrics: bool) -> Body:
         """The metrics that the report knows."""
@@ -71,7 +71,8 @@ class View:
 
     def form(self, output: Output) -> Body:
         """Another form of the whole report."""
-        return whole(output.render(self.report, Style(every_group=True)).encode())
+        text = output.render(self.report, Style(every_group=True)).encode()
+        return whole(text, f"{self.tag}-{output.media_type.partition(';')[0]}")
 
     def page(self) -> Body:
         """The page for people."""
@@ -98,12 +99,12 @@ class View:
 
     def groups_json(self, outcomes: Collection[Outcome]) -> Body:
         """The list of groups."""
-        head, tail = piece(self._open() + b'"groups":['), piece(b"]}\n")
-        return Body((head, *self._some(self.json_blocks, outcomes), tail))
+        head, tail = piece(_open(self.report.generated_at) + b'"groups":['), piece(b"]}\n")
+        return Body((head, *self._some(self.json_blocks, outcomes), tail), f"{self.tag}-groups")
 
     def groups_text(self, outcomes: Collection[Outcome]) -> Body:
         """A line for each group, its members in the third column."""
-        return Body(self._some(self.line_blocks, outcomes))
+        return Body(self._some(self.line_blocks, outcomes), f"{self.tag}-lines")
 
     def _some(self, blocks: Blocks, outcomes: Collection[Outcome]) -> Iterator[Piece]:
         """All groups from what is kept; a selection is rendered, as nobody asks twice for it."""
@@ -111,28 +112,6 @@ class View:
         if len(selected) == len(self.report.groups):
             return blocks.pieces(selected)
         return blocks.after(None).pieces(selected)
-
-    def group_json(self, group: GroupReport) -> bytes:
-        """One group with its proof."""
-        return self._open() + _group(group)[1:] + b"\n"
-
-    def device_json(self, target: str) -> bytes:
-        """The device, its verdict and its group; raises KeyError where there is none."""
-        name = canonical(target)
-        found = self._device(name)
-        if found is None:
-            raise KeyError(name)
-        device: dict[str, Json]
-        if isinstance(found, GroupReport):
-            device = device_json(next(member for member in found.devices if member.name == name))
-            outcome, needs = found.outcome, found.headline.needs_override
-            group = _group(found)
-        else:
-            device = {**ungrouped_json(found), "bus": "pci", "isolated": None}
-            outcome, needs = Outcome.UNKNOWN, None
-            group = b"null"
-        shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
-        return self._open() + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
 
     def _device(self, name: str) -> GroupReport | UngroupedDevice | None:
         """A device that is in a group goes before another of its name that is in none."""
@@ -147,8 +126,25 @@ class View:
     def _ungrouped(self) -> dict[str, UngroupedDevice]:
         return {device.name: device for device in self.report.ungrouped}
 
-    def _open(self) -> bytes:
-        return dumps(_opening(self.report))[:-1].encode() + b","
+
+def one_group_json(group: GroupReport, generated_at: str) -> bytes:
+    """One group with its proof."""
+    return _open(generated_at) + _group(group)[1:] + b"\n"
+
+
+def one_device_json(name: str, found: GroupReport | UngroupedDevice, generated_at: str) -> bytes:
+    """The device of this name, its verdict and its group, which is what was found for it."""
+    device: dict[str, Json]
+    if isinstance(found, GroupReport):
+        device = device_json(next(member for member in found.devices if member.name == name))
+        outcome, needs = found.outcome, found.headline.needs_override
+        group = _group(found)
+    else:
+        device = {**ungrouped_json(found), "bus": "pci", "isolated": None}
+        outcome, needs = Outcome.UNKNOWN, None
+        group = b"null"
+    shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
+    return _open(generated_at) + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
 
 
 def _group(group: GroupReport) -> bytes:
@@ -203,5 +199,6 @@ def forms() -> dict[str, Output]:
     return found
 
 
-def _opening(report: Report) -> dict[str, Json]:
-    return {"schema_version": SCHEMA_VERSION, "generated_at": report.generated_at}
+def _open(generated_at: str) -> bytes:
+    opening: dict[str, Json] = {"schema_version": SCHEMA_VERSION, "generated_at": generated_at}
+    return dumps(opening)[:-1].encode() + b","
