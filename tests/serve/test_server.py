@@ -14,9 +14,11 @@ import pytest
 
 from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
+from vfioguard.serve.access import Access
 from vfioguard.serve.address import CannotListen, Listeners
 from vfioguard.serve.connections import Connections, Limits, Pool
 from vfioguard.serve.follow_changes import Follow
+from vfioguard.serve.front import Face
 from vfioguard.serve.http import build
 from vfioguard.serve.server import Server, affordable
 
@@ -31,9 +33,11 @@ class Running:
 
     def __init__(self, groups: int) -> None:
         self.clock = Clock()
-        self.connections = Connections(Limits(4, 4, 1), self.clock)
-        latest = latest_of(scan_of(x86_host(groups)), clock=self.clock)
-        self.server = Server(build(latest, Follow()), self.connections)
+        access = Access(clock=self.clock)
+        self.connections = Connections(Limits(4, 4, 1), self.clock, access.malformed)
+        self.latest = latest_of(scan_of(x86_host(groups)), clock=self.clock)
+        app = build(self.latest, Follow(), Face(access=access))
+        self.server = Server(app, self.connections)
         self.path = ""
         self._writers: list[asyncio.StreamWriter] = []
 

@@ -33,14 +33,8 @@ class Access:
     def note(self, who: str, user: str, request: tuple[str, bytes, bytes], status: int) -> None:
         """One request: who asked, by which name, the method, path and query, and the answer."""
         bad = status in _ALWAYS
-        if not (bad or self._every):
+        if not (bad or self._every) or (bad and self._is_too_much()):
             return
-        if bad and not self._bound.take():
-            self._left_out += 1
-            return
-        if self._left_out:
-            _log.warning("%d requests turned away are not shown", self._left_out)
-            self._left_out = 0
         method, path, query = request
         target = path + (b"?" + query if query else b"")
         # h11 takes only printable ASCII here, and a name is whatever the client said.
@@ -49,3 +43,23 @@ class Access:
         named = f" user={quote(user[:64], safe='@')}" if user else ""
         level = logging.WARNING if bad else logging.INFO
         _log.log(level, '%s%s "%s %s%s" %d', who, named, method, shown, more, status)
+
+    def malformed(self, who: str) -> None:
+        """Somebody sent what is no request."""
+        if not self._is_too_much():
+            _log.warning("%s sent what is no HTTP request: 400", who)
+
+    def failed(self, who: str, error: Exception) -> None:
+        """A request met a bug of ours; its own line, with the status, comes beside this one."""
+        if not self._is_too_much():
+            _log.error("a bug in vfioguard, met by %s", who, exc_info=error)
+
+    def _is_too_much(self) -> bool:
+        """Whether this line is one too many. Else says how many there were since the last one."""
+        if not self._bound.take():
+            self._left_out += 1
+            return True
+        if self._left_out:
+            _log.warning("%d requests turned away are not shown", self._left_out)
+            self._left_out = 0
+        return False

@@ -119,6 +119,11 @@ class Connection:
         """TLS could not be agreed upon."""
         self._all.dropped[self.pool, "tls"] += 1
 
+    def malformed(self) -> None:
+        """What came is no request."""
+        self._all.dropped[self.pool, "malformed"] += 1
+        self._all.told(self.peer)
+
     def lost(self) -> None:
         """It is no more. Harmless when done twice."""
         self.transport = None
@@ -132,18 +137,25 @@ class Connection:
             transport.abort()
 
 
-#: Why a connection is closed: no room; to make room; a deadline; no agreement on TLS.
-REASONS = ("full", "pushed", "slow", "tls")
+#: Why a connection is closed: no room; to make room; a deadline; no agreement on TLS; no request.
+REASONS = ("full", "pushed", "slow", "tls", "malformed")
 
 
 class Connections:
     """All of them. Belongs to the event loop's thread; `clock` counts seconds.
 
-    `dropped` counts what was closed by pool and reason, of `REASONS`.
+    `dropped` counts what was closed by pool and reason, of `REASONS`; `told` is told of each peer
+    that sent what is no request.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+        told: Callable[[str], None] = lambda _peer: None,
+    ) -> None:
         self.clock = clock
+        self.told = told
         self.limits = {
             Pool.TCP: limits.tcp,
             Pool.UNIX: limits.unix,

@@ -111,7 +111,7 @@ def of_connections(connections: Connections) -> Iterator[Family]:
         "vfioguard_http_connections_dropped",
         "counter",
         "Connections closed on the client, by listener and reason: full (no room), pushed (to make "
-        "room), slow (a deadline) or tls (no agreement).",
+        "room), slow (a deadline), tls (no agreement) or malformed (no request).",
         [
             ((("listener", name), ("reason", reason)), sum(dropped[pool, reason] for pool in both))
             for name, both in pools.items()

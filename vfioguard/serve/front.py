@@ -80,6 +80,7 @@ class Front:
         if (connection := connection_of(scope)) is not None:
             await connection.turn()
         user, refusal = await self._admit(scope)
+        last = _is_ambiguous(scope["headers"])
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -89,12 +90,17 @@ class Front:
                 self._requests[handler, status] += 1
                 self._note(scope, user, status)
                 message["headers"] = self._headers(message["headers"])
+                if last:
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
-        if refusal is None:
-            await self._app(scope, receive, counted)
-        else:
+        if refusal is not None:
             await _refuse(counted, refusal)
+            return
+        try:
+            await self._app(scope, receive, counted)
+        except Exception as error:  # noqa: BLE001 - Starlette has answered 500, and raises it again
+            self._access.failed(_who(scope), error)
 
     async def _admit(self, scope: Message) -> tuple[str, Refusal | None]:
         server = scope.get("server")
@@ -123,16 +129,25 @@ class Front:
         )
 
     def _note(self, scope: Message, user: str, status: int) -> None:
-        connection = connection_of(scope)
-        who = "?" if connection is None else connection.peer
         path = scope.get("raw_path") or b"?"
-        self._access.note(who, user, (scope["method"], path, scope["query_string"]), status)
+        request = scope["method"], path, scope["query_string"]
+        self._access.note(_who(scope), user, request, status)
 
 
 def connection_of(scope: Message) -> Connection | None:
     """The connection that a request came over; None where the server is not ours."""
     found: Connection | None = scope.get("state", {}).get("connection")
     return found
+
+
+def _who(scope: Message) -> str:
+    connection = connection_of(scope)
+    return "?" if connection is None else connection.peer
+
+
+def _is_ambiguous(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether two parties may see its end in different places (RFC 9112 6.1): so it is the last."""
+    return {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}
 
 
 def name_of(host: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 import ssl
 import struct
@@ -15,13 +16,17 @@ from typing import cast
 
 import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from vfioguard.serve.connections import STALL, Connection, Phase, Pool
+from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 #: Stop writing where 1 byte is not taken, go on at 0. Not at 0 both: TLS would stop for no byte.
 _UNSENT = 1, 0
+#: uvicorn's: a line or two for each malformed request, without the peer. What is worth a line is
+#: said by the access log, which is bounded, and of exceptions by front.py.
+_UNHEARD = logging.Logger(__name__, logging.CRITICAL + 1)  # noqa: LOG001 - found by nobody else
 
 
 class Protocol(H11Protocol, asyncio.BufferedProtocol):
@@ -40,6 +45,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
     ) -> None:
         self.connection = connection
         super().__init__(config, state, {"connection": connection})
+        self.logger = _UNHEARD
         self._buffer = buffer
         self._current: object = None
 
@@ -68,6 +74,28 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
             self.connection.enter(Phase.HEADERS)
         self.data_received(bytes(self._buffer[:nbytes]))
         self._note()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no request. Say so where nothing else is being said, and close."""
+        self.connection.malformed()
+        state = self.conn.our_state
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # nor is it answered any more
+            cycle.message_event.set()
+        if state is h11.IDLE or state is h11.SEND_RESPONSE:
+            self._say(problem(400, msg))
+        self.transport.close()
+
+    def _say(self, body: bytes) -> None:
+        headers = [
+            ("content-type", MEDIA_TYPE),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+        ]
+        start = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in start, h11.Data(data=body), h11.EndOfMessage():
+            self.transport.write(self.conn.send(event) or b"")
 
     def on_response_complete(self) -> None:
         """An answer is written. The next request may be here already (pipelining)."""

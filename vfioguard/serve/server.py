@@ -36,6 +36,7 @@ _WHY = {
     "pushed": "to make room",
     "full": "as there was no room",
     "tls": "without agreement on TLS",
+    "malformed": "after what is no HTTP request",
 }
 
 _log = logging.getLogger("vfioguard")

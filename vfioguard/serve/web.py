@@ -51,7 +51,8 @@ class Opened(NamedTuple):
     def server(self, latest: Latest, follow: Follow) -> Server:
         """To be made and run within the event loop."""
         app = build(latest, follow, self.face)
-        connections = Connections(self.limits)
+        assert self.face.access is not None, "opened() gives one"
+        connections = Connections(self.limits, told=self.face.access.malformed)
         latest.counts.append(partial(of_connections, connections))
         return Server(app, connections, self.tls)
 
