@@ -57,6 +57,12 @@ def test_a_script_is_one_that_a_shell_can_read(control: Path, name: str) -> None
     subprocess.run(["dash", "-n", str(control / name)], check=True)
 
 
+def test_no_user_is_removed_as_none_is_made(files: Path, control: Path) -> None:
+    made = (files / "usr" / "lib" / "sysusers.d" / "vfioguard.conf").read_text()
+    assert not [line for line in made.splitlines() if line.startswith("u")]
+    assert "userdel" not in (control / "postrm").read_text()
+
+
 def test_every_library_has_its_licence(files: Path) -> None:
     text = (files / "usr" / "share" / "doc" / "vfioguard" / "copyright").read_text()
     infos = sorted((files / "usr" / "lib" / "vfioguard").glob("*.dist-info"))

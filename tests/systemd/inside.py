@@ -197,8 +197,11 @@ def textfile() -> None:
 
 
 def purge(before: set[str]) -> None:
+    must("useradd", "--no-create-home", "--gid", "nogroup", "vfioguard")
     result = run("dpkg", "--purge", "vfioguard")
     shown("the package is purged", result.returncode == 0, result.stderr.strip()[-400:])
+    theirs = run("userdel", "vfioguard").returncode == 0
+    shown("a user of this name, whom the package did not make, is still there", theirs)
     left = sorted(files() - before - ACCOUNTS)
     shown("no file is left", not left, left)
     left = sorted(name for name in os.listdir("/run") if name.startswith("vfioguard"))
