@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vfioguard.serve.front import Message, Refusal
+import ipaddress
+
+from vfioguard.serve.front import Message, Refusal, connection_of
 from vfioguard.serve.passwords import Known
 from vfioguard.serve.secured import Secured
 
@@ -39,7 +41,27 @@ class FileGuard:
         if passwords is None:
             return "", None
         header = [value for name, value in scope["headers"] if name == b"authorization"]
-        known, user = await passwords.know(header[0].decode("latin-1") if header else "")
+        given = header[0].decode("latin-1") if header else ""
+        known, user = await passwords.know(given, origin(scope), lambda: _is_gone(scope))
         if known is Known.YES:
             return user, None
         return user, _BUSY if known is Known.BUSY else _UNKNOWN
+
+
+def origin(scope: Message) -> str:
+    """The address from which it is asked; of IPv6 the network, as every host has all of one."""
+    host = str((scope.get("client") or ("?",))[0]).partition("%")[0]
+    if ":" not in host:
+        return host
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False))
+
+
+def _is_gone(scope: Message) -> bool:
+    connection = connection_of(scope)
+    return connection is not None and connection.gone

@@ -37,12 +37,16 @@ class Secured:
     error, neither stops the daemon nor opens it.
     """
 
-    def __init__(self, path: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: str, clock: Callable[[], float] = time.monotonic, places: int = 32
+    ) -> None:
+        """At most `places` wait for their passwords to be checked."""
         self._path = path
         self._clock = clock
+        self._places = places
         self._looked = clock()
         self._stamps = self._stamp(())
-        self._now = _make(load(path), None)
+        self._now = self._make(load(path), None)
         self._stamps = self._stamp(self._files())
 
     @property
@@ -90,7 +94,21 @@ class Secured:
             raise BadFile(f"{self._path}: TLS begins or ends with a restart only")
         if before.config.protects and not after.protects:
             raise BadFile(f"{self._path}: would let everybody in, which needs a restart")
-        return _make(after, before)
+        return self._make(after, before)
+
+    def _make(self, config: WebConfig, before: _Now | None) -> _Now:
+        """What has not changed keeps what it remembers."""
+        tls = None if config.tls is None else context(config.tls)
+        if before is not None and before.config.users == config.users:
+            passwords = before.passwords
+        elif config.users:
+            from vfioguard.serve.passwords import Passwords
+
+            passwords = Passwords(config.users, self._places)
+        else:
+            passwords = None
+        rate = Rate(config.interval, config.burst)
+        return _Now(config, tls, passwords, rate)
 
     def _files(self) -> tuple[str, ...]:
         tls = self._now.config.tls
@@ -98,21 +116,6 @@ class Secured:
 
     def _stamp(self, files: tuple[str, ...]) -> tuple[object, ...]:
         return tuple(map(_stat, (self._path, *files)))
-
-
-def _make(config: WebConfig, before: _Now | None) -> _Now:
-    """What has not changed keeps what it remembers."""
-    tls = None if config.tls is None else context(config.tls)
-    if before is not None and before.config.users == config.users:
-        passwords = before.passwords
-    elif config.users:
-        from vfioguard.serve.passwords import Passwords
-
-        passwords = Passwords(config.users)
-    else:
-        passwords = None
-    rate = Rate(config.interval, config.burst)
-    return _Now(config, tls, passwords, rate)
 
 
 def _stat(path: str) -> object:

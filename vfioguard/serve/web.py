@@ -19,6 +19,9 @@ from vfioguard.serve.http import build
 from vfioguard.serve.latest import Latest
 from vfioguard.serve.server import Server, TlsNow, affordable
 
+#: Of the places over TCP this part may be taken by who waits for a password to be checked.
+_WAITING = 3
+
 
 class Web(NamedTuple):
     """What `vfioguard serve --web.*` says."""
@@ -83,7 +86,7 @@ def _check(web: Web) -> _Checked:
     except ImportError as error:
         raise _incomplete(error) from error
     try:
-        secured = Secured(web.config_file)
+        secured = Secured(web.config_file, places=max(1, web.limits.tcp // _WAITING))
     except BadFile as error:
         raise CannotListen(str(error)) from error
     except ImportError as error:
