@@ -22,6 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ from flood import Plan, Server
 #: Seconds.
 _BOUND = 4.0
 _PATIENCE = 20.0
+_LONGEST = 120.0
 _SCRAPER, _ELSEWHERE = "127.0.0.1", "127.0.0.2"
 
 
@@ -76,14 +78,14 @@ class Connection:
         return answer.status
 
 
-def guess(port: int, attack: Attack, connections: int, seconds: float) -> None:
-    """In a process of its own: so many threads, each with its connection, for so many seconds."""
+def guess(port: int, attack: Attack, connections: int, stop: Event) -> None:
+    """In a process of its own: so many threads, each with its connection, until they are told."""
     statuses: Counter[int] = Counter()
-    until = time.monotonic() + seconds
+    until = time.monotonic() + _LONGEST
 
     def one() -> None:
         connection = Connection(port, attack.address)
-        while time.monotonic() < until:
+        while not stop.is_set() and time.monotonic() < until:
             name = attack.user.format(secrets.token_hex(4))
             statuses[connection.ask(name, secrets.token_hex(8))] += 1
 
@@ -109,10 +111,8 @@ def let_in(port: int, user: str, password: str) -> float:
 
 def measure(port: int, attack: Attack, users: dict[str, str], options: argparse.Namespace) -> bool:
     """One attack, during which each of these is let in for the first time."""
-    seconds = 1 + len(users) * (options.pause + 0.5)
-    process = multiprocessing.Process(
-        target=guess, args=(port, attack, options.connections, seconds)
-    )
+    stop = multiprocessing.Event()
+    process = multiprocessing.Process(target=guess, args=(port, attack, options.connections, stop))
     process.start()
     try:
         time.sleep(1)
@@ -121,6 +121,7 @@ def measure(port: int, attack: Attack, users: dict[str, str], options: argparse.
             waited.append(let_in(port, user, password))
             time.sleep(options.pause)
     finally:
+        stop.set()
         process.join()
     worst = max(waited)
     print(

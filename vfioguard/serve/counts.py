@@ -59,7 +59,8 @@ def _of_log(log: LogFollower) -> Iterator[Family]:
     yield Family(
         "vfioguard_iommu_faults",
         "counter",
-        "Faults that the IOMMU's driver logged, by device; empty for those beyond 256 devices.",
+        "Faults that the IOMMU's driver logged, by device; empty where it named none, and beyond "
+        "256 devices.",
         [(labels_of(name), number) for name, number in sorted(log.faults.items())],
     )
     yield Family(
