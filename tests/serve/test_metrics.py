@@ -129,7 +129,7 @@ def test_closed_connections_are_counted_by_listener_and_reason() -> None:
     connections.dropped[Pool.UNIX_STREAM, "slow"] += 2
     found = values(text_string_to_metric_families(Client(latest).get("/metrics").text))
     series = found["vfioguard_http_connections_dropped_total"]
-    assert len(series) == 8
+    assert len(series) == 10
     assert [(labels, value) for labels, value in series if value] == [
         ({"listener": "tcp", "reason": "full"}, 1),
         ({"listener": "unix", "reason": "slow"}, 2),

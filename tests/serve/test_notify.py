@@ -121,10 +121,13 @@ def test_what_was_not_heard_is_said_again(tmp_path: Path, caplog: pytest.LogCapt
     notifier = Notifier({"NOTIFY_SOCKET": name})
     with caplog.at_level(logging.WARNING, "vfioguard"):
         notifier.ready("2 allowed")
-    assert "systemd was not told READY: " in caplog.text
-    with contextlib.closing(Manager(name)) as manager:
         notifier.ready("2 allowed")
-        assert manager.drain() == ["READY=1", "STATUS=2 allowed"]
+        with contextlib.closing(Manager(name)) as manager:
+            notifier.ready("2 allowed")
+            assert manager.drain() == ["READY=1", "STATUS=2 allowed"]
+    first, last = (record.getMessage() for record in caplog.records)
+    assert first.startswith("systemd was not told READY: ")
+    assert last == "systemd is told again"
 
 
 def test_an_address_of_another_kind_is_named(caplog: pytest.LogCaptureFixture) -> None:

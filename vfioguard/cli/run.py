@@ -29,7 +29,7 @@ def run(arguments: list[str], work: Work) -> int:
         status: int = verb.run(options)
         sys.stdout.flush()
     except (Failure, CannotOpen) as error:
-        print(f"vfioguard: {error}", file=sys.stderr)
+        print(f"{_priority()}vfioguard: {error}", file=sys.stderr)
         return OWN_FAILURE
     except BrokenPipeError:
         # The reader went away (`| head`); Python would complain once more at exit.
@@ -38,3 +38,12 @@ def run(arguments: list[str], work: Work) -> int:
     except KeyboardInterrupt:
         return 128 + 2
     return status
+
+
+def _priority() -> str:
+    """That of an error, where stderr is the journal (sd-daemon(3)); nothing for a person."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return ""
+    from vfioguard.serve.journal import is_stderr  # a service that fails may load it
+
+    return "<3>" if is_stderr(os.environ) else ""

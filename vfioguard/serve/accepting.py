@@ -7,11 +7,11 @@ and only then tells anybody. Here one too many costs no more than the call that 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable
 
 from vfioguard.serve.connections import Connection, Connections, Pool
+from vfioguard.serve.log import Trouble
 
 #: What the kernel may keep for us; it cuts this to net.core.somaxconn.
 _BACKLOG = 4096
@@ -23,8 +23,8 @@ _CLOSED = 16
 _SEND_BUFFER = 256 * 1024
 #: Seconds to wait where there is no descriptor left.
 _PAUSE = 0.2
-
-_log = logging.getLogger("vfioguard")
+#: Seconds without such a failure after which it is over.
+_QUIET = 60.0
 
 
 class Accepting:
@@ -44,6 +44,7 @@ class Accepting:
         self._loop = asyncio.get_running_loop()
         self._begun: set[asyncio.Task[object]] = set()
         self._closed = False
+        self._trouble = Trouble("connections are taken again", _QUIET)
         listening.setblocking(False)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         listening.listen(_BACKLOG)
@@ -69,10 +70,11 @@ class Accepting:
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:  # no descriptor or memory: it would say so again at once
-                _log.error("no connection can be taken: %s", error.strerror)
+                self._trouble.here(f"no connection can be taken: {error.strerror}")
                 self._loop.remove_reader(self._socket)
                 self._loop.call_later(_PAUSE, self._resume)
                 return
+            self._trouble.gone()
             connection = self._connections.admit(self._pool)
             if connection is None:
                 one.close()

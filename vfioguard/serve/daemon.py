@@ -17,6 +17,7 @@ from vfioguard.serve import counts
 from vfioguard.serve.follow import Follower, Hooks, Intervals
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.latest import Latest, Scan
+from vfioguard.serve.log import Trouble
 from vfioguard.serve.news import RELOAD, News
 from vfioguard.serve.notify import Notifier
 from vfioguard.serve.scan import Reader
@@ -105,9 +106,11 @@ def _hooks(notifier: Notifier) -> Hooks:
     """What is told of each reading, to the log and to systemd."""
     told = ""
     shown: Report | None = None
+    trouble = Trouble("the host is read again")
 
     def published(report: Report) -> None:
         nonlocal told, shown
+        trouble.gone()
         if shown is None:
             gc.freeze()  # nor at the first reading's groups, most of which stay as well
         known = told and shown is not None and _same_outcomes(shown, report)
@@ -119,7 +122,7 @@ def _hooks(notifier: Notifier) -> Hooks:
 
     def failed(reason: str) -> None:
         nonlocal told
-        _log.error("the host could not be read: %s", reason)
+        trouble.here(f"the host could not be read: {reason}")
         told = ""
         notifier.failed(f"the host could not be read: {reason}")
 

@@ -14,6 +14,7 @@ from vfioguard.change.state import Known, State, carried, same, state_of
 from vfioguard.report import Report
 from vfioguard.serve.events import Hub, Prepared, prepare
 from vfioguard.serve.history import History
+from vfioguard.serve.log import Trouble
 from vfioguard.serve.state import StateFiles
 
 #: Seconds between two writes of the state.
@@ -60,6 +61,7 @@ class Follow:
         self._state = self._saved = kept.last if kept else None
         self._known: Known | None = None
         self._pending: Report | None = None
+        self._trouble = Trouble("what changed is compared again")
         self._published = asyncio.Event()
         self._unsaved = asyncio.Event()
 
@@ -87,10 +89,11 @@ class Follow:
         """Compare one report with the one before it, and tell what changed."""
         try:
             found = await asyncio.to_thread(self._compare, report)
-        except Exception:  # noqa: BLE001 - a bug here must not end the comparing of all later reports
-            _log.exception("what changed could not be compared")
+        except Exception as error:  # noqa: BLE001 - a bug must not end the comparing of later reports
+            self._trouble.here("what changed could not be compared", error)
             self._known = None
             return
+        self._trouble.gone()
         self._known, self._state = found.known, found.state
         if found.changes:
             self.counts.update(change.kind for change in found.changes)

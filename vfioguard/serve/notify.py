@@ -14,6 +14,8 @@ import socket
 import time
 from collections.abc import Mapping
 
+from vfioguard.serve.log import Trouble
+
 #: Seconds that the manager may take to take a datagram: the loop waits for it.
 _PATIENCE = 1.0
 #: How often the watchdog is fed in the time in which it must be once (sd_watchdog_enabled(3): 2).
@@ -35,6 +37,7 @@ class Notifier:
         self._status = ""
         self._ready = False
         self._reloads = False
+        self._trouble = Trouble("systemd is told again")
 
     def ready(self, status: str) -> None:
         """There is an answer: the start, or a reload, has ended. `status` is one line."""
@@ -78,8 +81,10 @@ class Notifier:
                 one.settimeout(_PATIENCE)
                 one.sendto(text.encode(), self._address)
         except OSError as error:
-            _log.warning("systemd was not told %s: %s", text.partition("=")[0], error)
+            what = text.partition("=")[0]
+            self._trouble.here(f"systemd was not told {what}: {error}", kind=str(error))
             return False
+        self._trouble.gone()
         return True
 
 
