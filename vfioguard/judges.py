@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from vfioguard.fact import Fact, Gap, Why, value_or
@@ -56,25 +56,32 @@ class Judges:
         backends = tuple(
             [(name, judge(members, settled) if judge else None) for name, judge in self._backends]
         )
-        if self._pinned is not None:
-            headline = self._pinned(members)
-        else:
-            verdicts = [verdict for _, verdict in backends if verdict is not None]
-            headline = self._none(settled) if self._none else max(verdicts, key=_severity)
+        pinned = self._pinned
         return GroupReport(
             members.group.id,
             value_or(members.group.type, None),
             tuple([_device(self._host, device) for device in members.devices]),
-            headline,
+            pinned(members) if pinned else self._worst(backends, settled),
             backends,
             self._series(members, settled),
         )
 
+    def _worst(
+        self, backends: Iterable[tuple[str, Verdict | None]], settled: Answer | None
+    ) -> Verdict:
+        """The headline by what the running kernel has."""
+        verdicts = [verdict for _, verdict in backends if verdict is not None]
+        return self._none(settled) if self._none else max(verdicts, key=_severity)
+
     def alone(self, device: Device, number: int) -> Outcome:
-        """What would be of a device in a group of its own; `number` is one that no group has."""
+        """What the running kernel would say of a device in a group of its own.
+
+        `number` is one that no group has.
+        """
         missing = Gap(Why.ABSENT, device.uevent.source, "there is no such group yet")
         group = Group(number, missing, missing, None)
-        return self.group(Members(group, (device,), Fact(True, b"", device.uevent.source))).outcome
+        members = Members(group, (device,), Fact(True, b"", device.uevent.source))
+        return self._worst(self.group(members).backends, exempt.by_kind(members)).outcome
 
 
 def by_policy(host: Host, policy: Policy) -> Callable[[Members], Verdict]:
