@@ -33,6 +33,8 @@ def watching(root: Path, output: int = subprocess.PIPE) -> Iterator[subprocess.P
         command,
         stdout=output,
         text=True,
+        # Whatever the tester's terminal can do.
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": ""},
         preexec_fn=_heed,  # noqa: PLW1509 - there are no threads here
     ) as process:
         try:
