@@ -152,3 +152,16 @@ def test_only_nfd_expires() -> None:
     result = vfioguard("report", "--root", ALLOWED, "--valid-for", "60")
     assert result.returncode == 3
     assert "--valid-for is for nfd" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("now", "end"),
+    [
+        ("9999-12-31T23:59:00Z", "9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:05:00Z"),
+    ],
+)
+def test_labels_end_in_a_year_that_can_be_written(now: str, end: str) -> None:
+    text = OUTPUT.render(evaluate(take(Memory(x86_host(1))), now), Style())
+    assert f"# +expiry-time={end}\n" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from vfioguard import known
 from vfioguard.cli import host
@@ -21,22 +22,23 @@ def run(options: argparse.Namespace) -> int:
     style = style._replace(again=host.again(options))
     if options.valid_for is not None:
         style = style._replace(valid_for=options.valid_for)
-    text = output.render(report, style)
+    parts = output.parts(report, style)
     if to_file:
-        _replace(options.output_file, text)
+        _replace(options.output_file, parts)
     else:
-        sys.stdout.write(text)
+        sys.stdout.writelines(parts)
     if not report.groups:
         return OWN_FAILURE
     return exit_code(max((group.outcome for group in report.groups), key=severity))
 
 
-def _replace(path: str, text: str) -> None:
+def _replace(path: str, parts: Iterable[str]) -> None:
     """For collectors of other users: whole or not at all, and readable by them."""
     from vfioguard import atomic
 
     try:
-        atomic.write(path, text.encode(), 0o644)
+        with atomic.replacing(path, 0o644) as file:
+            file.writelines(part.encode() for part in parts)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise Failure(f"cannot write {path!r}: {why}") from error

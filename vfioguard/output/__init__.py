@@ -1,6 +1,6 @@
 """One file per form of the Report, pure: a new file is at once a choice of `--output`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from vfioguard.report import Report
@@ -21,7 +21,11 @@ class Style(NamedTuple):
 
 
 class Output(NamedTuple):
-    """`render` gives the whole text, which ends in a newline."""
+    """`parts` make the text, which ends in a newline; of a large host it is never held as one."""
 
     media_type: str
-    render: Callable[[Report, Style], str]
+    parts: Callable[[Report, Style], Iterable[str]]
+
+    def render(self, report: Report, style: Style) -> str:
+        """The whole text."""
+        return "".join(self.parts(report, style))

@@ -9,7 +9,7 @@ about one device.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from vfioguard import __version__
 from vfioguard.output import Output, Style
@@ -17,18 +17,23 @@ from vfioguard.report import Report
 from vfioguard.verdict import Outcome
 
 #: The namespace that NFD allows whatever else it is told to deny (-deny-label-ns).
+_LAST = datetime.max.replace(tzinfo=UTC)
 _PREFIX = "feature.node.kubernetes.io/vfioguard."
 
 
-def _render(report: Report, style: Style) -> str:
-    expiry = datetime.fromisoformat(report.generated_at) + timedelta(seconds=style.valid_for)
-    lines = [
-        f"# vfioguard {__version__}, {report.generated_at}",
-        # Above the labels: NFD reads downwards.
-        f"# +expiry-time={expiry:%Y-%m-%dT%H:%M:%SZ}",
-        *(f"{_PREFIX}{name}={value}" for name, value in _labels(report)),
-    ]
-    return "".join(f"{line}\n" for line in lines)
+def _parts(report: Report, style: Style) -> Iterator[str]:
+    yield f"# vfioguard {__version__}, {report.generated_at}\n"
+    # Above the labels: NFD reads downwards.
+    yield f"# +expiry-time={_expiry(report.generated_at, style.valid_for)}\n"
+    for name, value in _labels(report):
+        yield f"{_PREFIX}{name}={value}\n"
+
+
+def _expiry(generated_at: str, seconds: int) -> str:
+    """When the labels end, at the latest with the year 9999: RFC 3339 knows none after it."""
+    began = datetime.fromisoformat(generated_at)
+    end = began + min(timedelta(seconds=seconds), _LAST - began)
+    return f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _labels(report: Report) -> Iterator[tuple[str, str]]:
@@ -69,4 +74,4 @@ def _word(truth: bool | None) -> str:
     return "unknown" if truth is None else str(truth).lower()
 
 
-OUTPUT = Output("text/plain; charset=utf-8", _render)
+OUTPUT = Output("text/plain; charset=utf-8", _parts)

@@ -288,8 +288,8 @@ def _labels(bdf: Bdf) -> Labels:
     )
 
 
-def _render(report: Report, _style: Style) -> str:
-    return render(families(report), openmetrics=False)
+def _parts(report: Report, _style: Style) -> Iterator[str]:
+    return (render([family], openmetrics=False) for family in families(report))
 
 
-OUTPUT = Output(TEXT, _render)
+OUTPUT = Output(TEXT, _parts)

@@ -30,8 +30,8 @@ class _Bucket(NamedTuple):
     groups: tuple[GroupReport, ...]
 
 
-def _render(report: Report, style: Style) -> str:
-    return "".join(f"{line}\n" for line in _lines(report, style))
+def _parts(report: Report, style: Style) -> Iterator[str]:
+    return (f"{line}\n" for line in _lines(report, style))
 
 
 def _lines(report: Report, style: Style) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _unreadable(report: Report, style: Style) -> Iterator[str]:
         yield f"not readable ({len(gaps)}):"
         for gap in gaps[:_GAPS]:
             reason = gap.errno or gap.detail
-            yield f"  {wording.printable(gap.source)}: {reason}"[: style.width]
+            yield f"  {gap.source}: {reason}"[: style.width]
         if len(gaps) > _GAPS:
             yield f"  and {len(gaps) - _GAPS} more (--output json has all)"
 
@@ -164,4 +164,4 @@ def _paint(text: str, outcome: Outcome, style: Style) -> str:
     return f"{_COLORS[outcome]}{text}{_RESET}" if style.color else text
 
 
-OUTPUT = Output("text/plain; charset=utf-8", _render)
+OUTPUT = Output("text/plain; charset=utf-8", _parts)
