@@ -66,20 +66,26 @@ def test_a_value_for_display_has_a_default() -> None:
     assert value_or(Gap(Why.ABSENT, "", ""), 2) == 2
 
 
-@given(st.text() | st.binary().map(lambda raw: raw.decode(errors="surrogateescape")))
+_ANY = st.text(st.characters()) | st.binary().map(lambda raw: raw.decode(errors="surrogateescape"))
+
+
+@given(_ANY)
 def test_a_printable_name_can_be_printed_anywhere(name: str) -> None:
     shown = printable(name)
     assert shown.isprintable()
-    shown.encode()
+    assert shown.isascii()
 
 
-@given(st.text().filter(str.isprintable))
-def test_a_printable_name_stays_itself(name: str) -> None:
-    assert printable(name) == name
+@given(_ANY)
+def test_what_is_printable_stays_itself(name: str) -> None:
+    shown = printable(name)
+    assert printable(shown) == shown
+    assert (shown == name) is (name.isascii() and name.isprintable())
 
 
 def test_bytes_of_another_encoding_are_shown_as_such() -> None:
     assert printable("caf\udce9\x1b[31m") == "caf\\xe9\\x1b[31m"
+    assert printable("\u202e") == "\\xe2\\x80\\xae"
 
 
 @pytest.mark.parametrize(

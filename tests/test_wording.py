@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.hosts import x86_host
 from vfioguard import wording
+from vfioguard.evaluate import evaluate
+from vfioguard.root.memory import Link, Memory
+from vfioguard.snapshot import take
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,26 @@ def test_no_bytes_trick_a_terminal(raw: bytes) -> None:
 )
 def test_numbers_are_folded_into_ranges(numbers: list[int], text: str) -> None:
     assert wording.ranges(numbers) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (-1e12, "1970-01-01T00:00:00Z"),
+        (253402300799.9, "9999-12-31T23:59:59Z"),
+        (1e15, "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_whatever_the_clock_says_a_moment_can_be_written(seconds: float, text: str) -> None:
+    assert wording.moment(seconds) == text
+
+
+@pytest.mark.parametrize("name", ["e", "device", "a", "is"])
+def test_a_reason_does_not_grow_with_the_names_that_are_left_out_of_it(name: str) -> None:
+    host = x86_host({0: ["0000:01:00.0"]}, remapping=False)
+    for number in range(60):
+        host[f"/sys/kernel/iommu_groups/7/devices/x{number}"] = Link(f"../{name}")
+    _, group = evaluate(take(Memory(host)), "now").groups
+    assert len(group.devices) == 60
+    assert len(wording.general_reason(group)) < 300

@@ -57,11 +57,27 @@ class Malformed(ValueError):
 
 
 def printable(text: str) -> str:
-    """A name of the host as a person may see it: no bytes of another encoding, no escapes."""
-    if text.isprintable():
+    r"""A name of the host as every face may show it: printable ASCII, all else as bytes ("\xe9").
+
+    The kernel's own names are ASCII. What is not may steer a terminal, forge a line, turn the
+    direction of what stands beside it or look like another name, so each reader does this where a
+    name comes in. What was done once stays as it is.
+    """
+    if text.isascii() and text.isprintable():
         return text
-    decoded = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+    try:
+        raw = text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # half a character, which only JSON can hold
+        raw = text.encode(errors="backslashreplace")
+    return raw.decode("ascii", "backslashreplace").translate(_CONTROLS)
+
+
+def printable_bytes(raw: bytes) -> str:
+    """The same of a name in a file."""
+    return printable(raw.decode(errors="surrogateescape"))
+
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 
 
 def gap_from(error: OSError, source: str) -> Gap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
@@ -19,12 +20,19 @@ from vfioguard.report import (
 from vfioguard.verdict import Outcome, severity
 
 _headline: Callable[[GroupReport], Outcome] = attrgetter("headline.outcome")
+#: The last second of the year 9999.
+_LAST = 253402300799
 #: Raw text beyond this says nothing more to anybody.
 _RAW = 120
 #: Bytes of a binary file that are shown: a line of 32-bit cells.
 _CELLS = 32
 #: Names beyond this are counted.
 _NAMES = 8
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as RFC 3339 has them, in UTC; it knows no year after 9999."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST)))
 
 
 def truth(value: bool | None) -> str:
@@ -50,10 +58,13 @@ def reason(group: GroupReport) -> str:
 
 def general_reason(group: GroupReport) -> str:
     """The reason without the names of the group's devices, to fold groups that share it."""
-    text = reason(group)
-    for one in group.devices:
-        text = text.replace(one.name, "a device")
-    return text
+    names = {one.name for one in group.devices}
+    words = reason(group).split(" ")
+    for place, word in enumerate(words):
+        name = word.rstrip(",:;")
+        if name in names:
+            words[place] = f"a device{word[len(name) :]}"
+    return " ".join(words)
 
 
 def verdict_line(target: str, group: GroupReport) -> str:
@@ -64,14 +75,14 @@ def verdict_line(target: str, group: GroupReport) -> str:
 
 def group_line(group: GroupReport) -> str:
     """A group in one line for grep: outcome, number, members, and why."""
-    members = ",".join(printable(one.name) for one in group.devices) or "-"
+    members = ",".join(one.name for one in group.devices) or "-"
     return f"{group.outcome} group:{group.id} {members} {_by(group)}"
 
 
 def _by(group: GroupReport) -> str:
     text = f"by {group.headline.policy}"
     if group.outcome is not Outcome.ALLOWED:
-        text += f"; {printable(reason(group))}"
+        text += f"; {reason(group)}"
     text += aside(group)
     return text
 
@@ -88,7 +99,7 @@ def aside(group: GroupReport) -> str:
 
 def ungrouped_line(report: Report, device: UngroupedDevice) -> str:
     """The same answer for a device that is in no group."""
-    name = printable(device.name)
+    name = device.name
     if report.groups or device.reason != UNBINDABLE:
         return f"{Outcome.UNKNOWN} {name} is {device.reason}"
     return f"{Outcome.UNKNOWN} {name} {no_groups(report)}"
@@ -98,7 +109,7 @@ def ungrouped_lines(report: Report, most: int | None = _NAMES) -> Iterator[tuple
     """The functions in no group, folded by their reason: (what is said of them, their names)."""
     folded: dict[str, list[str]] = {}
     for device in report.ungrouped:
-        folded.setdefault(device.reason, []).append(printable(device.name))
+        folded.setdefault(device.reason, []).append(device.name)
     for reason, names in folded.items():
         said = reason.replace(NO_GROUP, f"{NO_GROUP} ({len(names)})", 1)
         shown = names[:most]
@@ -112,7 +123,7 @@ def missing(target: str, kind: str, names: list[str]) -> str:
     if not names:
         return f"{what} here; there is no {kind}"
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return f"{what} here; there are {', '.join(map(printable, names[:_NAMES]))}{more}"
+    return f"{what} here; there are {', '.join(names[:_NAMES])}{more}"
 
 
 def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:
@@ -141,15 +152,9 @@ def raw_text(raw: bytes) -> str:
     return f"<{raw[:_CELLS].hex(' ', 4)}>{more}"
 
 
-def printable(name: str) -> str:
-    """A device or driver name; names come from the host and may hold anything."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
-
-
 def device(one: DeviceReport) -> str:
     """ "0000:41:00.0 vfio-pci", or the name alone where no driver is bound."""
-    name = printable(one.name)
-    return f"{name} {printable(one.driver)}" if one.driver else name
+    return f"{one.name} {one.driver}" if one.driver else one.name
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn, TypeVar, cast
 
 from vfioguard.change.state import FindingState, GroupState, MemberState, State
+from vfioguard.fact import printable
 from vfioguard.verdict import Outcome
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ def _list(value: object) -> list[object]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else _wrong("text", value)
+    return printable(value) if isinstance(value, str) else _wrong("text", value)
 
 
 def _bool(value: object) -> bool:

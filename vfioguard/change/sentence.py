@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from vfioguard.change import Change, Kind, Value
 from vfioguard.change.state import MemberState
-from vfioguard.wording import printable, ranges
+from vfioguard.fact import printable
+from vfioguard.wording import ranges
 
 #: Names beyond this are counted.
 _NAMES = 3

@@ -84,7 +84,7 @@ def again(options: argparse.Namespace) -> str:
 
 def now() -> str:
     """RFC 3339, UTC, seconds."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return wording.moment(time.time())
 
 
 def style(*, every_group: bool = False) -> Style:

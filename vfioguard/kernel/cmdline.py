@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from vfioguard.fact import Reading
+from vfioguard.fact import Reading, printable_bytes
 from vfioguard.root import Root, reading
 
 PATH = "/proc/cmdline"
@@ -48,7 +48,7 @@ def _known(word: bytes) -> bool:
 
 def parse(raw: bytes) -> tuple[str, ...]:
     """The options in their order: where one is repeated, the kernel takes the last."""
-    return tuple(word.decode("ascii", "backslashreplace") for word in raw.split())
+    return tuple(printable_bytes(word) for word in raw.split())
 
 
 def read(root: Root) -> Reading[tuple[str, ...]]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
+from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from, printable, printable_bytes
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root, first, reading, text
 
@@ -70,7 +70,7 @@ def parse(raw: bytes) -> Config:
     for line in lines:
         name, equals, value = line.removeprefix("CONFIG_").partition("=")
         if equals:
-            found[name] = value
+            found[name] = printable(value)
     if found["PROC_FS"] != "y":
         raise Malformed("not the whole of a kernel configuration")
     return found
@@ -119,7 +119,7 @@ def _read_flavour(root: Root, release: str, flavour: str) -> Reading[Config]:
 
     def of_release(raw: bytes) -> Config:
         title = re.search(_TITLE, raw)
-        version = title[1].decode("ascii", "replace") if title else "nobody knows which kernel"
+        version = printable_bytes(title[1]) if title else "nobody knows which kernel"
         if not f"{release}-".startswith(f"{version}-"):
             raise Malformed(f"the configuration of {version}, and {release} is running")
         return parse(raw)

@@ -73,8 +73,8 @@ def group(bus: Directory, name: str) -> int | Gap:
     number = target.rpartition("/")[2]
     if number.isascii() and number.isdecimal() and len(number) < 10:
         return int(number)
-    detail = f"not a link to a group: {target!r:.64}"
-    return Gap(Why.MALFORMED, f"{bus.prefix}{name}/iommu_group", detail)
+    detail = f"not a link to a group: {target!a:.64}"
+    return Gap(Why.MALFORMED, printable(f"{bus.prefix}{name}/iommu_group"), detail)
 
 
 def _uevent(bus: Directory, name: str) -> Reading[uevent.Uevent]:
@@ -98,16 +98,16 @@ def msi(
 
 def _msi_irqs(bus: Directory, name: str) -> Reading[Sequence[int]]:
     path = f"{name}/msi_irqs"
-    source = bus.prefix + path
     try:
         names = bus.listdir(path)
     except OSError as error:
-        return gap_from(error, source)
+        return gap_from(error, bus.prefix + path)
+    source = printable(bus.prefix + path)
     if not names:
         return Fact((), b"", source)
     joined = "".join(names)
     if not (joined.isascii() and joined.isdecimal()):
-        return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!r:.64}")
+        return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!a:.64}")
     numbers = sorted(map(int, names))
     first, last = numbers[0], numbers[-1]
     # Most follow each other: as a range they take 48 bytes and not 36 each.

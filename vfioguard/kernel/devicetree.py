@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.kernel.devicetree_values import all_cells, cell, first_cell, iommu_map, strings
 from vfioguard.root import Root, reading
 
@@ -111,7 +111,8 @@ def read(root: Root) -> Reading[Nodes]:
         nodes |= _others(root, nodes)
     except OSError as error:
         return gap_from(error, PATH)
-    return Fact(nodes, "\n".join(nodes).encode(), PATH)
+    shown = {printable(path): node for path, node in nodes.items()}
+    return Fact(shown, "\n".join(shown).encode(), PATH)
 
 
 def _coherent(names: frozenset[str]) -> bool | None:
@@ -193,9 +194,10 @@ def _node(root: Root, path: str, names: frozenset[str], *, bridge: bool) -> Node
     def optional(name: str, parser: Callable[[bytes], T]) -> Reading[T] | None:
         return reading(root, f"{PATH}{path}/{name}", parser, _LIMIT) if name in names else None
 
+    shown = printable(path)
     return Node(
-        path,
-        optional("compatible", strings) or Gap(Why.ABSENT, f"{PATH}{path}/compatible", "none"),
+        shown,
+        optional("compatible", strings) or Gap(Why.ABSENT, f"{PATH}{shown}/compatible", "none"),
         optional("status", lambda raw: strings(raw)[0]),
         optional("phandle", cell),
         "msi-controller" in names,

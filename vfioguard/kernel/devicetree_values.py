@@ -16,6 +16,8 @@ def strings(raw: bytes) -> tuple[str, ...]:
         parts = tuple(part.decode("ascii") for part in raw.rstrip(b"\0").split(b"\0"))
     except UnicodeDecodeError as error:
         raise Malformed(f"not strings: {raw[:32]!r}") from error
+    if not all(map(str.isprintable, parts)):
+        raise Malformed(f"not strings: {raw[:32]!r}")
     return parts
 
 

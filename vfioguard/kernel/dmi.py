@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Gap, Reading, printable
+from vfioguard.fact import Fact, Gap, Reading, printable_bytes
 from vfioguard.root import Root, reading
 
 PATH = "/sys/class/dmi/id"
@@ -33,4 +33,4 @@ def read(root: Root) -> Reading[Machine]:
 
 
 def _name(raw: bytes) -> str:
-    return printable(raw.decode("utf-8", "replace").removesuffix("\n"))
+    return printable_bytes(raw.removesuffix(b"\n"))

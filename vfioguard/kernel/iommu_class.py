@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vfioguard import known
-from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.fact import Fact, Gap, Reading, Why, printable
 from vfioguard.iommu import IommuDriver
 from vfioguard.root import Root, listing, reading
 
@@ -54,4 +54,4 @@ def _instance(root: Root, name: str) -> Iommu:
         file: reading(root, f"{PATH}/{name}/{file}", number)
         for file, number in (driver.attributes if driver else ())
     }
-    return Iommu(name, driver, attributes, listing(root, f"{PATH}/{name}/devices"))
+    return Iommu(printable(name), driver, attributes, listing(root, f"{PATH}/{name}/devices"))

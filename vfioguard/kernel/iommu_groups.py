@@ -73,7 +73,7 @@ def numbers(root: Root) -> Reading[tuple[int, ...]]:
         return names
     ids = tuple(sorted(int(name) for name in names.value if _is_number(name)))
     if names.value and not ids:
-        return Gap(Why.MALFORMED, PATH, f"no group among {names.value!r:.64}")
+        return Gap(Why.MALFORMED, PATH, f"no group among {names.value!a:.64}")
     return Fact(ids, names.raw, PATH)
 
 

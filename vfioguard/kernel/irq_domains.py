@@ -8,7 +8,7 @@ flags are their parent's business.
 import re
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Malformed, Reading
+from vfioguard.fact import Fact, Malformed, Reading, printable_bytes
 from vfioguard.root import Root, listing, reading
 
 PATH = "/sys/kernel/debug/irq/domains"
@@ -58,7 +58,7 @@ def parse(raw: bytes) -> IrqDomain:
         raise Malformed(f"not an irq domain: {raw[:48]!r}") from error
     if not flags:
         raise Malformed("an irq domain without flags")
-    return IrqDomain(name.decode("ascii", "backslashreplace"), flags)
+    return IrqDomain(printable_bytes(name), flags)
 
 
 def read(root: Root) -> Reading[tuple[Reading[IrqDomain], ...]]:

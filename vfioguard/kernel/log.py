@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias
 
-from vfioguard.fact import Fact, Reading, gap_from
+from vfioguard.fact import Fact, Reading, gap_from, printable_bytes
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root, first
 
@@ -126,4 +126,4 @@ def _line_of(begin: bytes) -> re.Pattern[bytes]:
 def _line(message: bytes) -> str:
     """One line; rsyslog escapes a line end as "#012"."""
     lines = re.split(rb"\n|\\x0a|#012", message)
-    return b" ".join(map(bytes.strip, lines)).decode("ascii", "backslashreplace")
+    return printable_bytes(b" ".join(map(bytes.strip, lines)))

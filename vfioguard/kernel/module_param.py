@@ -94,7 +94,7 @@ def _truth(value: str, raw: bytes, source: str) -> Reading[bool]:
     lower = value.lower()
     truth = _LETTERS.get(lower[:2] if lower.startswith("o") else lower[:1])
     if truth is None:
-        return Gap(Why.MALFORMED, source, f"not a bool: {value!r:.32}")
+        return Gap(Why.MALFORMED, source, f"not a bool: {value!a:.32}")
     return Fact(truth, raw, source)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vfioguard.bdf import Bdf, parse_bdf
-from vfioguard.fact import Gap, Malformed, Reading, Why, gap_from, parse
+from vfioguard.fact import Gap, Malformed, Reading, Why, gap_from, parse, printable
 from vfioguard.root import Directory
 
 
@@ -65,8 +65,8 @@ def _place(target: str, *, express: bool) -> Place:
     above, devices, below = target.partition("/devices/")
     parts = below.split("/")
     roots = [at for at, part in enumerate(parts) if _root_bus(part)]
-    if above.strip("./") or not devices or not roots:
-        raise Malformed(f"not below a root bus: {target!r:.96}")
+    if above.strip("./") or not devices or not roots or printable(target) != target:
+        raise Malformed(f"not below a root bus: {target!a:.96}")
     root = roots[-1]  # a VMD has one root bus below another
     host_bridge = "/".join(["/sys/devices", *parts[:root]])
     root_bus = f"{host_bridge}/{parts[root]}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from vfioguard.fact import Malformed, Reading, gap_from
+from vfioguard.fact import Malformed, Reading, gap_from, printable_bytes
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root
 
@@ -37,7 +37,7 @@ def parse(raw: bytes) -> Mapping[int, str]:
         rest = fields[cpus + 1] if len(fields) > cpus + 1 else b""
         chip = _CHIP.match(rest)
         name = chip[1] if chip else re.sub(_FLOW, b"", rest.split()[0]) if rest.split() else b""
-        chips[number] = name.decode("ascii", "replace")
+        chips[number] = printable_bytes(name)
     return chips
 
 

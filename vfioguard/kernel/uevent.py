@@ -6,7 +6,7 @@ drivers/base/core.c dev_uevent(), drivers/pci/pci-driver.c pci_uevent().
 from functools import lru_cache
 from typing import NamedTuple
 
-from vfioguard.fact import Malformed
+from vfioguard.fact import Malformed, printable
 
 _ASKED = (b"DRIVER=", b"PCI_CLASS=", b"PCI_ID=")
 
@@ -46,9 +46,9 @@ def parse(raw: bytes) -> Uevent:
     identity = _field(text, b"\nPCI_ID=")
     try:
         return Uevent(
-            driver.decode("ascii") if driver else None,
+            printable(driver.decode("ascii")) if driver else None,
             int(code, 16) if code else None,
-            identity.decode("ascii") if identity else None,
+            printable(identity.decode("ascii")) if identity else None,
         )
     except ValueError as error:  # UnicodeDecodeError is one
         raise Malformed(f"not a uevent: {raw[:48]!r}") from error

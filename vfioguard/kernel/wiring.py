@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, parse
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, parse, printable_bytes
 from vfioguard.kernel import devicetree, pci_topology
 from vfioguard.kernel.devices import PCI
 from vfioguard.kernel.devicetree import Nodes
@@ -67,5 +67,5 @@ def _of_node(root: Root, directory: str) -> Reading[str]:
 
 
 def _below_base(raw: bytes) -> str:
-    _, base, node = raw.decode("ascii", "replace").partition("/devicetree/base")
+    _, base, node = printable_bytes(raw).partition("/devicetree/base")
     return node if base else ""

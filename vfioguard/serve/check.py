@@ -38,7 +38,7 @@ def check(
     series: Outcome | None = None
     if isinstance(found, GroupReport):
         outcome = found.outcome
-        line = wording.verdict_line(wording.printable(target), found)
+        line = wording.verdict_line(target, found)
         reason = wording.reason(found)
         group: int | None = found.id
         needs, agrees, series = found.headline.needs_override, found.agrees, found.series.outcome

@@ -14,14 +14,13 @@ from typing import NamedTuple, ParamSpec
 
 import psutil
 
-from vfioguard import places
-from vfioguard.fact import Gap, Why
+from vfioguard import places, wording
+from vfioguard.fact import Gap, Why, printable
 from vfioguard.kernel.earlier import keep
 from vfioguard.report import GroupReport, Holder, Report
 from vfioguard.root import Root
 from vfioguard.serve.latest import Scan
 from vfioguard.serve.nodes import Nodes
-from vfioguard.wording import printable
 
 P = ParamSpec("P")
 
@@ -163,7 +162,7 @@ def _blind() -> Gap | None:
 def _holder(pid: int) -> Holder:
     try:
         process = psutil.Process(pid)
-        began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(process.create_time()))
+        began = wording.moment(process.create_time())
         return Holder(pid, printable(process.name())[:_NAME], began)
     except psutil.Error:
         return Holder(pid, "?", None)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from vfioguard import refresh
+from vfioguard import refresh, wording
 from vfioguard.evaluate import Judged, disagreements, judge_all, under
 from vfioguard.inference import firmware_memory, remapping_possible
 from vfioguard.inference.firmware import of_host
@@ -83,7 +83,7 @@ class Reader:
         """The host as it is now, by reading what the news are about."""
         began = self._clock()
         taken_at = time.time()
-        generated_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(taken_at))
+        generated_at = wording.moment(taken_at)
         door, was = self.patience.door, self._door
         self._door = door
         # Of links a directory remembers what may be wrong.

@@ -1,0 +1,133 @@
+"""Every face of one host, rendered in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.serve.serving import Client, latest_of, scan_of
+from vfioguard import known
+from vfioguard.change.compare import changes
+from vfioguard.change.state import State
+from vfioguard.cli import parser
+from vfioguard.cli._firmware_text import firmware_text
+from vfioguard.cli.diff import lines
+from vfioguard.cli.run import Failure
+from vfioguard.inference.firmware import of_host
+from vfioguard.output import Output, Style
+from vfioguard.output._firmware_json import firmware_json
+from vfioguard.output.json import dumps
+from vfioguard.report import Report
+from vfioguard.root import capture
+from vfioguard.root.memory import Entry
+from vfioguard.root.opening import CannotOpen
+from vfioguard.serve.body import Body
+from vfioguard.serve.check import check
+from vfioguard.serve.journal import Fields
+from vfioguard.serve.tell import fields
+from vfioguard.serve.view import View
+from vfioguard.snapshot import Snapshot
+
+#: Forms of `report`, rendered from one report: reading the host for each would only take time.
+FORMS = ("text", "json", "prometheus", "nfd")
+COMMANDS = (("policies",), ("check", "nothing"), ("check", "targets"), ("explain", "targets"))
+SYMPTOMS = ("EPERM", "EINVAL", "vfio 0000:01:00.0: group 0 is not viable")
+ROUTES = (
+    ("/v1/report", "application/json"),
+    ("/v1/report", "application/openmetrics-text"),
+    ("/v1/groups", "text/plain"),
+    ("/", "text/html"),
+    ("/metrics", "text/plain"),
+    ("/v1/check/group:0", "text/plain"),
+    ("/v1/check/group:0", "application/json"),
+    ("/v1/check/nothing", "application/json"),
+)
+
+
+class Commands:
+    """The verbs on one capture after another; what they print on either stream."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = str(directory / "host.tar")
+        self._parsed = {
+            " ".join(words): parser.parse([words[0], "--root", self._path, *words[1:]])
+            for words in COMMANDS
+        }
+
+    def of(self, entries: Mapping[str, Entry], report: Report) -> Iterator[tuple[str, str]]:
+        """Each command and what it says of this host."""
+        capture.save(self._path, entries)
+        targets = targets_of(report) or ["group:0"]
+        self._parsed["check targets"].target = targets
+        # A target with a blank is a message to explain, and no device.
+        plain = [target for target in targets if " " not in target]
+        self._parsed["explain targets"].target = [*plain, *SYMPTOMS]
+        for name, options in self._parsed.items():
+            out = io.StringIO()
+            try:
+                with contextlib.redirect_stdout(out):
+                    known.module(f"vfioguard.cli.{options.verb}").run(options)
+            except (Failure, CannotOpen) as error:  # what run() prints of them
+                out.write(f"vfioguard: {error}\n")
+            yield name, out.getvalue()
+
+
+def forms(snapshot: Snapshot, report: Report) -> Iterator[tuple[str, str]]:
+    """What `report` and `firmware` print."""
+    for form in FORMS:
+        output = known.load("vfioguard.output", form, "OUTPUT", Output)
+        for style in (Style(), Style(every_group=True)):
+            yield f"report --output {form}", output.render(report, style)
+    firmware = of_host(snapshot)
+    yield "firmware", firmware_text(firmware, Style())
+    yield "firmware --output json", dumps(firmware_json(firmware))
+
+
+def views(report: Report) -> Iterator[tuple[str, str]]:
+    """The bodies of the daemon's answers."""
+    view = View(report, "tag")
+    yield "json of the daemon", _text(view.json())
+    yield "openmetrics", _text(view.metrics(openmetrics=True))
+    yield "text/html", _text(view.page())
+    yield "groups as lines", _text(view.groups_text(()))
+    yield "missing", view.missing("nothing")
+    for target in targets_of(report):
+        found = view.find(target)
+        if found is not None:
+            yield "check over HTTP", check(report, target, found, strict=False).line + "\n"
+
+
+def differences(one: State, other: State) -> Iterator[tuple[str, str]]:
+    """What `diff` and `watch` print of a change from one host to the other, and back."""
+    for before, after in ((one, other), (other, one)):
+        found = changes(before, after)
+        yield "diff", "".join(f"{line}\n" for line in lines(found, color=False))
+
+
+def records(one: State, other: State) -> Iterator[Fields]:
+    """The fields that the journal is told of the same change."""
+    for before, after in ((one, other), (other, one)):
+        yield from map(fields, changes(before, after))
+
+
+def answers(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
+    """What a daemon answers over HTTP, headers included."""
+    client = Client(latest_of(scan_of(entries)))
+    for route, accept in ROUTES:
+        response = client.get(route, accept=accept)
+        for name, value in response.headers.items():
+            yield f"{name} of {route}", value
+        yield f"{route} as {accept}", response.text
+
+
+def _text(body: Body) -> str:
+    return b"".join(body.plain().parts).decode()
+
+
+def targets_of(report: Report) -> list[str]:
+    """A group, two devices that are in one and one that is in none, by the names that are shown."""
+    group = [f"group:{report.groups[0].id}"] if report.groups else []
+    members = [device.name for one in report.groups for device in one.devices]
+    return [*group, *members[:2], *(device.name for device in report.ungrouped[:1])]
