@@ -11,6 +11,8 @@ import errno
 import gzip
 import io
 import lzma
+import os
+import stat
 import tarfile
 import zlib
 from collections.abc import Mapping
@@ -25,13 +27,18 @@ ERRNO_HEADER = "VFIOGUARD.errno"
 _PATH_MAX, _NAME_MAX = 4096, 255  # include/uapi/linux/limits.h
 #: What one more entry costs in memory beside its text.
 _OVERHEAD = 400
+#: What an entry costs in all that is made of it, by the directory that it is in: a verdict on a
+#: group, or a device with the paths and claims that name it.
+_JUDGED = {"iommu_groups": 2500, "devices": 2000}
+#: A name or a content beyond so many bytes is repeated, escaped, in what is made of it.
+_NAME, _CONTENT, _REPEATED = 32, 128, 8
 
 
 class Limits(NamedTuple):
-    """In bytes. 16,384 groups need 30 MiB unpacked and 200,000 members.
+    """In bytes. 16,384 groups need 130 MiB unpacked and 260,000 members.
 
     `file`: a larger one is kept as "too large" (the largest ACPI tables are 1-2 MiB). `total`: all
-    that is unpacked. `kept`: what it takes in memory.
+    that is unpacked. `kept`: what it takes in memory, with the report that is made of it.
     """
 
     file: int = 4 << 20
@@ -48,8 +55,15 @@ class BadCapture(Exception):
 
 def load(path: str, limits: Limits = LIMITS) -> Memory:
     """Read a capture into memory; raises `BadCapture`, or `OSError` if `path` cannot be opened."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise BadCapture("not a capture: it is neither a directory nor a regular file")
         return Memory(_entries(file, limits))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A FIFO would wait for somebody to write to it."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def save(path: str, entries: Mapping[str, Entry]) -> None:
@@ -127,16 +141,30 @@ class _Entries:
         self.found: dict[str, Entry] = {"": None}
         self._limits = limits
         self._kept = 0
+        self._last = "/", ""  # a directory as it was named last, and which it is
 
     def add(self, member: tar.Member) -> None:
         """Keep one member; of two with one name the later, as `tar -x` does."""
-        path = _safe_path(member.name)
+        path = self._path(member.name)
         entry = _entry(member)
-        self._directories(path.rpartition("/")[0])
         have = self.found.get(path, entry)
         if (have is None) != (entry is None):
-            raise BadCapture(f"has a directory that is also something else: {path!r:.80}")
+            raise BadCapture(f"has a directory that is also something else: {path!a:.80}")
         self._keep(path, entry)
+
+    def _path(self, name: str) -> str:
+        """Where it belongs; its directory is kept too. Members of a directory come together."""
+        parent, _, leaf = name.rpartition("/")
+        asked, real = self._last
+        plain = leaf not in {"", ".", ".."} and len(leaf) <= _NAME_MAX
+        if parent == asked and plain and len(name) <= _PATH_MAX and name[0] != "/":
+            return f"{real}/{leaf}"
+        path = _safe_path(name)
+        directory = path.rpartition("/")[0]
+        self._directories(directory)
+        if path.endswith(f"/{leaf}"):
+            self._last = parent, directory
+        return path
 
     def _directories(self, path: str) -> None:
         missing: list[str] = []
@@ -144,26 +172,34 @@ class _Entries:
             missing.append(path)
             path = path.rpartition("/")[0]
         if self.found[path] is not None:
-            raise BadCapture(f"has a member below something that is no directory: {path!r:.80}")
+            raise BadCapture(f"has a member below something that is no directory: {path!a:.80}")
         for directory in missing:
             self._keep(directory, None)
 
     def _keep(self, path: str, entry: Entry) -> None:
-        size = len(entry.target) if isinstance(entry, Link) else len(entry or b"")
-        self._kept += _OVERHEAD + len(path) + size
+        self._kept += weight(path, entry)
         if self._kept > self._limits.kept:
             raise BadCapture(f"holds more than {self._limits.kept >> 20} MiB")
         self.found[path] = entry
 
 
+def weight(path: str, entry: Entry) -> int:
+    """What an entry takes in memory at most, in bytes, with the report on it."""
+    directory, _, name = path.rpartition("/")
+    size = len(entry.target) if isinstance(entry, Link) else len(entry or b"")
+    shown = len(name) if name.isascii() and name.isprintable() else 4 * len(name)
+    bytes_ = _OVERHEAD + len(path) + size + _JUDGED.get(directory.rpartition("/")[2], 0)
+    return bytes_ + _REPEATED * (max(shown - _NAME, 0) + max(size - _CONTENT, 0))
+
+
 def _safe_path(name: str) -> str:
     if name.startswith("/"):
-        raise BadCapture(f"has a member with an absolute name: {name!r:.80}")
+        raise BadCapture(f"has a member with an absolute name: {name!a:.80}")
     parts = [part for part in name.split("/") if part not in {"", "."}]
     if ".." in parts:
-        raise BadCapture(f"has a member outside of itself: {name!r:.80}")
+        raise BadCapture(f"has a member outside of itself: {name!a:.80}")
     if len(name) > _PATH_MAX or any(len(part) > _NAME_MAX for part in parts):
-        raise BadCapture(f"has a name that no file system takes: {name!r:.80}")
+        raise BadCapture(f"has a name that no file system takes: {name!a:.80}")
     return "".join(f"/{part}" for part in parts)
 
 
@@ -177,7 +213,7 @@ def _entry(member: tar.Member) -> Entry:
             return _file(member)
         case _:
             raise BadCapture(
-                f"has a member that is no file, link or directory: {member.name!r:.80}"
+                f"has a member that is no file, link or directory: {member.name!a:.80}"
             )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Select
 
 _MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
+#: Names of paths and links that are walked in all: 16,384 groups need 1.2 million. Beyond them a
+#: path through a link is ELOOP, so that no host of a few kilobytes takes minutes.
+MAX_STEPS = 5_000_000
 
 
 class Link(NamedTuple):
@@ -27,15 +30,31 @@ class Refused(NamedTuple):
 Entry: TypeAlias = "bytes | Link | Refused | None"  # None: a directory
 
 
+class _Way(NamedTuple):
+    """Where a path leads, and over how many links; or the errno that says why nowhere."""
+
+    real: str
+    links: int = 0
+    errno: int = 0
+
+
+_LOOP = _Way("", 0, errno.ELOOP)
+_Walk: TypeAlias = Generator[str, _Way, _Way]
+
+
 class Memory:
     """`entries` maps "/sys/..." to content; parent directories need not be named.
 
-    An entry below a link is where the link points, as it would be on a disk.
+    An entry below a link is where the link points, as it would be on a disk. `steps` counts the
+    names that were walked; each link is walked once, however often it is met.
     """
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self.steps = 0
+        self._ways: dict[str, _Way] = {}
+        self._last = "", ""  # a directory as it was asked for last, and which it is
         self._entries: dict[str, Entry] = {"": None}
-        self._children: dict[str, set[str]] = {"": set()}
+        self._children: dict[str, list[str]] = {"": []}
         moved: list[tuple[str, Entry]] = []
         real = {""}
         for path, entry in entries.items():
@@ -46,18 +65,16 @@ class Memory:
         for path, entry in moved:
             parent, _, name = path.rstrip("/").rpartition("/")
             self._add(f"{self._resolve(parent)}/{name}", entry)
+            self._ways, self._last = {}, ("", "")  # the entry may stand where a link was
 
     def _add(self, path: str, entry: Entry) -> None:
+        known = path in self._entries
         self._entries[path] = entry
-        if entry is None:
-            self._children.setdefault(path, set())
-        while path:
+        while not known:
             parent, _, name = path.rpartition("/")
+            self._children.setdefault(parent, []).append(name)
+            known = parent in self._entries
             self._entries.setdefault(parent, None)
-            siblings = self._children.setdefault(parent, set())
-            if name in siblings:
-                break
-            siblings.add(name)
             path = parent
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
@@ -108,39 +125,85 @@ class Memory:
             raise _error(entry.errno)
         return entry
 
-    def _directory(self, real: str) -> Link | None:
-        """A component with others behind it."""
-        entry = self._get(real)
-        if isinstance(entry, bytes):
-            raise _error(errno.ENOTDIR)
-        assert not isinstance(entry, Refused), "raised by _get()"
-        return entry
-
     def _resolve(self, path: str) -> str:
+        """`path` without any link; raises what the kernel would."""
         if path in self._entries and not isinstance(self._entries[path], Link):
             return path
-        real = ""
-        todo = path.split("/")[::-1]
-        links = 0
-        while todo:
-            name = todo.pop()
-            if name in {"", "."}:
+        parent, _, name = path.rpartition("/")
+        asked, real = self._last
+        if asked != parent or name in {"", ".", ".."}:
+            real = self._led(path if name in {"", ".", ".."} else parent)
+            if name in {"", ".", ".."}:
+                return real
+            self._directory(real)
+            self._last = parent, real
+        step = f"{real}/{name}"
+        return self._led(step) if isinstance(self._entries.get(step), Link) else step
+
+    def _led(self, path: str) -> str:
+        """Where the walk ends, each link in it being walked, and remembered, by itself.
+
+        A link that is met while it is walked leads to itself: until its end it is a loop.
+        """
+        walks = [("", self._walk("", path))]
+        way: _Way | None = None
+        while walks:
+            link, walk = walks[-1]
+            try:
+                link = next(walk) if way is None else walk.send(way)
+            except StopIteration as end:
+                way = end.value
+                walks.pop()
+                if link:
+                    self._ways[link] = way
                 continue
+            way = self._ways.get(link)
+            if way is None:
+                self._ways[link] = _LOOP
+                walks.append((link, self._walk(link.rpartition("/")[0], self._target(link))))
+        assert way is not None, "the first walk has ended"
+        if way.errno:
+            raise _error(way.errno)
+        return way.real
+
+    def _walk(self, real: str, path: str) -> _Walk:
+        """From the directory `real` along `path`; yields each link that is met and is sent its way.
+
+        The end may be missing, as link texts and paths of new files are; what is before it is not.
+        """
+        links = 0
+        names = path.split("/")
+        self.steps += len(names)
+        if self.steps > MAX_STEPS:
+            return _LOOP
+        if path.startswith("/"):
+            real = ""
+        for count, name in enumerate(names, 1):
             if name == "..":
                 real = real.rpartition("/")[0]
-                continue
-            step = f"{real}/{name}"
-            entry = self._directory(step) if todo else self._entries.get(step)
-            if not isinstance(entry, Link):
-                real = step
-                continue
-            links += 1
-            if links > _MAX_LINKS:
-                raise _error(errno.ELOOP)
-            if entry.target.startswith("/"):
-                real = ""
-            todo.extend(entry.target.split("/")[::-1])
-        return real
+            elif name not in {"", "."}:
+                real = f"{real}/{name}"
+                if isinstance(self._entries.get(real), Link):
+                    way = yield real
+                    real, links = way.real, links + way.links + 1
+                    if way.errno or links > _MAX_LINKS:
+                        return _Way("", 0, way.errno or errno.ELOOP)
+                if count < len(names):
+                    try:
+                        self._directory(real)
+                    except OSError as error:
+                        return _Way("", 0, error.errno or errno.EIO)
+        return _Way(real, links)
+
+    def _target(self, link: str) -> str:
+        entry = self._entries[link]
+        assert isinstance(entry, Link), "only links are walked by themselves"
+        return entry.target
+
+    def _directory(self, real: str) -> None:
+        """Raises where others cannot be behind it."""
+        if isinstance(self._get(real), bytes):
+            raise _error(errno.ENOTDIR)
 
 
 def _below_link(path: str, entries: Mapping[str, Entry], real: set[str]) -> bool:

@@ -12,12 +12,18 @@ from typing import BinaryIO, Protocol
 
 _CHUNK = 256 << 10
 #: xz -9 needs 65 MiB.
-_MAX_DICTIONARY = 128 << 20
+_MAX_DICTIONARY = 66 << 20
+#: pigz and pixz write one; `cat` of a few makes a few.
+MAX_STREAMS = 1000
 _XZ, _GZIP = b"\xfd7zXZ\x00", b"\x1f\x8b"
 
 
 class TooLarge(Exception):
     """More comes out than was asked for."""
+
+
+class TooManyStreams(Exception):
+    """More compressed files in a row than anybody writes, which may all be empty."""
 
 
 class _Decompressor(Protocol):
@@ -63,27 +69,35 @@ def _xz() -> _Decompressor:
 class Unpacked:
     """A stream of at most `limit` bytes.
 
-    `read` raises `EOFError` where the file was cut, `TooLarge`, `lzma.LZMAError`, `zlib.error`.
+    `read` raises `EOFError` where the file was cut, `TooLarge`, `TooManyStreams`, `lzma.LZMAError`,
+    `zlib.error`.
     """
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self._file = file
         self._room = limit
         self._buffer = b""
+        self._at = 0  # what of the buffer was read: cutting it off would copy it for each member
+        self._streams = 0
         self._ahead = file.read(_CHUNK)
         self._kind = _kind(self._ahead)
         self._inner = self._kind()
 
     def read(self, size: int) -> bytes:
         """Exactly `size` bytes, fewer only at the end."""
-        parts = [self._buffer]
-        have = len(self._buffer)
+        end = self._at + size
+        if end <= len(self._buffer):
+            data = self._buffer[self._at : end]
+            self._at = end
+            return data
+        parts = [self._buffer[self._at :]]
+        have = len(parts[0])
         while have < size and (data := self._more()):
             parts.append(data)
             have += len(data)
-        data = b"".join(parts)
-        self._buffer = data[size:]
-        return data[:size]
+        self._buffer = b"".join(parts)
+        self._at = min(size, have)
+        return self._buffer[:size]
 
     def _more(self) -> bytes:
         """The next piece, empty at the end."""
@@ -109,6 +123,9 @@ class Unpacked:
             if not chunk:
                 return False
             rest = chunk.lstrip(b"\0")
+        self._streams += 1
+        if self._streams > MAX_STREAMS:
+            raise TooManyStreams
         self._ahead = rest
         self._inner = self._kind()
         return True

@@ -1,0 +1,274 @@
+"""Captures that shall take as much time or memory as the limits of a capture let them.
+
+Each shape is a stream of members that never ends: who writes it stops at the limit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, count
+from typing import BinaryIO, TypeAlias
+
+from tests.support import arm_firmware as arm
+from tests.support import packed_tables as packed
+from tests.support.functions import Function
+from tests.support.hosts import x86_host
+from tests.support.tars import END, file, header, pax, record
+from vfioguard.root import capture
+from vfioguard.root.memory import Entry, Link
+
+Members: TypeAlias = Iterator[tuple[str, Entry]]
+
+_GROUPS = "/sys/kernel/iommu_groups"
+_PCI = "/sys/bus/pci/devices"
+_TREE = "/sys/firmware/devicetree/base"
+_ACPI = "/sys/firmware/acpi/tables"
+#: Terminal control, which every face shows in four characters a byte.
+_ESCAPES = "\x1b" * 200
+
+
+def _address(number: int) -> str:
+    """The PCI address of a function, none of them in a domain that a host has."""
+    return f"{16 + (number >> 16):04x}:{number >> 8 & 255:02x}:{number >> 3 & 31:02x}.{number & 7}"
+
+
+def _function(number: int, group: int | None, way: str = "") -> Members:
+    """A function with its group, as a capture of an x86 host has it."""
+    name = _address(number)
+    home = f"/sys/devices/pci{name[:7]}{way}/{name}"
+    up = "../" * (home.count("/") - 1)
+    yield f"{_PCI}/{name}", Link(f"../../../devices{home.removeprefix('/sys/devices')}")
+    yield f"{home}/uevent", b"DRIVER=e1000e\nPCI_CLASS=20000\nPCI_ID=8086:10D3\n"
+    yield f"{home}/msi_irqs", None
+    if group is not None:
+        yield f"{home}/iommu_group", Link(f"{up}kernel/iommu_groups/{group}")
+        yield f"{_GROUPS}/{group}/type", b"DMA\n"
+        yield f"{_GROUPS}/{group}/reserved_regions", b""
+        yield f"{_GROUPS}/{group}/devices/{name}", Link(f"../../../../devices/x/{name}")
+
+
+def _functions() -> Members:
+    for number in count():
+        yield from _function(number, 100 + number)
+
+
+def _member(group: int, name: str, target: str = "") -> tuple[str, Entry]:
+    return f"{_GROUPS}/{group}/devices/{name}", Link(target or f"../../../../devices/{name}")
+
+
+def _on(host: Mapping[str, Entry], *rest: Members) -> Members:
+    return chain(iter(host.items()), *rest)
+
+
+def _x86(*rest: Members) -> Members:
+    return _on(x86_host(2, remapping=False, msis=False), *rest)
+
+
+def _links() -> Members:
+    """39 links in a chain, each of 800 times `x/..`, and functions that are links to the first."""
+    yield "/sys/x", None
+    for number in range(38):
+        yield f"/sys/l{number}", Link("x/../" * 800 + f"l{number + 1}")
+    yield "/sys/l38", Link("x/../" * 800 + "devices")
+    for number in count():
+        yield f"{_PCI}/{_address(number)}", Link("/sys/l0")
+
+
+def _long_links() -> Members:
+    yield "/sys/x", None
+    for number in count():
+        yield f"{_PCI}/{_address(number)}", Link("../../../" + "x/../" * 800 + f"devices/d{number}")
+
+
+def _tree_host(*rest: Members) -> Members:
+    host = arm.devicetree_host(arm.tree({"msi-map": arm.cells(*(1, 1, 0, 1) * 4000)}))
+    return _on(host, *rest)
+
+
+def _tree_functions() -> Members:
+    bridge = f"{arm.ECAM}/pci0000:00"
+    for number in count():
+        name = f"0000:{number >> 8 & 255:02x}:{number >> 3 & 31:02x}.{number & 7}"
+        name = name if number < 1 << 16 else _address(number)
+        home = f"{bridge}/{'/'.join(_address(9) for _ in range(6))}/{name}"
+        yield f"{_PCI}/{name}", Link(f"../../../{home.removeprefix('/sys/')}")
+        yield f"{_GROUPS}/{100 + number}/devices/{name}", Link(f"../../../..{home[4:]}")
+
+
+def _nodes() -> Members:
+    for number in range(19_000):
+        yield f"{_TREE}/pcie@10000000/n@{number}/msi-controller", b""
+
+
+def _iort() -> bytes:
+    """Root complexes and SMMUs in a circle, with as many mappings as a table may have."""
+    ring = 40
+    ways = [[(at, 0, at, 0)] for at in range(ring)]
+    body = [arm.its_group(0)]
+    many = arm.mapping(0x20000, 1, 0, 48) * 180
+    for at in range(ring):
+        follow = arm.mapping(0, 0xFFFF, 0, 0)
+        body.append(arm.root_complex(0, many, follow) if not at else arm.smmu_v3(many, follow))
+    places = arm.offsets(body)
+    circle = [arm.its_group(0)]
+    for at in range(ring):
+        follow = arm.mapping(0, 0xFFFF, 0, places[1 + (at + 1) % ring])
+        circle.append(arm.root_complex(0, many, follow) if not at else arm.smmu_v3(many, follow))
+    assert ways
+    return arm.iort(*circle)
+
+
+def _acpi_functions() -> Members:
+    for number in count():
+        name = f"0000:{number >> 8 & 255:02x}:{number >> 3 & 31:02x}.{number & 7}"
+        name = name if number < 1 << 16 else _address(number)
+        home = f"{arm.ECAM}/pci0000:00/{name}"
+        yield f"{_PCI}/{name}", Link(f"../../../{home.removeprefix('/sys/')}")
+        yield f"{_GROUPS}/{100 + number}/devices/{name}", Link(f"../../../..{home[4:]}")
+
+
+def _dmar() -> bytes:
+    """RMRRs whose scopes all mean the bridge that every function is behind."""
+    scope = (2, 0, 0, ((0, 1),))
+    return packed.dmar(*(packed.rmrr(at << 20, (at << 20) + 4095, *(scope,) * 8, segment=16)
+                         for at in range(900)))  # fmt: skip
+
+
+def _ivrs() -> bytes:
+    """Memory for every device, time and again."""
+    return packed.ivrs(packed.ivhd(), *(packed.ivmd(0, at << 20, 4096, 0x22, 8, 0xFFFF, 16)
+                                        for at in range(8000)))  # fmt: skip
+
+
+def _below_a_bridge() -> Members:
+    bridge = "0010:00:00.1"
+    yield f"{_PCI}/{bridge}", Link(f"../../../devices/pci0010:00/{bridge}")
+    yield f"/sys/devices/pci0010:00/{bridge}/uevent", b"PCI_CLASS=60400\n"
+    for number in count(16):
+        yield from _function(number, None, f"/{bridge}")
+
+
+SHAPES: dict[str, Callable[[], Members]] = {
+    "empty groups": lambda: _x86((f"{_GROUPS}/{n}", None) for n in count(100)),
+    "groups of a device": lambda: _x86(_member(n, f"d{n}") for n in count(100)),
+    "one group": lambda: _x86(_member(100, f"d{n}") for n in count()),
+    "groups of 40 devices of one name": lambda: _x86(
+        _member(100 + n // 40, f"x{n}", "../e") for n in count()
+    ),
+    "functions in groups": lambda: _x86(_functions()),
+    "functions in none": lambda: _x86(chain.from_iterable(_function(n, None) for n in count())),
+    "functions without files": lambda: _x86((f"{_PCI}/{_address(n)}", None) for n in count()),
+    "IOMMUs": lambda: _x86((f"/sys/class/iommu/dmar{n}", None) for n in count(5)),
+    "managed devices": lambda: _x86(
+        (f"/sys/class/iommu/dmar5/devices/d{n}", None) for n in count()
+    ),
+    "long names of escapes": lambda: _x86(
+        _member(n, f"{_ESCAPES}{n}", f"x/{_ESCAPES}{n}") for n in count(100)
+    ),
+    "long names": lambda: _x86(
+        _member(n, f"{'x' * 240}{n}", f"x/{'x' * 240}{n}") for n in count(100)
+    ),
+    "long drivers": lambda: _x86(
+        chain.from_iterable(
+            ((f"{_PCI}/{_address(n)}/uevent", b"DRIVER=%b%d\n" % (b"\x1b" * 4000, n)),)
+            for n in count()
+        )
+    ),
+    "regions": lambda: _x86(
+        (
+            f"{_GROUPS}/{n}/reserved_regions",
+            b"".join(b"0x%016x 0x%016x direct\n" % (n << 12, at) for at in range(90)),
+        )
+        for n in count(100)
+    ),
+    "chains of links": lambda: _x86(_links()),
+    "links of 800 steps": lambda: _x86(_long_links()),
+    "a deep path": lambda: _x86((f"/sys{'/d' * 1900}{n}", None) for n in count()),
+    "many names": lambda: _x86((f"/sys/x{n}", None) for n in count()),
+    "vectors": lambda: _x86((f"{_PCI}/{_address(0)}/msi_irqs/{n}", b"") for n in count()),
+    "irq domains of blanks": lambda: _x86(
+        (f"/sys/kernel/debug/irq/domains/d{n}", b"name: x" + b" " * 65000 + b"y\nflags: 0x10\n")
+        for n in count()
+    ),
+    "modprobe.d": lambda: _x86(
+        (f"/etc/modprobe.d/{n}.conf", b"options vfio" + b" x" * 32000 + b"\n") for n in count()
+    ),
+    "node names": lambda: _tree_host((f"{_TREE}/n@{n}/msi-map", b"") for n in count()),
+    "functions behind a long msi-map": lambda: _tree_host(_tree_functions()),
+    "functions and nodes": lambda: _tree_host(_nodes(), _tree_functions()),
+    "an IORT in a circle": lambda: _on(
+        arm.acpi_host({"IORT": _iort(), "APIC": arm.madt()}), _acpi_functions()
+    ),
+    "a DMAR of one bridge": lambda: _x86(iter([(f"{_ACPI}/DMAR", _dmar())]), _below_a_bridge()),
+    "an IVRS of all devices": lambda: _on(
+        x86_host({0: [Function("0000:01:00.0")]}, vendor="amd", remapping=False),
+        iter([(f"{_ACPI}/IVRS", _ivrs())]),
+        chain.from_iterable(_function(n, 100 + n) for n in count()),
+    ),
+}
+
+
+def write(path: str, members: Members, kept: int, most: int = 1 << 60) -> int:
+    """Write members up to so many bytes of weight, or so many; returns how many they were."""
+    weight = number = 0
+    parents: set[str] = {""}
+    packer = zlib.compressobj(1, wbits=31)
+    with open(path, "wb") as out:
+        for number, (name, entry) in enumerate(members):
+            weight += _weight(name, entry, parents)
+            if weight > kept or number >= most:
+                break
+            out.write(packer.compress(_packed(name, entry)))
+        out.write(packer.compress(END) + packer.flush())
+    return number
+
+
+def _weight(path: str, entry: Entry, parents: set[str]) -> int:
+    found = capture.weight(path, entry)
+    parents.add(path)
+    while (path := path.rpartition("/")[0]) not in parents:
+        parents.add(path)
+        found += capture.weight(path, None)
+    return found
+
+
+def _packed(path: str, entry: Entry) -> bytes:
+    name = path[1:].encode(errors="surrogateescape")
+    target = entry.target.encode(errors="surrogateescape") if isinstance(entry, Link) else b""
+    records = b"".join(
+        record(key, value)
+        for key, value in ((b"path", name), (b"linkpath", target))
+        if len(value) > 99
+    )
+    before = pax(records) if records else b""
+    if isinstance(entry, Link):
+        return before + header(name[:99], kind=b"2", link=target[:99])
+    if isinstance(entry, bytes):
+        return before + file(name[:99], entry)
+    return before + header(name[:99], kind=b"5")
+
+
+def archives() -> dict[str, Callable[[BinaryIO], None]]:
+    """Files that are no host, and cost what they cost while they are unpacked."""
+    return {
+        "pax headers of small records": lambda out: _repeated(out, pax(b"5 a=\n" * 13000), 7000),
+        "pax headers": lambda out: _repeated(out, pax(b"6 a=b\n"), 500_000),
+        "members of one name": lambda out: _repeated(out, header(b"sys", kind=b"5"), 1_000_000),
+        "long names of GNU tar": lambda out: _repeated(
+            out, header(b"x", kind=b"L", size=65536) + b"x" * 65536, 8000
+        ),
+        "empty streams": lambda out: _streams(out, 3_000_000),
+        "zeros": lambda out: _repeated(out, bytes(1 << 20), 2000),
+    }
+
+
+def _repeated(out: BinaryIO, block: bytes, times: int) -> None:
+    packer = zlib.compressobj(1, wbits=31)
+    out.writelines(packer.compress(block) for _ in range(times))
+    out.write(packer.flush())
+
+
+def _streams(out: BinaryIO, times: int) -> None:
+    empty = zlib.compressobj(1, wbits=31).flush()
+    out.write(empty * times)
