@@ -13,7 +13,7 @@ from vfioguard import wording
 from vfioguard.evaluate import evaluate
 from vfioguard.fact import Gap
 from vfioguard.output import Style
-from vfioguard.output.json import report_json
+from vfioguard.output.json import OUTPUT as JSON
 from vfioguard.output.text import OUTPUT
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
@@ -79,7 +79,7 @@ def test_where_every_function_has_a_group_nothing_is_said() -> None:
 
 
 def test_a_function_says_by_itself_whether_it_can_be_bound() -> None:
-    body = json.loads(json.dumps(report_json(report(by_acpi()))))
+    body = json.loads(JSON.render(report(by_acpi()), Style()))
     (device,) = body["ungrouped_devices"]
     assert device["name"] == LATE
     assert device["binds"] is True
