@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.acpi.own import OWN
+from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.remapping_possible import Evidence, Possible, of_host, possible
 from vfioguard.root.opening import open_root
@@ -97,7 +98,9 @@ def test_our_own_tables_have_their_answer(
 def test_no_recorded_host_is_impossible_and_remaps(host: str) -> None:
     found = of_host(take(open_root(str(HOSTS / host / "as-booted.tar.xz"))))
     truth = json.loads((HOSTS / host / "truth.json").read_text())
-    remaps = any(group["type1_safe"] == "OK" for group in truth["groups"])
+    # A mediated device is attached without a test of its interrupts.
+    tested = [group for group in truth["groups"] if all(map(parse_bdf, group["devices"]))]
+    remaps = any(group["type1_safe"] == "OK" for group in tested)
     assert not (remaps and found.possible is False), found.sentence
     if "noir" in host:
         assert found.possible is False
