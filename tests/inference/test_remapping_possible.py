@@ -9,10 +9,12 @@ import pytest
 from tests.support.packed_tables import (
     dmar,
     drhd,
+    io_apic,
     io_apic_scope,
     ivhd,
     ivrs,
     madt,
+    madt_of,
     special,
     table,
 )
@@ -506,3 +508,43 @@ def test_what_cannot_be_read_or_is_broken_is_not_known(
 def test_tables_from_elsewhere_are_not_all_the_tables_of_a_machine() -> None:
     elsewhere = Gap(Why.ABSENT, "the files given", "no such table")
     assert possible(Evidence(elsewhere, elsewhere, (there(madt(2)),))).possible is None
+
+
+#: Two IO-APICs of which the second can have its interrupts only where the first has few.
+NEAR = (io_apic(9, 0xFEC01000, 48), io_apic(5, 0xFEC02000, 56))
+
+
+def test_a_miss_that_the_kernel_may_skip_may_be_forgotten_with_the_others() -> None:
+    table = ivrs(ivhd(special(9, SB)))
+    found = amd(table, madt_of(io_apic(4, 0xFEC00000, 0), *NEAR), version=ANY)
+    assert (found.possible, found.missing) == (None, (4, 5))
+
+
+def test_a_southbridges_io_apic_that_the_kernel_may_skip_is_not_known_to_be_there() -> None:
+    table = ivrs(ivhd(special(9, 2), special(5, SB)))
+    assert amd(table, madt_of(*NEAR), version=ANY).possible is None
+
+
+@pytest.mark.parametrize("version", [OWNER, CLASS])
+def test_an_owner_of_gsi_0_that_the_kernel_may_skip_is_not_known_to_be_one(
+    version: Version,
+) -> None:
+    table = ivrs(ivhd(special(9, 2), special(5, SB)))
+    entries = madt_of(io_apic(9, 0xFEC01000, 16), io_apic(5, 0xFEC02000, 0))
+    assert amd(table, entries, version=version, classes={SB: 0x0C05}).possible is None
+
+
+@pytest.mark.parametrize("version", [ANY, OWNER, CLASS])
+def test_an_io_apic_whose_id_the_kernel_changes_may_be_anywhere(version: Version) -> None:
+    """arch/x86/kernel/apic/io_apic.c io_apic_unique_id(): nobody knows what it becomes."""
+    table = ivrs(ivhd(special(4, 2), special(5, SB)))
+    entries = madt_of(io_apic(4, 0xFEC00000, 24), io_apic(4, 0xFEC01000, 0))
+    assert amd(table, entries, version=version, classes={SB: 0x0C05}).possible is None
+
+
+def test_a_repeated_id_behind_the_southbridges_io_apic_is_not_forgotten() -> None:
+    table = ivrs(ivhd(special(4, SB)))
+    entries = madt_of(
+        io_apic(4, 0xFEC00000, 0), io_apic(5, 0xFEC01000, 24), io_apic(4, 0xFEC02000, 48)
+    )
+    assert amd(table, entries, version=ANY).possible is None

@@ -32,17 +32,27 @@ class Form(Enum):
     CLASS = "an SMBus or ISA bridge function with interrupt 0"
 
 
+class Listed(NamedTuple):
+    """An IO-APIC by its id; `certain`: the kernel does not skip it (madt_io_apics.py).
+
+    The id is None where an earlier one has it: then io_apic_unique_id() gives it another.
+    """
+
+    number: int | None
+    certain: bool
+
+
 class IoApics(NamedTuple):
     """What the forms look at. `places`: the id of each IO-APIC -> its requester id.
 
-    `order`: the ids of the MADT as the kernel goes through them, `owners` those of the interrupts
-    from 0 on; both are all of `places` where no MADT can be read. `classes` and `processor` are
-    None where nobody asked.
+    `order`: those of the MADT as the kernel goes through them, `owners` those that may be the one
+    of the interrupts from 0 on; both are all of `places` where no MADT can be read. `classes` and
+    `processor` are None where nobody asked.
     """
 
     places: Mapping[int, int]
-    order: Sequence[int]
-    owners: Sequence[int]
+    order: Sequence[Listed]
+    owners: Sequence[Listed]
     classes: Classes | None
     processor: Reading[Processor] | None
 
@@ -60,26 +70,54 @@ def forms(version: Version | None) -> list[Form]:
 def found(form: Form, seen: IoApics) -> bool | None:
     """Whether the southbridge's IO-APIC is there, as far as the tables can tell."""
     if form is Form.ANY:
-        return _PLACE in {seen.places.get(number) for number in seen.order}
-    places = {seen.places[number] for number in seen.owners if number in seen.places}
-    if form is Form.OWNER:
-        if _PLACE in places:
-            return True
-        return _hygon(seen.processor) if _HYGONS_PLACE in places else False
-    if seen.classes is None:
-        return bool(places)  # the tables do not stand in its way
-    # check_sb_ioapic() asks segment 0. What does not exist has no class; what is hidden, any.
-    classes = {seen.classes.get(place & 0xFFFF, 0) for place in places}
-    return True if classes & {_SMBUS, _ISA_BRIDGE} else None if None in classes else False
+        answers = {_there(one, seen) for one in seen.order}
+        return True if True in answers else None if None in answers else False
+    answers = {_southbridges(form, one, seen) for one in seen.owners}
+    if not any(one.certain for one in seen.owners):
+        answers.add(False)
+    return answers.pop() if len(answers) == 1 else None
 
 
-def forgotten(form: Form, seen: IoApics) -> bool:
-    """Whether finding it makes the kernel forget what the IVRS lacks: all stands before it."""
-    if form is not Form.ANY:
+def _there(one: Listed, seen: IoApics) -> bool | None:
+    """Whether this is a registered one at 00:14.0."""
+    if one.number is None:
+        return None if _PLACE in seen.places.values() else False
+    return seen.places.get(one.number) == _PLACE and (one.certain or None)
+
+
+def _southbridges(form: Form, one: Listed, seen: IoApics) -> bool | None:
+    """Whether the IO-APIC of GSI 0 passes as the southbridge's."""
+    if one.number is None:
+        return None
+    place = seen.places.get(one.number)
+    if place is None:
         return False
-    there = [at for at, number in enumerate(seen.order) if seen.places.get(number) == _PLACE]
-    lacking = [at for at, number in enumerate(seen.order) if number not in seen.places]
-    return bool(there) and max(lacking, default=-1) < max(there)
+    if form is Form.OWNER:
+        return place == _PLACE or (_hygon(seen.processor) if place == _HYGONS_PLACE else False)
+    if seen.classes is None:
+        return True  # the tables do not stand in its way
+    # check_sb_ioapic() asks segment 0. What does not exist has no class; what is hidden, any.
+    code = seen.classes.get(place & 0xFFFF, 0)
+    return None if code is None else code in {_SMBUS, _ISA_BRIDGE}
+
+
+def forgotten(form: Form, seen: IoApics) -> bool | None:
+    """Whether finding it makes the kernel forget what the IVRS lacks: all stands before it.
+
+    So the last that is either decides, and each behind that which the kernel may skip.
+    """
+    outcomes: set[bool] = set()
+    for one in reversed(seen.order if form is Form.ANY else ()):
+        if one.number is None:
+            return None
+        place = seen.places.get(one.number)
+        if place in {None, _PLACE}:
+            outcomes.add(place is not None)
+            if one.certain:
+                break
+    else:
+        outcomes.add(False)
+    return outcomes.pop() if len(outcomes) == 1 else None
 
 
 def _hygon(processor: Reading[Processor] | None) -> bool | None:

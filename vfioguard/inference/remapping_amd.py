@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import amd_southbridge, borders
 from vfioguard.inference.amd_io_apics import IO_APIC, overrides, special_io_apics, syntaxes
-from vfioguard.inference.amd_southbridge import Classes, Form, IoApics
+from vfioguard.inference.amd_southbridge import Classes, Form, IoApics, Listed
 from vfioguard.inference.borders import Version
-from vfioguard.inference.madt_io_apics import registered
-from vfioguard.inference.possible import Part, conclude, ids, io_apics, part, unreadable
+from vfioguard.inference.madt_io_apics import addresses_repeat, registered
+from vfioguard.inference.possible import Part, conclude, io_apics, part, unreadable
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs
@@ -109,12 +109,16 @@ def _in_form(
     coverage = io_apics("IVRS", ivrs, places, madts)
     madt = madts[0]
     # Without a MADT any that the IVRS has may be the one: enough to say that none is.
-    order = ids(madt.value) if isinstance(madt, Fact) else list(places)
-    owners = _owners(madt.value) if isinstance(madt, Fact) else order
+    order = owners = [Listed(number, certain=True) for number in places]
+    if isinstance(madt, Fact):
+        order, owners = _listed(madt.value)
     seen = IoApics(places, order, owners, asked.classes, asked.processor)
-    if coverage.missing and coverage.answer is not None and amd_southbridge.forgotten(form, seen):
-        text = f"{coverage.finding}, which this kernel does not mind before the southbridge's"
-        coverage = coverage._replace(finding=text, answer=coverage.answer._replace(truth=True))
+    forgotten = amd_southbridge.forgotten(form, seen)
+    if coverage.missing and coverage.answer is not None and forgotten is not False:
+        minds = "does not" if forgotten else "may not"
+        text = f"{coverage.finding}, which this kernel {minds} mind before the southbridge's"
+        answer = coverage.answer._replace(truth=forgotten)
+        coverage = coverage._replace(finding=text, answer=answer)
     parts = [coverage, *_southbridge(ivrs, form, amd_southbridge.found(form, seen))]
     hidden = isinstance(asked.options, Gap) and not asked.dumped
     if not hidden or conclude(parts).possible is not False:
@@ -139,9 +143,18 @@ def _southbridge(ivrs: Fact[Ivrs], form: Form, there: bool | None) -> list[Part]
     return [part("whether an IO-APIC is the southbridge's is not known", claim, None, ivrs)]
 
 
-def _owners(madt: Madt) -> list[int]:
-    """get_sb_ioapic_id(): the IO-APIC of the interrupts from 0 on."""
-    return [one.entry.io_apic_id for one in registered(madt) if one.entry.gsi_base == 0][:1]
+def _listed(madt: Madt) -> tuple[list[Listed], list[Listed]]:
+    """The IO-APICs, and by get_sb_ioapic_id() those that may be the one of GSI 0."""
+    careful = not addresses_repeat(madt)
+    order: list[Listed] = []
+    owners: list[Listed] = []
+    for one in registered(madt):
+        taken = any(one.entry.io_apic_id == other.number for other in order)
+        listed = Listed(None if taken else one.entry.io_apic_id, one.certain and careful)
+        order.append(listed)
+        if one.entry.gsi_base == 0 and not any(owner.certain for owner in owners):
+            owners.append(listed)
+    return order, owners
 
 
 def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[Part]:
