@@ -32,6 +32,11 @@ from vfioguard.root.tree import Tree
         (b"6.4.0-150600.23-default\n", (6, 4), True),
         (b"5.14.21-150500.55.lp15.1\n", (5, 14), True),
         (b"5.14.0-427.44.1.vz9.80.20\n", (5, 14), True),
+        (b"6.4.0-10-rt\n", (6, 4), True),
+        (b"6.1.0-25-rt-amd64\n", (6, 1), False),
+        (b"4.19.90-vhulk2111.1.0.h963\n", (4, 19), True),
+        (b"4.4.131-20200710.kylin.server-generic\n", (4, 4), True),
+        (b"5.12.0-0-fbk5\n", (5, 12), True),
         (b"4.19.90-52.22.v2207.ky10.x86_64\n", (4, 19), True),
         (b"4.19.90-2305.1.0.0199.56.uelc20.x86_64\n", (4, 19), True),
         (b"5.4.119-1-tlinux4-0010.3\n", (5, 4), True),
@@ -77,6 +82,8 @@ def test_a_release_has_a_version_that_may_lie(
         (b"6.1.0-50-amd64\n", None),  # Debian 12: 6.1.176
         (b"6.8.0-45-generic\n", None),  # Ubuntu 24.04: 6.8.12
         (b"6.1.0-0.deb11.7-amd64\n", None),
+        (b"6.1.0-rpi7-rpi-v8\n", None),  # Raspberry Pi OS 12: 6.1.63
+        (b"6.8.0-pve\n", None),
         (b"5.14.0-503.el9.x86_64\n", None),
         (b"6.12\n", None),
     ],

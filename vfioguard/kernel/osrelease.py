@@ -25,7 +25,7 @@ _FOLLOWING = frozenset({
     "amzn", "arch", "azl", "bpo", "cm", "deb", "fc", "mga", "pclos", "ph", "rc",
     "aarch", "armv", "i", "loongarch", "ppc", "riscv", "s", "x",
 })  # fmt: skip
-_OF_VENDORS = ("tlinux", "euleros", ".bsk.", ".ve.", "_fbk")
+_OF_VENDORS = ("tlinux", "euleros", "vhulk", "kylin", ".bsk.", ".ve.", "_fbk", "-fbk")
 #: NVIDIA's kernels take what its machines need long before their number has it.
 _NVIDIAS = frozenset({"nvidia", "tegra", "bluefield"})
 # SUSE's have a release of their own before the flavour (5.14.21-150500.33.57-azure), where Ubuntu's
@@ -54,8 +54,10 @@ def parse(raw: bytes) -> Release:
     if "/" in release or not minor or not (major.isdigit() and len(major) <= _DIGITS):
         raise Malformed(f"no kernel version: {release!r:.64}")
     sublevel, rest = _number(rest[1:]) if rest.startswith(".") else ("", rest)
-    # Debian 12 and Ubuntu write 6.1.0-50-amd64, 6.8.0-45-generic: that 0 is nobody's sublevel.
-    told = bool(sublevel) and not (sublevel == "0" and rest[:1] == "-" and rest[1:2].isdigit())
+    # Debian 12, Ubuntu and Raspberry Pi OS write 6.1.0-50-amd64, 6.8.0-45-generic, 6.1.0-rpi7: that
+    # 0 is nobody's sublevel.
+    own = rest[:1] == "-" and not rest.startswith("-rc")
+    told = bool(sublevel) and not (sublevel == "0" and own)
     return Release(
         text=release,
         version=(int(major), int(minor)),
@@ -77,6 +79,7 @@ def _backports(release: str) -> bool:
     suses = own[0].isdigit() and own[2][:1].isdigit()
     return (
         words[-1] == "default"
+        or (words[-1] == "rt" and own[0].isdigit())
         or (suses and (len(own[0]) == _SUSE_DIGITS or words[-1] in _SUSES))
         or not _NVIDIAS.isdisjoint(words)
         or any(part in release for part in _OF_VENDORS)
