@@ -189,7 +189,8 @@ def test_only_blocks_of_the_kernels_type_count(kind: int, covered: bool) -> None
 @pytest.mark.parametrize(
     "word",
     ["ivrs_ioapic[5]=00:00.1", "ivrs_ioapic[5]=0000:00:00.1", "ivrs_ioapic=5@00:00.1",
-     "ivrs_ioapic=5@0000:00:00.1"],
+     "ivrs_ioapic=5@0000:00:00.1", "ivrs_ioapic[5]=0x0:0x0.0x1", "ivrs_ioapic=5@0:0.1,for-now",
+     "ivrs-ioapic=5@00:00.1", "ivrs_ioapic=5@00:00.01"],
 )  # fmt: skip
 def test_the_command_line_may_add_what_the_ivrs_leaves_out(word: str) -> None:
     assert amd(BOTH, madt(33, 5), words=word, version=OWNER).possible is True
@@ -200,7 +201,7 @@ def test_an_override_that_the_kernel_refuses_adds_nothing(word: str) -> None:
     assert amd(BOTH, madt(33, 5), words=word).possible is False
 
 
-@pytest.mark.parametrize("word", ["amd_iommu=off", "iommu=off", "iommu=pt,off"])
+@pytest.mark.parametrize("word", ["amd_iommu=off", "amd-iommu=off", "iommu=off", "iommu=pt,off"])
 def test_without_the_driver_there_is_no_remapping(word: str) -> None:
     assert amd(BOTH, madt(33, 34), words=word).possible is False
 

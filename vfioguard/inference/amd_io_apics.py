@@ -28,10 +28,12 @@ _QUIRKS: tuple[tuple[str, str, Mapping[int, int]], ...] = (
     ("Acer", "Aspire A315-41", {4: 0xA0}),
     ("LENOVO", "81FB", {32: 0xA0}),
 )
-# parse_ivrs_ioapic(): "[10]=00:14.0", "[10]=0000:00:14.0", "=10@00:14.0", "=10@0000:00:14.0".
+# parse_ivrs_ioapic(): "[10]=00:14.0", "[10]=0000:00:14.0", "=10@00:14.0", "=10@0000:00:14.0", as
+# sscanf() reads them: a number may begin with 0x, and whatever follows the last one is ignored.
+_NUMBER = r"((?:0[xX])?[0-9a-fA-F]{1,8})"
 _OVERRIDE = re.compile(
-    r"ivrs_ioapic(?:\[(\d+)\]=|=(\d+)@)(?:([0-9a-fA-F]+):)?"
-    r"([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2})\.([0-7])"
+    r"ivrs[_-]ioapic(?:\[(\d+)\]=|=(\d+)@)"
+    rf"(?:{_NUMBER}:)?{_NUMBER}:{_NUMBER}\.{_NUMBER}"
 )
 
 
@@ -71,13 +73,14 @@ def overrides(words: Sequence[str], syntax: Syntax) -> dict[int, int]:
 
     add_early_maps(), and at most as many as EARLY_MAP_SIZE.
     """
-    matches = [match for word in words if (match := _OVERRIDE.fullmatch(word))]
+    matches = [match for word in words if (match := _OVERRIDE.match(word))]
     taken = [m for m in matches if (m[2] is None or syntax.at) and (m[3] is None or syntax.segment)]
     found: dict[int, int] = {}
     for match in taken[:_MOST_OVERRIDES]:
         old, new, segment, *place = match.groups()
         bus, device, function = (int(part, 16) for part in place)
-        where = int(segment or "0", 16) << 16 | bus << 8 | device << 3 | function
+        where = bus % 0x100 << 8 | device % 0x20 << 3 | function % 8  # IVRS_GET_SBDF_ID()
+        where |= int(segment or "0", 16) % 0x10000 << 16
         found.setdefault(int(old or new), where)
     return found
 

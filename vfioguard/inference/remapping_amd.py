@@ -163,7 +163,7 @@ def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[P
     for word in words:
         name, _, choices = word.partition("=")
         off = any(choice.startswith("off") for choice in choices.split(","))
-        if off and name in {"amd_iommu", "iommu"}:
+        if off and name in {"amd_iommu", "amd-iommu", "iommu"}:
             return [part(f"the command line has {word}", claim, False, options)]
     return []
 
