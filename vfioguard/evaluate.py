@@ -11,6 +11,7 @@ from vfioguard.finding import Finding
 from vfioguard.frame import Frame, frame
 from vfioguard.inference.host import Host
 from vfioguard.judges import Judges, by_policy
+from vfioguard.kernel import iommu_class
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import keep
 from vfioguard.kernel.group_members import Members
@@ -180,7 +181,8 @@ def _ungrouped(host: Host, judges: Judges) -> Iterator[UngroupedDevice]:
     alone = host.snapshot.devices
     if not alone:
         return
-    if host.is_x86 and host.noiommu.truth is False and isinstance(host.snapshot.groups, Fact):
+    plain = host.is_x86 and host.noiommu.truth is False and isinstance(host.snapshot.groups, Fact)
+    if plain and not iommu_class.driven(host.snapshot.iommus, "virtio-iommu"):
         yield from map(_alone, alone)
         return
     from vfioguard.inference import ungrouped  # most hosts need it for none

@@ -22,20 +22,22 @@ from tests.support.arm_firmware import (
     tree,
     ungroup,
 )
+from tests.support.hosts import x86_host
 from vfioguard.evaluate import evaluate
 from vfioguard.report import Report, UngroupedDevice
 from vfioguard.root.memory import Entry, Link, Memory
 from vfioguard.snapshot import take
 
 NAME = "0000:01:00.0"
+COHACC = 1
 FUNCTIONS = ("0000:00:01.0", f"0000:00:01.0/{NAME}")
 
 
-def table(first: int = 0, count: int = 0xFFFF) -> bytes:
+def table(first: int = 0, count: int = 0xFFFF, flags: int = COHACC) -> bytes:
     """Every id goes to the ITS, these by way of the SMMU."""
     nodes = [its_group(0), smmu_v3(mapping(0, 0xFFFF, 0, 0)), root_complex(0, mapping(0, 0, 0, 0))]
     to_its, to_smmu, _ = offsets(nodes)
-    smmu = smmu_v3(mapping(0, 0xFFFF, 0, to_its))
+    smmu = smmu_v3(mapping(0, 0xFFFF, 0, to_its), flags=flags)
     return iort(its_group(0), smmu, root_complex(0, mapping(first, count, first, to_smmu)))
 
 
@@ -56,6 +58,7 @@ def by_devicetree(
         "compatible": b"arm,smmu-v3\0",
         "#iommu-cells": cells(1),
         "phandle": cells(5),
+        "dma-coherent": b"",
         **smmu,
     }
     host = devicetree_host(nodes, FUNCTIONS, release=release)
@@ -187,3 +190,80 @@ def test_the_tree_of_the_host_bridge_is_the_one_that_counts() -> None:
     host = by_devicetree(TRANSLATED)
     del host[f"{ECAM}/of_node"]
     assert function(host).binds is None
+
+
+def its_alone() -> bytes:
+    """An IORT without an IOMMU, as QEMU's machine "virt" has it beside a VIOT."""
+    (to_its,) = offsets([its_group(0)])
+    return iort(its_group(0), root_complex(0, mapping(0, 0xFFFF, 0, to_its)))
+
+
+def test_a_viot_may_map_what_the_iort_does_not() -> None:
+    assert function(by_acpi(IORT=its_alone())).binds is False
+    device = function(by_acpi(IORT=its_alone(), VIOT=b"VIOT"))
+    assert device.binds is None
+    assert "cannot bind" not in device.reason
+
+
+def x86_with_virtio_iommu(release: str, *, driver: bytes = b"") -> dict[str, Entry]:
+    """A guest whose VIOT names a virtio-iommu at 0000:02:00.0; no driver was bound to NAME."""
+    host = {
+        path: entry
+        for path, entry in x86_host(2, release=release, remapping=False).items()
+        if "iommu" not in path
+    }
+    unit = "/sys/devices/pci0000:00/0000:02:00.0/virtio0/iommu/0000:02:00.0"
+    host |= {
+        "/sys/class/iommu/0000:02:00.0": Link(f"../..{unit.removeprefix('/sys')}"),
+        f"{unit}/devices": None,
+        "/sys/kernel/iommu_groups": None,
+    }
+    path = next(path for path in host if path.endswith(f"/{NAME}/uevent"))
+    return host | {path: driver + b"PCI_CLASS=20000\nPCI_ID=8086:10D3\n"}
+
+
+@pytest.mark.parametrize(
+    ("release", "binds"), [("6.1.0-amd64", None), ("6.14.0", None), ("6.15.0", False)]
+)
+def test_behind_the_virtio_iommu_of_an_x86_a_group_is_made_as_late(
+    release: str, *, binds: bool | None
+) -> None:
+    device = function(x86_with_virtio_iommu(release))
+    assert device.binds is binds
+    assert ("cannot bind" in device.reason) is (binds is False)
+
+
+def test_a_virtio_iommu_is_never_behind_itself() -> None:
+    assert function(x86_with_virtio_iommu("6.12.0"), "0000:02:00.0").binds is False
+
+
+@pytest.mark.parametrize(("driver", "binds"), [(b"", None), (b"DRIVER=e1000e\n", False)])
+def test_only_functions_with_drivers_show_that_no_iommu_makes_groups(
+    driver: bytes, *, binds: bool | None
+) -> None:
+    """Of a recording without /sys/class/iommu."""
+    host = {path: entry for path, entry in by_acpi().items() if "smmu" not in path}
+    ungroup_all(host)
+    above = f"{ECAM}/pci0000:00/{FUNCTIONS[0]}/uevent"
+    host[above] = driver + b"PCI_CLASS=60400\nPCI_ID=8086:10D3\n"
+    assert function(host).binds is binds
+
+
+def ungroup_all(host: dict[str, Entry]) -> None:
+    for path in list(host):
+        if "iommu_group" in path:
+            del host[path]
+    host["/sys/kernel/iommu_groups"] = None
+
+
+@pytest.mark.parametrize(
+    ("flags", "release", "binds"),
+    [(0, "6.12.0-arm64", False), (COHACC, "6.12.0-arm64", True), (0, "5.18.0-arm64", True)],
+)
+def test_an_iommu_that_keeps_no_caches_coherent_lets_none_be_bound(
+    flags: int, release: str, *, binds: bool
+) -> None:
+    device = function(by_acpi(release, IORT=table(flags=flags)))
+    assert device.binds is binds
+    assert ("cache" in device.reason) is not binds
+    assert ("would be" in device.reason) is binds

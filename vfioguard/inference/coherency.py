@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
 from vfioguard.acpi.iort import Iort
-from vfioguard.fact import Fact, Reading
+from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era, tables
 from vfioguard.inference.msi_domain import S390, X86
 from vfioguard.inference.translated import unit_name
@@ -18,7 +18,7 @@ from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.devicetree import Nodes
 from vfioguard.kernel.iommu_class import Iommu, instances
-from vfioguard.logic import Answer, ask, some
+from vfioguard.logic import Answer, ask, some, whichever
 from vfioguard.snapshot import Snapshot
 
 #: What other drivers report in v5.19 and v6.0 was not read; these always said yes.
@@ -61,8 +61,20 @@ class Coherency:
             always = f"{claim} (every driver of {self._arch} says so)"
             return ask(always, self._snapshot.kernel.arch, lambda _: True)
         unit = self._managers.get(device.name)
-        driver = None if unit is None else unit.driver
-        if unit is None or driver is None:
+        if unit is None:
+            return self._of_all(claim, device)
+        return self._of_unit(claim, unit)
+
+    def _of_all(self, claim: str, device: Device) -> Answer:
+        """One that has no group yet may be behind any IOMMU; all of them may be alike."""
+        known, units = ask(claim, self._units, lambda _: None), self._snapshot.iommus
+        if isinstance(units, Gap) or not units.value or not isinstance(device.group, Gap):
+            return known
+        return whichever(claim, [self._of_unit(claim, unit) for unit in units.value], known)
+
+    def _of_unit(self, claim: str, unit: Iommu) -> Answer:
+        driver = unit.driver
+        if driver is None:
             return ask(claim, self._units, lambda _: None)
         if driver.coherent is not None:
             said = self._trusted(driver, driver.coherent)

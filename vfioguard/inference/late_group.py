@@ -1,4 +1,6 @@
-"""Whether a function that is in no group gets one when a driver binds: Arm and RISC-V before v6.15.
+"""Whether a function that is in no group gets one when a driver binds, as kernels before v6.15 do.
+
+It concerns Arm, RISC-V, and a virtio-iommu that an x86 has by a VIOT.
 
 Where firmware ties functions to IOMMUs, kernels followed it in the bus's dma_configure(), which
 drivers/base/dd.c really_probe() calls (drivers/pci/pci-driver.c pci_dma_configure(), 6.12.118).
@@ -10,9 +12,9 @@ from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import borders, era, translated
-from vfioguard.inference.msi_domain import ARM
+from vfioguard.inference.msi_domain import ARM, X86
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.iommu_class import instances
+from vfioguard.kernel.iommu_class import driven, instances
 from vfioguard.kernel.uevent import Uevent
 from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every
@@ -22,18 +24,26 @@ _ARCHES = ARM | {"riscv64"}
 
 
 def concerned(snapshot: Snapshot) -> bool:
-    """Whether kernels of this architecture ever made groups so."""
+    """Whether kernels of such a host ever made groups so."""
     arch = snapshot.kernel.arch
-    return isinstance(arch, Fact) and arch.value in _ARCHES and snapshot.wiring is not None
+    if isinstance(arch, Gap):
+        return False
+    if arch.value in X86:
+        return driven(snapshot.iommus, "virtio-iommu")
+    return arch.value in _ARCHES and snapshot.wiring is not None
 
 
 def expected(snapshot: Snapshot, device: Device) -> Answer:
     """Whether a group is made for a function once a driver binds; the host is `concerned()`."""
-    assert snapshot.wiring is not None, "the host is concerned"
-    parts = [_late(snapshot), _iommu(snapshot), _driverless(device)]
-    if all(part.truth is not False for part in parts):
-        parts.append(translated.mapped(snapshot, snapshot.wiring, device.name))
-        parts.append(_unshared(snapshot, snapshot.wiring, device.name))
+    wiring = snapshot.wiring
+    parts = [_late(snapshot), _iommu(snapshot), _no_iommu(snapshot, device), _driverless(device)]
+    if any(part.truth is False for part in parts):
+        pass
+    elif wiring is None:
+        parts.append(ask(f"the VIOT names {device.name}", snapshot.acpi.viot, lambda _: None))
+    else:
+        parts.append(translated.mapped(snapshot, wiring, device.name))
+        parts.append(_unshared(snapshot, wiring, device.name))
     return every(f"{device.name} gets an IOMMU group when a driver binds", parts)
 
 
@@ -48,9 +58,22 @@ def _late(snapshot: Snapshot) -> Answer:
 def _iommu(snapshot: Snapshot) -> Answer:
     claim = "an IOMMU is in use"
     units, groups = instances(snapshot.iommus), snapshot.groups
-    if isinstance(units, Gap) and isinstance(groups, Fact) and not groups.value:
-        return ask(claim, groups, bool)  # every function with a driver would be in one
+    none = isinstance(units, Gap) and isinstance(groups, Fact) and not groups.value
+    if none and any(map(_has_driver, snapshot.devices)):
+        return ask(claim, groups, bool)  # such a function would be in one
     return ask(claim, units, bool)
+
+
+def _has_driver(device: Device) -> bool:
+    return isinstance(device.uevent, Fact) and device.uevent.value.driver is not None
+
+
+def _no_iommu(snapshot: Snapshot, device: Device) -> Answer:
+    """drivers/acpi/viot.c viot_dev_iommu_init(): none is behind itself, whatever the table says."""
+    units, claim = instances(snapshot.iommus), f"{device.name} is no IOMMU itself"
+    known = units.value if isinstance(units, Fact) else ()
+    own = any(unit.name == device.name for unit in known)
+    return ask(claim, units if own else device.uevent, lambda _: not own)
 
 
 def _driverless(device: Device) -> Answer:

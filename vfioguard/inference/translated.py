@@ -29,7 +29,10 @@ def mapped(snapshot: Snapshot, wiring: Wiring, name: str) -> Answer:
     table = tables.iort(snapshot.acpi.iort)
     if isinstance(table, Fact):
         units = instances(snapshot.iommus)
-        return every(claim, [_by_iort(table, units, name, number) for number in numbers.value])
+        found = every(claim, [_by_iort(table, units, name, number) for number in numbers.value])
+        # drivers/acpi/scan.c acpi_iommu_configure_id() then asks the VIOT (6.1.176, 6.12.118).
+        other = found.truth is False and not _absent(snapshot.acpi.viot)
+        return Answer(claim, None, (found, snapshot.acpi.viot)) if other else found
     if devicetree_boot(snapshot.acpi):
         return every(claim, [_by_map(wiring, name, number) for number in numbers.value])
     # Without an IORT there may still be a VIOT, which is not followed here.

@@ -9,11 +9,14 @@ from vfioguard.fact import Gap, Why
 from vfioguard.inference import exempt, late_group
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
-from vfioguard.logic import Answer, ask
+from vfioguard.logic import Answer, ask, every
 from vfioguard.report import NO_GROUP, UNBINDABLE
 
 _MAY = f"{NO_GROUP}; kernels before v6.15 make one when a driver binds, if firmware maps it"
 _LATE = f"{NO_GROUP} yet: kernels before v6.15 make one when a driver binds, and firmware maps it"
+_INCOHERENT = (
+    f"{NO_GROUP} yet, and VFIO cannot bind it: its IOMMU does not keep caches coherent (EINVAL)"
+)
 _MODE = f"{NO_GROUP}; no-IOMMU mode is on: VFIO takes it without isolation or an interrupt test"
 
 
@@ -40,7 +43,13 @@ def reasons(host: Host) -> Callable[[Device], Reason]:
         answer = late_group.expected(snapshot, device)
         if answer.truth is False:
             return whole if whole.because is not None else whole._replace(because=answer)
-        return Reason(answer.truth, _LATE if answer.truth else _MAY, answer, late=True)
+        if not answer.truth:
+            return Reason(None, _MAY, answer, late=True)
+        coherent = host.coherent(device)
+        if coherent.truth is False:
+            return Reason(False, _INCOHERENT, coherent)
+        binds = every(f"a VFIO driver can be bound to {device.name}", (answer, coherent))
+        return Reason(binds.truth, _LATE, binds, late=True)
 
     return reason
 

@@ -47,6 +47,12 @@ def instances(reading: Reading[tuple[Iommu, ...]]) -> Reading[tuple[Iommu, ...]]
     return reading._replace(value=tuple(light))
 
 
+def driven(reading: Reading[tuple[Iommu, ...]], driver: str) -> bool:
+    """Whether a unit is known to be of this driver."""
+    units = reading.value if isinstance(reading, Fact) else ()
+    return any(unit.driver is not None and unit.driver.name == driver for unit in units)
+
+
 def _instance(root: Root, name: str) -> Iommu:
     drivers = known.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver, _FIRST)
     driver = next((driver for driver in drivers if driver.instance(name)), None)
