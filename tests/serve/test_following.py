@@ -16,7 +16,7 @@ from vfioguard.report import Report
 from vfioguard.root.memory import Memory
 from vfioguard.serve.body import Body
 from vfioguard.serve.holders import Holders
-from vfioguard.serve.view import View
+from vfioguard.serve.view import View, one_device_json
 from vfioguard.snapshot import take
 
 
@@ -46,7 +46,10 @@ def test_a_view_serves_what_one_that_is_made_from_nothing_serves(moments: list[L
         for group in report.groups:
             assert view.find(f"group:{group.id}") is group
         for name in (*view.group_of, *(device.name for device in report.ungrouped)):
-            assert view.device_json(name) == fresh.device_json(name)
+            found = view.find(name)
+            assert found is not None
+            assert found == fresh.find(name)
+            assert one_device_json(name, found, "now")
 
 
 @given(lives())
