@@ -130,6 +130,7 @@ def test_nothing_outside_is_read_through_a_link(host: Path, path: str, *, absolu
 # off again, so it has a process of its own.
 AUDIT = """
 import os, sys
+from vfioguard.root.by_name import ByName
 from vfioguard.root.tree import Tree
 from vfioguard.snapshot import take
 host, package = sys.argv[1:]  # the package lists its own leaves
@@ -139,10 +140,10 @@ def hook(event, args):
         if not real.startswith((host + "/", package + "/")):
             opened.append(real)
 opened, watching = [], []
-take(Tree(host))  # imports what it needs
+take(Tree(host, inside=ByName))  # imports what it needs
 sys.addaudithook(hook)
 watching.append(True)
-take(Tree(host))
+take(Tree(host, inside=ByName))
 watching.clear()
 print(opened)
 """

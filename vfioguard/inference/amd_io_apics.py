@@ -32,7 +32,7 @@ _QUIRKS: tuple[tuple[str, str, Mapping[int, int]], ...] = (
 # sscanf() reads them: a number may begin with 0x, and whatever follows the last one is ignored.
 _NUMBER = r"((?:0[xX])?[0-9a-fA-F]{1,8})"
 _OVERRIDE = re.compile(
-    r"ivrs[_-]ioapic(?:\[(\d+)\]=|=(\d+)@)"
+    r"ivrs[_-]ioapic(?:\[(\d{1,9})\]=|=(\d{1,9})@)"
     rf"(?:{_NUMBER}:)?{_NUMBER}:{_NUMBER}\.{_NUMBER}"
 )
 

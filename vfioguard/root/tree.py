@@ -1,7 +1,7 @@
 """A directory as the host: `/` for the running one, anything else for a mounted or unpacked one.
 
-Under `/` the kernel resolves every link. Anywhere else links are resolved here, so that an absolute
-link means the same host and nothing outside the directory is ever opened, whatever it links to.
+Under `/` the kernel resolves every link. Anywhere else an absolute link means the same host, and
+nothing outside the directory is opened, whatever it links to (in_root.py, else by_name.py).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
+from typing import Protocol
 
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Place, Prefixed, Select
 
@@ -20,7 +22,8 @@ _CHUNK = 64 << 10  # a larger buffer is mapped and faulted in anew with each rea
 #: Of the running host these stay open: the kernel makes them once, and below them thousands of
 #: files are read.
 _LASTING = frozenset({"/sys/bus/pci/devices", "/sys/kernel/iommu_groups", "/sys/kernel/irq"})
-_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
+#: Of openat2(2): this kernel has none, or a filter (seccomp(2)) answers for it.
+_NO_OPENAT2 = frozenset({errno.ENOSYS, errno.EPERM, errno.EACCES})
 #: What is read at most of a file that is searched or of a log: /proc/kallsyms has 20 MiB.
 _MAX_STREAM = 256 << 20
 
@@ -86,23 +89,51 @@ def _records(fd: int, limit: int, select: Select) -> bytes:
     return b"".join(kept)
 
 
+class Inside(Protocol):
+    """Reads below one directory, and nowhere else."""
+
+    def open(self, path: str, flags: int) -> int: ...
+    def readlink(self, path: str) -> str: ...
+    def listdir(self, path: str) -> list[str]: ...
+
+
+def keeping_to(base: str, kernel: Callable[[str], Inside] | None = None) -> Inside:
+    """The kernel's own resolving; by names where it has none, or a filter forbids it."""
+    if kernel is None:
+        from vfioguard.root.in_root import InRoot  # ctypes, which the running host does without
+
+        kernel = InRoot
+    try:
+        return kernel(base)
+    except OSError as error:
+        if error.errno not in _NO_OPENAT2:
+            raise
+    from vfioguard.root.by_name import ByName
+
+    return ByName(base)
+
+
 class Tree:
     """The running host (`Tree("/")`) or a directory that looks like one.
 
-    A foreign root is for one scan: where its directories are is remembered, so the next scan takes
-    a new one. Of the running host three directories stay open, nothing else is kept. Threads may
-    share it. `place` is told of each path before it is touched.
+    A foreign root is for one scan: where its directories are may be remembered, so the next scan
+    takes a new one. Of the running host three directories stay open, nothing else is kept. Threads
+    may share it. `place` is told of each path before it is touched; `inside` makes what keeps to a
+    foreign root.
     """
 
-    def __init__(self, path: str, place: Place | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        place: Place | None = None,
+        inside: Callable[[str], Inside] = keeping_to,
+    ) -> None:
         self.path = os.path.abspath(path)
         self._place = ["", ""] if place is None else place
-        self._base = "" if os.path.realpath(path) == "/" else self.path
-        # Directories known to be real: path as asked -> path without links, both below the root.
-        self._real: dict[str, str] = {"": ""}
         self._opened: dict[str, Directory] = {}
         if not os.path.isdir(self.path):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
+        self._inside = None if os.path.realpath(path) == "/" else inside(self.path)
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
         fd = self._open(path)
@@ -140,25 +171,16 @@ class Tree:
         place = self._place
         place[0] = ""
         place[1] = path
-        return os.readlink(self._base + (self._locate(path) if self._base else path))
+        return os.readlink(path) if self._inside is None else self._inside.readlink(path)
 
     def listdir(self, path: str) -> list[str]:
         place = self._place
         place[0] = ""
         place[1] = path
-        if not self._base:
-            return os.listdir(path)
-        real = self._resolve(path.rstrip("/"))
-        names: list[str] = []
-        with os.scandir(self._base + real) as entries:
-            for entry in entries:
-                names.append(entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    self._real[f"{path}/{entry.name}"] = f"{real}/{entry.name}"
-        return names
+        return os.listdir(path) if self._inside is None else self._inside.listdir(path)
 
     def under(self, path: str) -> Directory:
-        if self._base:
+        if self._inside is not None:
             return Prefixed(self, path)
         found = self._opened.get(path)
         if found is None:
@@ -178,60 +200,7 @@ class Tree:
         place = self._place
         place[0] = ""
         place[1] = path
-        if not self._base:
-            return os.open(path, _READ)
-        for _ in range(_MAX_LINKS + 1):
-            real = self._locate(path)
-            try:
-                return os.open(self._base + real, _READ | os.O_NOFOLLOW)
-            except OSError as error:
-                if error.errno != errno.ELOOP:
-                    raise
-            path = _join(real.rpartition("/")[0], os.readlink(self._base + real))
-        raise _error(errno.ELOOP)
-
-    def _locate(self, path: str) -> str:
-        """`path` with every link but the last component's resolved inside the root."""
-        parent, _, leaf = path.rpartition("/")
-        if leaf in {"", ".", ".."}:  # only a link's text ends so, and ".." could lead outside
-            return self._resolve(path)
-        real = self._real.get(parent)
-        return f"{self._resolve(parent) if real is None else real}/{leaf}"
-
-    def _resolve(self, path: str) -> str:
-        """`path` without any link; raises what the kernel would."""
-        known = self._real.get(path)
-        if known is not None:
-            return known
-        real = ""
-        todo = path.strip("/").split("/")[::-1]
-        links = 0
-        while todo:
-            name = todo.pop()
-            if name in {"", "."}:
-                continue
-            if name == "..":
-                real = real.rpartition("/")[0]
-                continue
-            step = f"{real}/{name}"
-            if self._real.get(step) == step:
-                real = step
-                continue
-            try:
-                target = os.readlink(self._base + step)
-            except OSError as error:
-                if error.errno != errno.EINVAL:
-                    raise
-                self._real[step] = real = step
-                continue
-            links += 1
-            if links > _MAX_LINKS:
-                raise _error(errno.ELOOP)
-            if target.startswith("/"):
-                real = ""
-            todo.extend(target.strip("/").split("/")[::-1])
-        self._real[path] = real
-        return real
+        return os.open(path, _READ) if self._inside is None else self._inside.open(path, _READ)
 
 
 class _Live:
@@ -276,7 +245,3 @@ class _Live:
 
 def _error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
-
-
-def _join(directory: str, target: str) -> str:
-    return target if target.startswith("/") else f"{directory}/{target}"

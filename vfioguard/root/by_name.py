@@ -1,0 +1,99 @@
+"""A directory whose links are resolved here, where the kernel has no openat2(2) (in_root.py).
+
+An absolute link means the same host, and nothing outside the directory is opened, as long as nobody
+changes the tree while it is read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
+
+
+class ByName:
+    """What is below the directory `base`; where its directories are is remembered."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        # Directories known to be real: path as asked -> path without links, both below the root.
+        self._real: dict[str, str] = {"": ""}
+
+    def open(self, path: str, flags: int) -> int:
+        """A descriptor of what `path` leads to inside."""
+        for _ in range(_MAX_LINKS + 1):
+            real = self._locate(path)
+            try:
+                return os.open(self._base + real, flags | os.O_NOFOLLOW)
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+            path = _join(real.rpartition("/")[0], os.readlink(self._base + real))
+        raise _loop()
+
+    def readlink(self, path: str) -> str:
+        """The text of a link."""
+        return os.readlink(self._base + self._locate(path))
+
+    def listdir(self, path: str) -> list[str]:
+        """The names in a directory."""
+        real = self._resolve(path.rstrip("/"))
+        names: list[str] = []
+        with os.scandir(self._base + real) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    self._real[f"{path}/{entry.name}"] = f"{real}/{entry.name}"
+        return names
+
+    def _locate(self, path: str) -> str:
+        """`path` with every link but the last component's resolved inside the root."""
+        parent, _, leaf = path.rpartition("/")
+        if leaf in {"", ".", ".."}:  # only a link's text ends so, and ".." could lead outside
+            return self._resolve(path)
+        real = self._real.get(parent)
+        return f"{self._resolve(parent) if real is None else real}/{leaf}"
+
+    def _resolve(self, path: str) -> str:
+        """`path` without any link; raises what the kernel would."""
+        known = self._real.get(path)
+        if known is not None:
+            return known
+        real = ""
+        todo = path.strip("/").split("/")[::-1]
+        links = 0
+        while todo:
+            name = todo.pop()
+            if name in {"", "."}:
+                continue
+            if name == "..":
+                real = real.rpartition("/")[0]
+                continue
+            step = f"{real}/{name}"
+            if self._real.get(step) == step:
+                real = step
+                continue
+            try:
+                target = os.readlink(self._base + step)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                self._real[step] = real = step
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                raise _loop()
+            if target.startswith("/"):
+                real = ""
+            todo.extend(target.strip("/").split("/")[::-1])
+        self._real[path] = real
+        return real
+
+
+def _loop() -> OSError:
+    return OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _join(directory: str, target: str) -> str:
+    return target if target.startswith("/") else f"{directory}/{target}"
