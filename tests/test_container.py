@@ -31,7 +31,7 @@ def against_the_kernel(host: str) -> Counter[str]:
     """How many verdicts are equal, unknown and wrong."""
     counts: Counter[str] = Counter()
     kernel = truth.truth_of(host)
-    for state in truth.STATES:
+    for state in truth.states(host):
         groups = {group.id: group for group in contained(host, state).groups}
         for group in kernel["groups"]:
             ours = groups.get(group["group"])
