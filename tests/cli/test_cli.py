@@ -298,14 +298,58 @@ def test_names_from_the_host_cannot_trick_the_terminal(tmp_path: Path) -> None:
         assert result.stdout.isprintable() or "\x1b" not in result.stdout
 
 
-@pytest.mark.parametrize("redirect", [">/dev/full", ">&-"])
-@pytest.mark.parametrize("verb", [["report"], ["check", "group:0"], ["policies"], ["--version"]])
-def test_an_answer_that_cannot_be_written_is_no_verdict(verb: list[str], redirect: str) -> None:
-    root = [] if verb == ["--version"] else ["--root", OVERRIDE]
+@pytest.mark.parametrize(
+    ("redirect", "why"),
+    [(">/dev/full", "No space left on device"), (">&-", "standard output is closed")],
+)
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["report"],
+        ["check", "group:0"],
+        ["policies"],
+        ["--version"],
+        ["--help"],
+        ["check", "--help"],
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_no_verdict(
+    verb: list[str], redirect: str, why: str
+) -> None:
+    root = [] if verb[-1].startswith("--") else ["--root", OVERRIDE]
     command = " ".join([sys.executable, "-m", "vfioguard", *verb, *root, redirect])
     result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert result.returncode == 3
-    assert len(result.stderr.splitlines()) <= 1
+    assert result.stderr == f"vfioguard: cannot write the answer: {why}\n"
+
+
+#: Interrupts itself while this module is imported.
+INTERRUPTED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Finder:
+    def find_spec(name, path, target=None):
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+wanted = sys.argv.pop(1)
+sys.meta_path.insert(0, Finder)
+from vfioguard.cli import entry
+entry()
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["argparse", "vfioguard.evaluate", "vfioguard.cli.report", "vfioguard.output.text"]
+)
+@pytest.mark.parametrize("root", ["/", ALLOWED])
+def test_an_interrupt_while_something_is_imported_is_no_traceback(module: str, root: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, "report", "--root", root],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
 
 
 def test_a_directory_that_is_no_host_is_said_to_be_none(tmp_path: Path) -> None:

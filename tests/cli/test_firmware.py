@@ -12,6 +12,7 @@ import pytest
 
 from tests.acpi.own import OWN
 from tests.cli.test_cli import vfioguard
+from tests.support import arm_firmware as arm
 from tests.support import trees
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
@@ -266,3 +267,14 @@ def test_what_is_behind_virtios_iommus_and_which_segments_there_are_is_told(tmp_
     both = vfioguard("firmware", *files(tmp_path, OWN["viot-all"], OWN["mcfg-two"])).stdout
     assert both.count("behind virtio-iommu") >= 1
     assert both.count("segment ") >= 2
+
+
+def test_references_that_lead_nowhere_are_told(tmp_path: Path) -> None:
+    nowhere = [arm.mapping(at, 1, 0, 0x4242) for at in range(6)]
+    given = files(tmp_path, arm.iort(arm.its_group(0), arm.root_complex(0, *nowhere)))
+    (table,) = told(*given)["tables"]
+    assert table["state"] == "present"
+    assert [one["reference"] for one in table["lost_references"]] == [0x4242] * 6
+    text = vfioguard("firmware", *given).stdout
+    assert "IORT  6 references lead nowhere: 0x" in text
+    assert "and 2 more (--output json has all)" in " ".join(text.split())

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.cli.test_cli import vfioguard
+from tests.cli.test_cli import ALLOWED, vfioguard
 from tests.support.hosts import x86_host
 from tests.support.trees import write
 
@@ -91,3 +91,10 @@ def test_nothing_to_watch_is_one_line_and_exit_3() -> None:
     result = vfioguard("watch", "--root", "/no/such/host")
     assert (result.returncode, result.stdout) == (3, "")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_capture_cannot_be_watched_as_it_does_not_change() -> None:
+    result = vfioguard("watch", "--root", ALLOWED)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "a capture does not change" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -29,13 +29,17 @@ def entry() -> None:
 def _guarded(work: standing_by.Work) -> int:
     """Whatever happens, never leave with 1 or 2 for it: those are verdicts."""
     try:
-        if sys.stdout is None or sys.stderr is None:
-            return 3  # closed by whoever started us: nobody reads an answer
+        if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+            if sys.stderr is not None:
+                sys.stderr.write("vfioguard: cannot write the answer: standard output is closed\n")
+            return 3
         status = main(None, work)
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         return 3
+    except KeyboardInterrupt:  # before the verb runs, or behind it
+        return 128 + 2
     except OSError as error:
         os.write(2, f"vfioguard: cannot write the answer: {error.strerror}\n".encode())
         return 3

@@ -13,6 +13,7 @@ from vfioguard.output import Style
 
 #: Lines of one table: all of a usual machine's fit on a screen. Memory is never cut.
 _LINES = 12
+_LOST = 4
 
 
 def firmware_text(firmware: Firmware, style: Style) -> str:
@@ -49,6 +50,17 @@ def _table(one: Decoded, kept: Found | None, style: Style) -> Iterator[str]:
             )
         if len(others) > _LINES:
             yield f"  and {len(others) - _LINES} more (--output json has all)"
+    if one.lost:
+        yield from textwrap.wrap(_lost(one), style.width, subsequent_indent="  ")
     if one.broken is not None:
         at = f"offset {one.broken.offset}: {one.broken.why}"
         yield f"{one.signature}  makes no sense from here on: {at}"
+
+
+def _lost(one: Decoded) -> str:
+    """ "IORT  1 reference leads nowhere: 0x58 to 0x999"."""
+    count = len(one.lost)
+    what = "1 reference leads" if count == 1 else f"{count} references lead"
+    shown = ", ".join(f"{lost.offset:#x} to {lost.reference:#x}" for lost in one.lost[:_LOST])
+    more = f" and {count - _LOST} more (--output json has all)" if count > _LOST else ""
+    return f"{one.signature}  {what} nowhere: {shown}{more}"

@@ -29,6 +29,10 @@ class Parser(argparse.ArgumentParser):
         """With a width, as argparse asks for one with each argument: without, it loads shutil."""
         return argparse.HelpFormatter(prog=self.prog, width=_WIDTH)
 
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401
+        """As argparse does, but what cannot be written is an error as everywhere."""
+        print(message, end="", file=file or sys.stderr)
+
     def error(self, message: str) -> NoReturn:
         """One usage line, one line of what is wrong."""
         usage = " ".join(self.format_usage().split())

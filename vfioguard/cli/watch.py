@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Iterator
 
@@ -36,6 +37,11 @@ def run(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace, *, color: bool) -> None:
     patience = Patience(Marks(directory(), options.root))
     report = host.read_report(options, patience)
+    if not os.path.isdir(options.root):
+        raise Failure(
+            f"{options.root}: a capture does not change; `report` shows what is in it, and `diff` "
+            "what is different in another"
+        )
     known = Known(report, state_of(report, None))
     state = known.state
     kernel = f"kernel {state.kernel or 'unknown'}; decides by {wording.policies(report)}"

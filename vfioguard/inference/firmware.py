@@ -14,18 +14,25 @@ from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.acpi import BadTable
+    from vfioguard.inference.firmware_references import Lost
 
+#: Tables whose structures refer to each other.
+_REFERRING = frozenset({"IORT", "VIOT", "RIMT"})
 _X86 = frozenset({"x86_64", "i686"})
 
 
 class Decoded(NamedTuple):
-    """One table. `gap`: it could not be read; `broken`: it makes no sense from there on."""
+    """One table. `gap`: it could not be read; `broken`: it makes no sense from there on.
+
+    `lost`: what of it leads nowhere; of a broken table nobody knows what its references lead to.
+    """
 
     signature: str
     source: str
     table: object | None
     broken: BadTable | None = None
     gap: Gap | None = None
+    lost: tuple[Lost, ...] = ()
 
     @property
     def state(self) -> str:
@@ -103,4 +110,8 @@ def _decode(signature: str, leaf: str, reading: Reading[bytes]) -> Decoded:
     if isinstance(reading, Gap):
         return Decoded(signature, reading.source, None, None, reading)
     table, broken = tables.parse(leaf, reading.value)
-    return Decoded(signature, reading.source, table, broken)
+    if broken is not None or signature not in _REFERRING:
+        return Decoded(signature, reading.source, table, broken)
+    from vfioguard.inference.firmware_references import lost  # three parsers for one table in ten
+
+    return Decoded(signature, reading.source, table, lost=lost(table))

@@ -73,6 +73,7 @@ def _table(one: Decoded) -> Json:
         "errno": None if gap is None else gap.errno,
         "detail": None if gap is None else gap.detail,
         "broken": broken,
+        "lost_references": [dict(lost._asdict()) for lost in one.lost],
         "table": None if one.table is None else value_json(one.table),
     }
 

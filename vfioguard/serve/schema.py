@@ -216,6 +216,13 @@ class Break(BaseModel):
     why: str
 
 
+class LostReference(BaseModel):
+    """A structure that refers to a place of its table where nothing is that can be meant."""
+
+    offset: int
+    reference: int
+
+
 class FirmwareTable(BaseModel):
     """A table. `table` has every field by its name, bytes as hex, and `kind` in each structure."""
 
@@ -225,6 +232,7 @@ class FirmwareTable(BaseModel):
     errno: str | None
     detail: str | None
     broken: Break | None
+    lost_references: list[LostReference]
     table: dict[str, Any] | None
 
 

@@ -1,0 +1,76 @@
+"""References of a firmware table that lead nowhere: what refers to them reaches nothing.
+
+Not a fault of the bytes, so that a table is whole; Linux finds no node there, or none that ids are
+mapped to, and goes without (drivers/acpi/arm64/iort.c iort_node_map_id(), drivers/acpi/viot.c
+viot_get_iommu(), drivers/acpi/riscv/rimt.c (7.3.4)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from vfioguard.acpi import Unknown, _iort_bodies, iort, rimt, viot
+
+#: Nodes of an IORT that only refer: no id is ever mapped to one.
+_ORIGINS = (
+    _iort_bodies.NamedComponent, _iort_bodies.Pmcg, _iort_bodies.RootComplex, _iort_bodies.Rmr,
+)  # fmt: skip
+
+
+class Lost(NamedTuple):
+    """The structure at `offset` refers to `reference`, where nothing is that can be meant."""
+
+    offset: int
+    reference: int
+
+
+def lost(table: object) -> tuple[Lost, ...]:
+    """All of them, in the order of the table; of tables without references there are none."""
+    match table:
+        case iort.Iort():
+            return tuple(_of_iort(table))
+        case viot.Viot():
+            return tuple(_of_viot(table))
+        case rimt.Rimt():
+            return tuple(_of_rimt(table))
+        case _:
+            return ()
+
+
+def _of_iort(table: iort.Iort) -> Iterator[Lost]:
+    nodes = [node for node in table.nodes if isinstance(node, iort.Node)]
+    there = {node.offset for node in nodes if not isinstance(node.body, _ORIGINS)}
+    there |= _unknown(table.nodes)
+    every = {node.offset for node in table.nodes}
+    for node in nodes:
+        body = node.body
+        if isinstance(body, _iort_bodies.Pmcg) and body.node_reference not in every:
+            yield Lost(node.offset, body.node_reference)
+        for mapping in node.mappings:
+            if mapping.output_reference not in there:
+                yield Lost(mapping.offset, mapping.output_reference)
+
+
+def _of_viot(table: viot.Viot) -> Iterator[Lost]:
+    iommus = (viot.VirtioPciIommu, viot.VirtioMmioIommu)
+    there = {node.offset for node in table.nodes if isinstance(node, iommus)}
+    there |= _unknown(table.nodes)
+    for node in table.nodes:
+        if isinstance(node, viot.PciRange | viot.MmioEndpoint) and node.output_node not in there:
+            yield Lost(node.offset, node.output_node)
+
+
+def _of_rimt(table: rimt.Rimt) -> Iterator[Lost]:
+    there = {node.offset for node in table.nodes if isinstance(node, rimt.Iommu)}
+    there |= _unknown(table.nodes)
+    for node in table.nodes:
+        if isinstance(node, rimt.RootComplex | rimt.PlatformDevice):
+            for mapping in node.mappings:
+                if mapping.destination not in there:
+                    yield Lost(mapping.offset, mapping.destination)
+
+
+def _unknown(nodes: Iterable[object]) -> set[int]:
+    """Nodes of a kind that nobody here knows: one of them may well be meant."""
+    return {node.offset for node in nodes if isinstance(node, Unknown)}
