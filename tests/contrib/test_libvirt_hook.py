@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
@@ -290,6 +291,60 @@ def test_a_device_that_goes_past_libvirt_is_unknown(hook: Hook) -> None:
     result = hook(domain(more=more, namespaces=namespace))
     assert result.returncode == 1
     assert "past libvirt" in result.stderr
+
+
+NAMESPACE = " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
+
+
+def past_libvirt(*arguments: str) -> bytes:
+    found = "".join(f"<qemu:arg value={quoteattr(one)}/>" for one in arguments)
+    return domain(more=f"<qemu:commandline>{found}</qemu:commandline>", namespaces=NAMESPACE)
+
+
+def override(name: str, value: str) -> bytes:
+    one = f"<qemu:property name={quoteattr(name)} type='string' value={quoteattr(value)}/>"
+    more = (
+        f"<qemu:override><qemu:device alias='hostdev0'><qemu:frontend>{one}</qemu:frontend>"
+        "</qemu:device></qemu:override>"
+    )
+    return domain(more=more, namespaces=NAMESPACE)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        past_libvirt("-device", r'{"driver":"vf\u0069o-pci","host":"0000:00:0a.0"}'),
+        past_libvirt("-device", r'{"host":"0000:00:0a.0","driver":"\u0076\u0066\u0069\u006f-pci"}'),
+        past_libvirt("-device", "{'driver':'vf\\u0069o-pci'}"),
+        past_libvirt("-device", "{" * 100_000),
+        past_libvirt("-readconfig", "/srv/guest.cfg"),
+        past_libvirt("--readconfig", "/srv/guest.cfg"),
+        past_libvirt("-set", "device.hostdev0.host=0000:00:0b.0"),
+        past_libvirt("-set", "device.hostdev0.sysfsdev=/sys/bus/pci/devices/0000:00:0b.0"),
+        override("host", "0000:00:0b.0"),
+        override("driver", "x"),
+        override("x", "vfio-pci"),
+    ],
+)
+def test_whatever_may_name_a_device_to_qemu_is_unknown(hook: Hook, xml: bytes) -> None:
+    hook.set(ALLOWED)
+    result = hook(xml)
+    assert result.returncode == 1
+    assert "past libvirt" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        past_libvirt("-set", "device.video0.vgamem_mb=64"),
+        past_libvirt("-device", r'{"driver":"virtio-rng-pci","id":"\u0078"}'),
+        past_libvirt("-cpu", "host,host=x", "-netdev", "user,id=n,host=10.0.2.2", "-object", "{}"),
+        override("x-speed", "2_5"),
+    ],
+)
+def test_other_arguments_of_qemu_are_nobodys_business(hook: Hook, xml: bytes) -> None:
+    hook.set(ALLOWED)
+    assert hook(xml).returncode == 0
 
 
 BOMB = (
