@@ -197,7 +197,7 @@ def textfile() -> None:
 
 
 def purge(before: set[str]) -> None:
-    must("useradd", "--no-create-home", "--gid", "nogroup", "vfioguard")
+    must("useradd", "--system", "--no-create-home", "--gid", "nogroup", "vfioguard")
     result = run("dpkg", "--purge", "vfioguard")
     shown("the package is purged", result.returncode == 0, result.stderr.strip()[-400:])
     theirs = run("userdel", "vfioguard").returncode == 0
