@@ -69,6 +69,44 @@ def test_its_status_and_its_output_are_those_of_the_work(
     assert ("Traceback" in complaint, bool(complaint)) == (False, status == 3)
 
 
+def test_who_ignores_the_end_of_children_gets_the_status_all_the_same(host: str) -> None:
+    ignore = "trap '' CHLD; exec"
+    done = subprocess.run(
+        ["bash", "-c", f"{ignore} {sys.executable} -m vfioguard report --root {host}"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+@pytest.mark.parametrize("descriptors", range(5, 10))
+def test_too_few_descriptors_are_no_verdict(host: str, descriptors: int) -> None:
+    command = f"{sys.executable} -m vfioguard check --root {host} group:1"
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -n {descriptors}; exec {command}"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == (2 if done.stdout else 3)
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_no_verdict_whenever_it_comes(host: str) -> None:
+    command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    command += "print(flush=True); from vfioguard.cli import entry; entry()"
+    for number in range(12):
+        with subprocess.Popen(
+            [sys.executable, "-c", command, "report", "--root", host],
+            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(number * 0.01)
+            os.killpg(process.pid, signal.SIGINT)
+            said = process.communicate(timeout=30)[0]
+        # Before it stands by, Python itself ends by the signal.
+        assert process.returncode in ({2} if said else {130, -signal.SIGINT, 3})
+
+
 def test_a_reader_that_went_away_is_told_as_before(host: str) -> None:
     command = f"{sys.executable} -m vfioguard report --root {host}"
     done = subprocess.run(

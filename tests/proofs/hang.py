@@ -116,6 +116,28 @@ def commands(served: Hanging, root: str, work: str) -> None:
         bound(kept=done.status == 0, what=f"released: {done.said.strip()}")
 
 
+def interrupted(served: Hanging, root: str, work: str) -> None:
+    """Before the read is given up, and while its thread cannot end."""
+    hung = real(f"{work}/source", f"{PCI}/uevent")
+    for verb, after in (("check", 0.5), ("watch", 0.5), ("watch", 2.5)):
+        home = f"{work}/interrupted-{verb}-{after}"
+        command = [*COMMAND, verb, "--root", root, *([OTHER] if verb == "check" else [])]
+        with served.during(hung):
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, "STATE_DIRECTORY": home},
+            )  # fmt: skip
+            while not served.waiting(hung):
+                time.sleep(0.01)
+            time.sleep(after)
+            os.killpg(process.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+            claim = f"{verb} ends when interrupted {after} s into a hang: {process.returncode}"
+            bound(kept=process.returncode in {0, 130}, what=claim)
+        process.wait(5)
+
+
 class Asker:
     """Asks all the time; what was answered, as (when, what, status), 0 for nobody."""
 
@@ -227,6 +249,7 @@ def main() -> None:
         root = f"{work}/host"
         os.mkdir(root)
         with hanging(source, root) as served:
+            interrupted(served, root, work)
             commands(served, root, work)
             followed(served, root, work)
 

@@ -203,6 +203,15 @@ def test_a_directory_that_is_missing_says_so_at_each_read() -> None:
             root.under("/sys/no/such/directory").read("file")
 
 
+@pytest.mark.parametrize("path", ["/sys/class", "/sys/class/no-such-class"])
+def test_a_thread_that_was_given_up_opens_no_directory(path: str) -> None:
+    place = ["", ""]
+    tree = Tree("/", place)
+    place.clear()
+    with pytest.raises(IndexError):
+        tree.under(path)
+
+
 def test_of_the_running_host_only_what_lasts_stays_open(tmp_path: Path) -> None:
     root = Tree("/")
     before = len(os.listdir("/proc/self/fd"))

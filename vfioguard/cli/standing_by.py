@@ -21,13 +21,18 @@ _READING = frozenset(
 )
 #: Seconds for which an interrupted parent waits for its child, which a terminal interrupts as well.
 _INTERRUPTED = 0.3
+#: What stands before the status: the child ends at once, or cannot.
+_ENDS, _STAYS = 1, 2
+#: The status where the child did not tell one.
+_UNKNOWN = 3
 
 
 class Work:
     """What the process that does the work is asked for beside its arguments.
 
     `hung` gets the paths that still hold a thread at its end. Where a parent stands by, `done`
-    takes the status and `alive` ends with the parent; else they are None.
+    takes the status, and whether the process can end; `alive` ends with the parent. Else they are
+    None.
     """
 
     def __init__(self, done: int | None = None, alive: int | None = None) -> None:
@@ -37,15 +42,16 @@ class Work:
 
     def end(self, status: int) -> NoReturn:
         """End the process, or what the parent waits for of it."""
-        if self.done is not None and self.hung:
+        if self.hung:
             # A thread that cannot end keeps open what is: whoever reads our answer would wait on.
             null = os.open(os.devnull, os.O_RDWR)
             for standard in 0, 1, 2:
                 os.dup2(null, standard)
-            from contextlib import suppress
-
-            with suppress(BrokenPipeError):  # the parent was ended
-                os.write(self.done, bytes([status]))
+        if self.done is not None:
+            try:
+                os.write(self.done, bytes([_STAYS if self.hung else _ENDS, status]))
+            except BrokenPipeError:  # the parent was ended
+                os._exit(status)
         os._exit(status)
 
     def pause(self, seconds: float) -> bool:
@@ -63,12 +69,16 @@ def fork(arguments: list[str]) -> Work:
     """
     if not _reads(arguments):
         return Work()
-    done, tell = os.pipe()
-    alive, hold = os.pipe()
+    pipes: list[int] = []
     try:
+        pipes += os.pipe()
+        pipes += os.pipe()
         child = os.fork()
-    except OSError:
-        return Work()  # better to hang some day than not to answer now
+    except OSError:  # better to hang some day than not to answer now
+        for end in pipes:
+            os.close(end)
+        return Work()
+    done, tell, alive, hold = pipes
     if child:
         os.close(tell)
         os.close(alive)
@@ -89,18 +99,34 @@ def _reads(arguments: list[str]) -> bool:
 
 
 def _end_like(child: int, done: int) -> NoReturn:
+    told = bytearray(2)  # filled by the call itself: an interrupt may take what a call returns
     while True:
         try:
-            told = os.read(done, 1)
-            if told:
-                os._exit(told[0])
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            if status < 0:
-                os.kill(os.getpid(), -status)
-                status = 128 - status  # as a shell says it, where the signal did not end us
-            os._exit(status)
+            if not told[0]:
+                os.readv(done, [told])
+            if told[0] != _STAYS:
+                _wait(child, told=bool(told[0]))
+            os._exit(told[1])
         except KeyboardInterrupt:
             _interrupt(child, done)
+
+
+def _wait(child: int, *, told: bool) -> None:
+    """Until the child has ended; ends like it where it has told no status."""
+    try:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except ChildProcessError:  # SIGCHLD is ignored by who started us, or an interrupt took it
+        status = _UNKNOWN
+    if told:
+        return
+    if status >= 0:  # Python itself ended it: 1 and 2 are no verdicts then
+        os._exit(_UNKNOWN)
+    if status == -2:  # SIGINT, which would only interrupt us
+        from signal import SIG_DFL, SIGINT, signal
+
+        signal(SIGINT, SIG_DFL)
+    os.kill(os.getpid(), -status)
+    os._exit(128 - status)  # as a shell says it, where the signal did not end us
 
 
 def _interrupt(child: int, done: int) -> None:
@@ -109,7 +135,11 @@ def _interrupt(child: int, done: int) -> None:
     from signal import SIGINT
 
     try:
-        if not select([done], (), (), _INTERRUPTED)[0]:
-            os.kill(child, SIGINT)
+        if select([done], (), (), _INTERRUPTED)[0]:
+            return
     except KeyboardInterrupt:
+        pass
+    try:
         os.kill(child, SIGINT)
+    except ProcessLookupError:
+        return

@@ -142,10 +142,17 @@ class Patience:
     def run(self, call: Callable[[Door], T]) -> T:
         """The call's answer, or what it raised; made anew whenever a read was given up.
 
-        Raises `NoAnswer`.
+        Raises `NoAnswer`. Where an interrupt ends it, what the thread reads counts as hung.
         """
         if self.elsewhere:
             self.released()
+        try:
+            return self._run(call)
+        except KeyboardInterrupt:
+            self._hung[self._thread] = "".join(self.door.place)
+            raise
+
+    def _run(self, call: Callable[[Door], T]) -> T:
         while True:
             answers: list[T] = []
             errors: list[BaseException] = []

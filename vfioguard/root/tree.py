@@ -184,7 +184,9 @@ class Tree:
             return Prefixed(self, path)
         found = self._opened.get(path)
         if found is None:
-            self._place[:] = "", path
+            place = self._place
+            place[0] = ""  # raises where the thread was given up, and [:] would not
+            place[1] = path
             try:
                 found = _Live(path, self._place)
             except OSError:  # then each read says it of itself
