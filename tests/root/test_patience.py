@@ -106,6 +106,24 @@ def test_what_has_returned_is_read_again(device: Device) -> None:
     assert patience.run(once(device, HUNG)) == [HUNG]
 
 
+def test_a_host_whose_reads_are_slow_is_read_to_its_end() -> None:
+    paths = ["/sys/a", "/sys/b", "/sys/c"]
+
+    def call(door: Door) -> list[str]:
+        closing, read = Closing(door), list[str]()
+        for path in paths:
+            if not closing.closed(path):
+                door.place[0] = ""
+                door.place[1] = path
+                time.sleep(1.3)
+                read.append(path)
+        return read
+
+    patience = Patience()
+    assert set(patience.run(call)) < set(paths)
+    assert patience.given_up <= len(paths)
+
+
 def test_no_more_threads_are_left_behind_than_are_allowed(device: Device) -> None:
     patience = Patience(most=1)
     with pytest.raises(NoAnswer, match="2 reads do not return: /proc/b"):

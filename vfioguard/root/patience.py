@@ -7,6 +7,7 @@ on, and costs its one fact.
 """
 
 import _thread
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -69,6 +70,10 @@ class Patience:
         self._thread = 0
         self._seen: tuple[str, ...] = ()
         self._looks = 0
+        # Looks for which any reader may sleep, and one at a path that has returned late before.
+        self._least = _LOOKS
+        self._late: dict[str, int] = {}
+        self._since: dict[str, float] = {}
 
     @property
     def hung(self) -> tuple[str, ...]:
@@ -105,12 +110,26 @@ class Patience:
         return self._give_up("".join(seen))
 
     def _needed(self) -> int:
-        return _LOOKS if "".join(self._seen).startswith(_KERNEL) else _LOOKS_AT_DISK
+        path = "".join(self._seen)
+        if not path.startswith(_KERNEL):
+            return _LOOKS_AT_DISK
+        return max(self._least, self._late.get(path, 0))
+
+    def _learn(self, path: str) -> None:
+        """It was slow, not dead: wait longer for it, and for all if it was barely late.
+
+        Else a slow host would be read anew for ever, each time without another path.
+        """
+        needed = max(self._least, self._late.get(path, 0))
+        self._late[path] = min(2 * needed, _LOOKS_AT_DISK)
+        if time.monotonic() - self._since.pop(path) < needed * TICK:
+            self._least = self._late[path]
 
     def _give_up(self, path: str) -> str:
         with self._lock:
             self.door.place.clear()
             self._hung[self._thread] = path
+            self._since[path] = time.monotonic()
             self.door = Door(self._closed())
         self._marks.put(path)
         self.given_up += 1
@@ -124,6 +143,8 @@ class Patience:
             if path is None:
                 self._seen, self._looks = (), 0
                 return False
+            if path in self._since:
+                self._learn(path)
             self.door = Door(self._closed(), self.door.place)
         self._marks.drop(path)
         if self.answered is not None:
