@@ -61,6 +61,7 @@ class InRoot:
         if b"\0" in raw:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         how = _How(flags, 0, _RESOLVE_IN_ROOT)
+        number = errno.EAGAIN
         for _ in range(_TRIES):
             fd: int = self._syscall(_OPENAT2, self._base, raw, ctypes.byref(how), _SIZE)
             if fd >= 0:

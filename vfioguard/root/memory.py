@@ -152,10 +152,11 @@ class Memory:
             try:
                 link = next(walk) if way is None else walk.send(way)
             except StopIteration as end:
-                way = end.value
+                walked: _Way = end.value
+                way = walked
                 walks.pop()
                 if link:
-                    self._ways[link] = way
+                    self._ways[link] = walked
                 continue
             way = self._ways.get(link)
             if way is None:
