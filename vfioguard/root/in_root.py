@@ -57,7 +57,7 @@ class InRoot:
 
     def open(self, path: str, flags: int) -> int:
         """A descriptor of what `path` leads to inside."""
-        raw = os.fsencode(path)
+        raw = os.fsencode(path or "/")  # an empty path names nothing for the kernel
         if b"\0" in raw:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         how = _How(flags, 0, _RESOLVE_IN_ROOT)
