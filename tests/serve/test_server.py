@@ -254,3 +254,19 @@ def test_the_descriptors_of_the_process_bound_the_connections() -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert affordable(Limits(), [one]) == Limits()
+
+
+@pytest.mark.parametrize("turns", range(1, 9))
+def test_whoever_was_taken_before_the_server_stops_is_answered(tmp_path: Path, turns: int) -> None:
+    async def test(running: Running) -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(running.path)
+            client.sendall(GET)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            running.server.stop()
+            client.setblocking(False)
+            answer = await asyncio.get_running_loop().sock_recv(client, 65536)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+
+    with_server(tmp_path, test)

@@ -26,7 +26,7 @@ STALL = 5.0
 _STALLED = 1.0
 #: Seconds after which a client without a request makes room: what it sent at once is read some
 #: turns of the loop later, and those who come meanwhile must not push it out.
-_READ = 0.05
+READ = 0.05
 #: Closed at once: the kernel takes up to 1 ms to throw away what was not taken.
 _SWEPT = 16
 
@@ -195,7 +195,7 @@ class Connections:
     def _slowest(self, pool: Pool) -> Connection | None:
         now = self.clock()
         waiting = next(iter(self._waiting[pool]), None)
-        if waiting is not None and (waiting.phase is Phase.IDLE or now - waiting.since >= _READ):
+        if waiting is not None and (waiting.phase is Phase.IDLE or now - waiting.since >= READ):
             return waiting
         stalled = next(iter(self._stalled[pool]), None)
         if stalled is not None and now >= stalled.stall - STALL + _STALLED:

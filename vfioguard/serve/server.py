@@ -16,7 +16,7 @@ import uvicorn
 
 from vfioguard.serve.accepting import Accepting
 from vfioguard.serve.address import CannotListen, describe
-from vfioguard.serve.connections import IDLE, Connection, Connections, Limits, Pool
+from vfioguard.serve.connections import IDLE, READ, Connection, Connections, Limits, Pool
 from vfioguard.serve.front import App
 from vfioguard.serve.protocol import Protocol, Tls
 
@@ -98,7 +98,13 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is under way."""
+        """Finish what is under way, for who has been taken already too.
+
+        Whoever comes from now on waits at the socket, which is systemd's, for the next process.
+        """
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(READ)
         self._connections.close_waiting()
         await super().shutdown(sockets)
 
