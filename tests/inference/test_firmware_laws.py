@@ -30,6 +30,7 @@ from tests.support.arm_firmware import (
     tree,
 )
 from vfioguard.acpi import iort as iort_table
+from vfioguard.inference.iort_ids import Nodes
 from vfioguard.inference.iort_msi import resolve
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.recording import Recording
@@ -209,7 +210,7 @@ def test_a_graph_is_walked_as_the_kernel_does(graph: Graph, rid: int) -> None:
     table, broken = iort_table.parse(packed(graph))
     assert table is not None
     assert broken is None
-    group = resolve(table, 0, rid)
+    group = resolve(Nodes(table), 0, rid)
     found = None if group is None else group.its_ids[0]
     assert found == iort_node_map_id(graph, rid)
 

@@ -16,7 +16,7 @@ from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from tests.support.tars import END, file, header, pax, record
 from vfioguard.root import capture
-from vfioguard.root.memory import Entry, Link
+from vfioguard.root.memory import MAX_NAMES, Entry, Link
 
 Members: TypeAlias = Iterator[tuple[str, Entry]]
 
@@ -102,21 +102,17 @@ def _nodes() -> Members:
 
 
 def _iort() -> bytes:
-    """Root complexes and SMMUs in a circle, with as many mappings as a table may have."""
+    """A root complex and SMMUs in a circle, with as many mappings as a table may have."""
     ring = 40
-    ways = [[(at, 0, at, 0)] for at in range(ring)]
-    body = [arm.its_group(0)]
     many = arm.mapping(0x20000, 1, 0, 48) * 180
-    for at in range(ring):
-        follow = arm.mapping(0, 0xFFFF, 0, 0)
-        body.append(arm.root_complex(0, many, follow) if not at else arm.smmu_v3(many, follow))
-    places = arm.offsets(body)
-    circle = [arm.its_group(0)]
-    for at in range(ring):
-        follow = arm.mapping(0, 0xFFFF, 0, places[1 + (at + 1) % ring])
-        circle.append(arm.root_complex(0, many, follow) if not at else arm.smmu_v3(many, follow))
-    assert ways
-    return arm.iort(*circle)
+
+    def circle(places: list[int]) -> list[tuple[int, int, bytes, bytes]]:
+        ways = [arm.mapping(0, 0xFFFF, 0, places[1 + (at + 1) % ring]) for at in range(ring)]
+        first, *rest = ways
+        smmus = (arm.smmu_v3(many, way) for way in rest)
+        return [arm.its_group(0), arm.root_complex(0, many, first), *smmus]
+
+    return arm.iort(*circle(arm.offsets(circle([0] * (ring + 1)))))
 
 
 def _acpi_functions() -> Members:
@@ -147,6 +143,45 @@ def _below_a_bridge() -> Members:
     yield f"/sys/devices/pci0010:00/{bridge}/uevent", b"PCI_CLASS=60400\n"
     for number in count(16):
         yield from _function(number, None, f"/{bridge}")
+
+
+def _shared(name: str) -> Members:
+    """A directory of as many members as a directory may have, which every group has."""
+    for number in range(MAX_NAMES):
+        yield _member(5, f"d{number}")
+    for number in count(100):
+        yield f"{_GROUPS}/{number}/{name}", Link(f"../5/{name}")
+
+
+def _shared_vectors() -> Members:
+    home = "/sys/devices/pci0010:00/0010:00:00.0"
+    for number in range(MAX_NAMES):
+        yield f"{home}/msi_irqs/{number * 3}", b""
+    yield "/sys/kernel/irq/0/chip_name", b"x" * 4000
+    for number in count(1):
+        yield f"{_PCI}/{_address(number)}", Link(f"../../../{home.removeprefix('/sys/')}")
+
+
+def _shared_chip() -> Members:
+    home = "/sys/devices/pci0010:00/0010:00:00.0"
+    yield f"{home}/msi_irqs/0", b""
+    yield f"{home}/iommu_group", Link("../../../kernel/iommu_groups/0")
+    yield "/sys/kernel/irq/0/chip_name", b"x" * 4000
+    for number in count(1):
+        yield f"{_PCI}/{_address(number)}", Link(f"../../../{home.removeprefix('/sys/')}")
+
+
+def _shared_options() -> Members:
+    yield "/etc/modprobe.d/0.conf", (b"options vfio" + b" x" * 26 + b"\n") * 1000
+    for number in count(1):
+        yield f"/etc/modprobe.d/{number}.conf", Link("0.conf")
+
+
+def _log(line: bytes) -> Members:
+    """A log, on a host whose interrupts do not tell, so that it is read."""
+    host = x86_host(2, remapping=False, msis=False)
+    quiet = {path: entry for path, entry in host.items() if not path.startswith("/sys/kernel/irq")}
+    return _on(quiet, iter([("/CAPTURE/dmesg", line * ((4 << 20) // len(line)))]))
 
 
 SHAPES: dict[str, Callable[[], Members]] = {
@@ -187,6 +222,15 @@ SHAPES: dict[str, Callable[[], Members]] = {
     "a deep path": lambda: _x86((f"/sys{'/d' * 1900}{n}", None) for n in count()),
     "many names": lambda: _x86((f"/sys/x{n}", None) for n in count()),
     "vectors": lambda: _x86((f"{_PCI}/{_address(0)}/msi_irqs/{n}", b"") for n in count()),
+    "a directory that every group has": lambda: _x86(_shared("devices")),
+    "vectors that every function has": lambda: _x86(_shared_vectors()),
+    "a chip that every function has": lambda: _x86(_shared_chip()),
+    "modprobe.d of links": lambda: _x86(_shared_options()),
+    "a log of blanks": lambda: _log(b"[    0.1] DMAR: x\n" + b" \t" * 30000 + b"\n"),
+    "a log of stamps": lambda: _log(b"Nov 29 11:12:36 " * 4000 + b"\n"),
+    "a log of messages": lambda: _log(b"[    0.1] DMAR: x\n    y\n"),
+    "a log of kernels": lambda: _log(b"[    0.1] Linux version 6.1\n"),
+    "a log that begins often": lambda: _log(b"\n[ < < < < <  kern :info : [[["),
     "irq domains of blanks": lambda: _x86(
         (f"/sys/kernel/debug/irq/domains/d{n}", b"name: x" + b" " * 65000 + b"y\nflags: 0x10\n")
         for n in count()
@@ -209,19 +253,23 @@ SHAPES: dict[str, Callable[[], Members]] = {
 }
 
 
-def write(path: str, members: Members, kept: int, most: int = 1 << 60) -> int:
-    """Write members up to so many bytes of weight, or so many; returns how many they were."""
-    weight = number = 0
+#: Those whose tables are what costs.
+OF_TABLES = frozenset({"an IORT in a circle", "a DMAR of one bridge", "an IVRS of all devices"})
+
+
+def write(path: str, members: Members, kept: int, most: int) -> int:
+    """Write members up to so many bytes of weight and so many names; returns how many there are."""
+    weight = 0
     parents: set[str] = {""}
     packer = zlib.compressobj(1, wbits=31)
     with open(path, "wb") as out:
-        for number, (name, entry) in enumerate(members):
+        for name, entry in members:
             weight += _weight(name, entry, parents)
-            if weight > kept or number >= most:
+            if weight > kept or len(parents) > most:
                 break
             out.write(packer.compress(_packed(name, entry)))
         out.write(packer.compress(END) + packer.flush())
-    return number
+    return len(parents)
 
 
 def _weight(path: str, entry: Entry, parents: set[str]) -> int:

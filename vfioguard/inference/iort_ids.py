@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from functools import lru_cache
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from vfioguard.acpi import iort
 from vfioguard.acpi._iort_bodies import Body, ItsGroup, NamedComponent, RootComplex, Smmu, SmmuV3
+from vfioguard.fact import Fact
+from vfioguard.inference import tables
 
 _SINGLE = 1
 _U32 = 0xFFFFFFFF
@@ -26,62 +31,116 @@ class Reached(NamedTuple):
     id: int
 
 
-def root_complex(nodes: dict[int, iort.Node], segment: int | None) -> iort.Node | None:
-    """The first root complex of a PCI segment."""
-    for node in nodes.values():
-        if isinstance(node.body, RootComplex) and node.body.segment == segment:
-            return node
-    return None
+class Nodes:
+    """The nodes of a table, by offset, and where their mappings lead."""
+
+    def __init__(self, table: iort.Iort) -> None:
+        self.by_offset = table.by_offset()
+        self._complexes: dict[int, iort.Node] = {}
+        for node in self.by_offset.values():
+            if isinstance(node.body, RootComplex):
+                self._complexes.setdefault(node.body.segment, node)
+        self._ways: dict[int, _Ways] = {}
+
+    def root_complex(self, segment: int | None) -> iort.Node | None:
+        """The first root complex of a PCI segment."""
+        return None if segment is None else self._complexes.get(segment)
+
+    def follow(
+        self, node: iort.Node | None, number: int, kinds: tuple[type[Body], ...]
+    ) -> Reached | None:
+        """The first node of a kind that an id reaches, or None."""
+        for _ in range(_MAX_STEPS):  # references may form a circle
+            if node is None:
+                return None
+            if isinstance(node.body, kinds):
+                return Reached(node, number)
+            ways = self._ways.get(node.offset)
+            if ways is None:
+                ways = self._ways[node.offset] = _Ways(node)
+            step = ways.step(number)
+            if step is None:
+                return None
+            number, reference = step
+            node = self.by_offset.get(reference)
+        return None
 
 
-def follow(
-    nodes: dict[int, iort.Node],
-    node: iort.Node | None,
-    number: int,
-    kinds: tuple[type[Body], ...],
-) -> Reached | None:
-    """The first node of a kind that an id reaches, or None."""
-    for _ in range(_MAX_STEPS):  # references may form a circle
-        if node is None:
-            return None
-        if isinstance(node.body, kinds):
-            return Reached(node, number)
-        step = _step(node, number)
-        if step is None:
-            return None
-        number, reference = step
-        node = nodes.get(reference)
-    return None
+@lru_cache(maxsize=4)
+def _nodes(raw: bytes) -> Nodes:
+    table = tables.iort(Fact(raw, raw, ""))
+    assert isinstance(table, Fact), "it was parsed before"
+    return Nodes(table.value)
 
 
-def _step(node: iort.Node, rid: int) -> tuple[int, int] | None:
-    """The output id and reference of the mapping that holds an id.
+def nodes(table: Fact[iort.Iort]) -> Nodes:
+    """Those of a table, made once for the same bytes."""
+    return _nodes(table.raw)
 
-    A hit on the inclusive end of a range is provisional: a later range that begins there wins, as
-    some firmware counts one too many.
-    """
-    own = _own_mapping(node)
-    provisional: tuple[int, int] | None = None
-    if node.mappings and not node.mappings[0].output_reference:
-        return None  # the kernel calls it a bug of the firmware, and follows no other either
-    for index, mapping in enumerate(node.mappings):
-        if index == own:
-            continue
-        if mapping.flags & _SINGLE:
-            if isinstance(node.body, RootComplex | NamedComponent):
-                return mapping.output_base, mapping.output_reference
-            continue
-        last = (mapping.input_base + mapping.id_count) & _U32
-        if not mapping.input_base <= rid <= last:
-            continue
-        if provisional is not None and mapping.input_base != rid:
-            continue
+
+class _Ways:
+    """Which mapping of one node an id takes, without a look at all of them for each id."""
+
+    def __init__(self, node: iort.Node) -> None:
+        # An output of 0 the kernel calls a bug of the firmware, and follows no other either.
+        whole = bool(node.mappings) and bool(node.mappings[0].output_reference)
+        own, origin = _own_mapping(node), isinstance(node.body, RootComplex | NamedComponent)
+        self._ranges: list[iort.Mapping] = []
+        self._single: tuple[int, int] | None = None
+        for index, mapping in enumerate(node.mappings if whole else ()):
+            if index == own:
+                continue
+            if not mapping.flags & _SINGLE:
+                self._ranges.append(mapping)
+            elif origin:  # whatever comes as far as this takes it
+                self._single = mapping.output_base, mapping.output_reference
+                break
+        self._begins: dict[int, list[int]] = {}
+        for place, mapping in enumerate(self._ranges):
+            if mapping.input_base <= _last(mapping):
+                self._begins.setdefault(mapping.input_base, []).append(place)
+        self._starts, self._firsts = _pieces(self._ranges)
+
+    def step(self, rid: int) -> tuple[int, int] | None:
+        """The output id and reference of the mapping that holds an id.
+
+        A hit on the inclusive end of a range is provisional: a later range that begins there wins,
+        as some firmware counts one too many.
+        """
+        piece = bisect_right(self._starts, rid) - 1
+        place = self._firsts[piece] if piece >= 0 else None
+        if place is None:
+            return self._single
+        mapping = self._ranges[place]
+        if mapping.id_count and rid == _last(mapping):
+            later = next((at for at in self._begins.get(rid, ()) if at > place), None)
+            if later is None and self._single is not None:
+                return self._single
+            mapping = mapping if later is None else self._ranges[later]
         output = (mapping.output_base + rid - mapping.input_base) & _U32
-        found = output, mapping.output_reference
-        if mapping.id_count == 0 or rid != last:
-            return found
-        provisional = found
-    return provisional
+        return output, mapping.output_reference
+
+
+def _last(mapping: iort.Mapping) -> int:
+    return (mapping.input_base + mapping.id_count) & _U32
+
+
+def _pieces(ranges: list[iort.Mapping]) -> tuple[list[int], list[int | None]]:
+    """Where pieces of the ids begin, and of each the first range that holds all of it."""
+    begins = sorted(
+        (one.input_base, place) for place, one in enumerate(ranges) if one.input_base <= _last(one)
+    )
+    starts = sorted({begin for begin, _ in begins} | {_last(ranges[at]) + 1 for _, at in begins})
+    firsts: list[int | None] = []
+    open_: list[int] = []
+    todo = begins[::-1]
+    for start in starts:
+        while todo and todo[-1][0] <= start:
+            heappush(open_, todo.pop()[1])
+        while open_ and _last(ranges[open_[0]]) < start:
+            heappop(open_)
+        firsts.append(open_[0] if open_ else None)
+    return starts, firsts
 
 
 def _own_mapping(node: iort.Node) -> int | None:

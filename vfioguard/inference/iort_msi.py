@@ -73,7 +73,7 @@ class IortDomains:
         if isinstance(rid, Gap):
             return unknown(f"{name}: its requester id is known", rid)
         claim = f"IORT maps {name} (id {rid:#x}) to an ITS"
-        group = resolve(table.value, segment(name), rid)
+        group = resolve(iort_ids.nodes(table), segment(name), rid)
         if group is None:
             return no_domain(claim, table)
         its = self._first(group)
@@ -102,8 +102,8 @@ class IortDomains:
             return no_domain(claim, device.uevent)
         if isinstance(table, Gap):
             return self._no_table(claim, table)
-        nodes = table.value.by_offset()
-        for node in nodes.values():
+        nodes = iort_ids.nodes(table)
+        for node in nodes.by_offset.values():
             if isinstance(node.body, NamedComponent) and self._may_reach(nodes, node, device):
                 return unknown(claim, table)
         return no_domain(claim, table)
@@ -112,7 +112,7 @@ class IortDomains:
         """From 7.2 on an object of a DPRC has no domain (devicetree_buses.py)."""
         return borders.FSL_MC_DPRC_ALONE.passed(self._version) is True and not is_dprc(device)
 
-    def _may_reach(self, nodes: dict[int, iort.Node], node: iort.Node, device: Device) -> bool:
+    def _may_reach(self, nodes: iort_ids.Nodes, node: iort.Node, device: Device) -> bool:
         """Whether a component reaches an ITS; fsl-mc is mapped by an ICID that no file shows."""
         if device.bus == "fsl-mc":
             return bool(node.mappings)
@@ -159,19 +159,18 @@ def _v5(entries: Sequence[object]) -> dict[int, Its]:
     }
 
 
-def resolve(table: iort.Iort, domain: int | None, rid: int) -> ItsGroup | None:
+def resolve(nodes: iort_ids.Nodes, domain: int | None, rid: int) -> ItsGroup | None:
     """The ITS group that a requester id of a PCI segment reaches, or nothing."""
-    nodes = table.by_offset()
-    return _its_group(nodes, iort_ids.root_complex(nodes, domain), rid)
+    return _its_group(nodes, nodes.root_complex(domain), rid)
 
 
-def _component(nodes: dict[int, iort.Node], mapping: iort.Mapping) -> ItsGroup | None:
+def _component(nodes: iort_ids.Nodes, mapping: iort.Mapping) -> ItsGroup | None:
     """What one mapping of a named component reaches: iort_node_get_id() wants single ones."""
     if not mapping.single:
         return None
-    return _its_group(nodes, nodes.get(mapping.output_reference), mapping.output_base)
+    return _its_group(nodes, nodes.by_offset.get(mapping.output_reference), mapping.output_base)
 
 
-def _its_group(nodes: dict[int, iort.Node], node: iort.Node | None, number: int) -> ItsGroup | None:
-    found = iort_ids.follow(nodes, node, number, iort_ids.MSI)
+def _its_group(nodes: iort_ids.Nodes, node: iort.Node | None, number: int) -> ItsGroup | None:
+    found = nodes.follow(node, number, iort_ids.MSI)
     return found.node.body if found and isinstance(found.node.body, ItsGroup) else None

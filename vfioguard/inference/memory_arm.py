@@ -30,8 +30,8 @@ def memory(
     table: Fact[Iort], index: Index, places: Mapping[str, Reading[Place]]
 ) -> Iterator[Memory]:
     """Every range of every RMR node in the order of the table."""
-    nodes = table.value.by_offset()
-    kept = [node for node in nodes.values() if isinstance(node.body, Rmr)]
+    nodes = iort_ids.nodes(table)
+    kept = [node for node in nodes.by_offset.values() if isinstance(node.body, Rmr)]
     streams: _Streams = _streams(nodes, index, places) if kept else {}
     for node in kept:
         if isinstance(node.body, Rmr):
@@ -51,9 +51,7 @@ def _span(base: int, length: int) -> tuple[int, int]:
     return base, base + max(length, 1) - 1
 
 
-def _streams(
-    nodes: dict[int, Node], index: Index, places: Mapping[str, Reading[Place]]
-) -> _Streams:
+def _streams(nodes: iort_ids.Nodes, index: Index, places: Mapping[str, Reading[Place]]) -> _Streams:
     """What everything sends as: a function its own id and that of a bridge that takes over."""
     who: list[tuple[iort_ids.Reached | None, Function | str]] = []
     for function in index.all:
@@ -63,13 +61,13 @@ def _streams(
             alias = requester_id(function.device.name, places)
             if isinstance(alias, int):
                 ids.add(alias)
-            start = iort_ids.root_complex(nodes, bdf.domain)
-            who += [(iort_ids.follow(nodes, start, one, iort_ids.IOMMU), function) for one in ids]
-    for node in nodes.values():
+            start = nodes.root_complex(bdf.domain)
+            who += [(nodes.follow(start, one, iort_ids.IOMMU), function) for one in ids]
+    for node in nodes.by_offset.values():
         if isinstance(node.body, NamedComponent):
             for mapping in node.mappings:
-                target = nodes.get(mapping.output_reference)
-                reached = iort_ids.follow(nodes, target, mapping.output_base, iort_ids.IOMMU)
+                target = nodes.by_offset.get(mapping.output_reference)
+                reached = nodes.follow(target, mapping.output_base, iort_ids.IOMMU)
                 who.append((reached, node.body.name))
     found: defaultdict[int, list[tuple[int, int, Function | str]]] = defaultdict(list)
     for number, (reached, one) in enumerate(who):

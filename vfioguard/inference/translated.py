@@ -67,9 +67,8 @@ def _by_iort(
     table: Fact[Iort], units: Reading[tuple[Iommu, ...]], name: str, number: int
 ) -> Answer:
     claim = f"IORT maps {name} (id {number:#x}) to an SMMU"
-    nodes = table.value.by_offset()
-    root = iort_ids.root_complex(nodes, segment(name))
-    found = iort_ids.follow(nodes, root, number, iort_ids.IOMMU)
+    nodes = iort_ids.nodes(table)
+    found = nodes.follow(nodes.root_complex(segment(name)), number, iort_ids.IOMMU)
     if found is None or not isinstance(found.node.body, Smmu | SmmuV3):
         return ask(claim, table, lambda _: False)
     unit = unit_name(found.node.body)

@@ -19,7 +19,7 @@ FLAG_ISOLATED_MSI = 1 << 5
 
 _LIMIT = 64 << 10
 _PER_DEVICE = r"MSIX?-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]"
-_FIELD = rb"(?m)^ *(name|flags): +(\S.*?) *$"
+_FIELD = rb"(?m)^ *(name|flags): +(\S.*)$"
 _REMAPPING = r"INTEL-IR-\d+(?:-\d+)?"
 
 
@@ -50,7 +50,7 @@ class IrqDomain(NamedTuple):
 
 def parse(raw: bytes) -> IrqDomain:
     """The hexadecimal flags, never their names, which came late and changed."""
-    fields = re.findall(_FIELD, raw)
+    fields = [(key, value.rstrip(b" ")) for key, value in re.findall(_FIELD, raw)]
     try:
         name = next(value for key, value in fields if key == b"name")
         flags = tuple(int(value, 16) for key, value in fields if key == b"flags")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from vfioguard.fact import Malformed, printable
 
+#: A driver is a directory below /sys/bus/*/drivers.
+_NAME_MAX = 255
 _ASKED = (b"DRIVER=", b"PCI_CLASS=", b"PCI_ID=")
 
 
@@ -44,6 +46,8 @@ def parse(raw: bytes) -> Uevent:
     driver = _field(text, b"\nDRIVER=")
     code = _field(text, b"\nPCI_CLASS=")
     identity = _field(text, b"\nPCI_ID=")
+    if driver and len(driver) > _NAME_MAX:
+        raise Malformed(f"no driver's name: {driver[:48]!r}")
     try:
         return Uevent(
             printable(driver.decode("ascii")) if driver else None,

@@ -7,6 +7,7 @@ path for all of them. Paths are absolute ("/sys/kernel/irq"), `OSError` is the o
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from vfioguard.fact import Gap, Malformed, Reading, gap_from, parse
@@ -104,6 +105,7 @@ def listing(root: Root, path: str) -> Reading[tuple[str, ...]]:
     return parse("\n".join(names).encode(errors="surrogateescape"), path, lambda _: names)
 
 
+@lru_cache(maxsize=1024)
 def text(raw: bytes) -> str:
     """One line of printable ASCII without its newline: the kernel prints nothing else here."""
     try:

@@ -21,29 +21,28 @@ from typing import BinaryIO, NamedTuple, cast
 from vfioguard import atomic
 from vfioguard.root import tar
 from vfioguard.root.memory import Entry, Link, Memory, Refused
-from vfioguard.root.packed import TooLarge, Unpacked
+from vfioguard.root.packed import MAX_STREAMS, TooLarge, TooManyStreams, Unpacked
 
 ERRNO_HEADER = "VFIOGUARD.errno"
 _PATH_MAX, _NAME_MAX = 4096, 255  # include/uapi/linux/limits.h
 #: What one more entry costs in memory beside its text.
 _OVERHEAD = 400
-#: What an entry costs in all that is made of it, by the directory that it is in: a verdict on a
-#: group, or a device with the paths and claims that name it.
-_JUDGED = {"iommu_groups": 2500, "devices": 2000}
-#: A name or a content beyond so many bytes is repeated, escaped, in what is made of it.
+#: What a name and a content have beyond so many bytes is repeated in what is made of it.
 _NAME, _CONTENT, _REPEATED = 32, 128, 8
 
 
 class Limits(NamedTuple):
-    """In bytes. 16,384 groups need 130 MiB unpacked and 260,000 members.
+    """In bytes, but `members`. 16,384 groups need 130 MiB unpacked and 260,000 members.
 
     `file`: a larger one is kept as "too large" (the largest ACPI tables are 1-2 MiB). `total`: all
-    that is unpacked. `kept`: what it takes in memory, with the report that is made of it.
+    that is unpacked. `kept`: what it takes in memory. What is made of it is bounded where it is
+    read (memory.py).
     """
 
     file: int = 4 << 20
     total: int = 512 << 20
-    kept: int = 256 << 20
+    kept: int = 192 << 20
+    members: int = 330_000
 
 
 LIMITS = Limits()
@@ -130,6 +129,8 @@ def _entries(file: BinaryIO, limits: Limits) -> dict[str, Entry]:
         raise BadCapture(f"not a capture: it {error}") from error
     except EOFError as error:
         raise BadCapture(f"truncated: {error}") from error
+    except TooManyStreams as error:
+        raise BadCapture(f"consists of more than {MAX_STREAMS} compressed files") from error
     except TooLarge as error:
         raise BadCapture(f"unpacks to more than {limits.total >> 20} MiB") from error
     except (lzma.LZMAError, zlib.error, OSError) as error:
@@ -143,7 +144,7 @@ class _Entries:
     def __init__(self, limits: Limits) -> None:
         self.found: dict[str, Entry] = {"": None}
         self._limits = limits
-        self._kept = 0
+        self._kept = self._members = 0
         self._last = "/", ""  # a directory as it was named last, and which it is
 
     def add(self, member: tar.Member) -> None:
@@ -181,18 +182,25 @@ class _Entries:
 
     def _keep(self, path: str, entry: Entry) -> None:
         self._kept += weight(path, entry)
+        self._members += 1
+        if self._members > self._limits.members:
+            raise BadCapture(f"holds more than {self._limits.members} files")
         if self._kept > self._limits.kept:
             raise BadCapture(f"holds more than {self._limits.kept >> 20} MiB")
         self.found[path] = entry
 
 
 def weight(path: str, entry: Entry) -> int:
-    """What an entry takes in memory at most, in bytes, with the report on it."""
-    directory, _, name = path.rpartition("/")
-    size = len(entry.target) if isinstance(entry, Link) else len(entry or b"")
-    shown = len(name) if name.isascii() and name.isprintable() else 4 * len(name)
-    bytes_ = _OVERHEAD + len(path) + size + _JUDGED.get(directory.rpartition("/")[2], 0)
-    return bytes_ + _REPEATED * (max(shown - _NAME, 0) + max(size - _CONTENT, 0))
+    """What an entry takes in memory, in bytes, with what is made of its name and its content."""
+    name = _shown(path.rpartition("/")[2])
+    size = _shown(entry.target) if isinstance(entry, Link) else len(entry or b"")
+    more = max(name - _NAME, 0) + max(size - _CONTENT, 0)
+    return _OVERHEAD + len(path) + size + _REPEATED * more
+
+
+def _shown(name: str) -> int:
+    """Characters at most: what cannot be printed takes four each."""
+    return len(name) if name.isascii() and name.isprintable() else 4 * len(name)
 
 
 def _safe_path(name: str) -> str:

@@ -10,9 +10,13 @@ from typing import NamedTuple, TypeAlias
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Select
 
 _MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
-#: Names of paths and links that are walked in all: 16,384 groups need 1.2 million. Beyond them a
-#: path through a link is ELOOP, so that no host of a few kilobytes takes minutes.
-MAX_STEPS = 5_000_000
+#: Names in one directory: one and a half times the groups of the largest host that is measured.
+MAX_NAMES = 24_576
+#: Work for one reading, in names that are walked: a listed name counts as four, each question as
+#: sixteen, as something is made of its answer. 16,384 groups take 2.3 million. Links may lead to
+#: the same place, so the members of a capture bound nothing by themselves.
+MAX_STEPS = 6_000_000
+_LISTED, _ASKED, _BYTES = 4, 16, 16
 
 
 class Link(NamedTuple):
@@ -46,7 +50,8 @@ class Memory:
     """`entries` maps "/sys/..." to content; parent directories need not be named.
 
     An entry below a link is where the link points, as it would be on a disk. `steps` counts the
-    names that were walked; each link is walked once, however often it is met.
+    work; beyond MAX_STEPS of it every answer is EFBIG, and each link is walked once, however often
+    it is met.
     """
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
@@ -67,6 +72,10 @@ class Memory:
             self._add(f"{self._resolve(parent)}/{name}", entry)
             self._ways, self._last = {}, ("", "")  # the entry may stand where a link was
 
+    def begin(self) -> None:
+        """Another reading: what the ones before took does not count."""
+        self.steps = 0
+
     def _add(self, path: str, entry: Entry) -> None:
         known = path in self._entries
         self._entries[path] = entry
@@ -78,9 +87,11 @@ class Memory:
             path = parent
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
+        self._count(_ASKED)
         entry = self._get(self._resolve(path))
         if not isinstance(entry, bytes):
             raise _error(errno.EISDIR)
+        self._count(len(entry) // _BYTES)
         if len(entry) > limit:
             raise _error(errno.EFBIG)
         return select(entry) if select else entry
@@ -98,6 +109,7 @@ class Memory:
         return self.read(path, limit, select)
 
     def readlink(self, path: str) -> str:
+        self._count(_ASKED)
         parent, _, name = path.rpartition("/")
         entry = self._get(f"{self._resolve(parent)}/{name}")
         if not isinstance(entry, Link):
@@ -105,10 +117,15 @@ class Memory:
         return entry.target
 
     def listdir(self, path: str) -> list[str]:
+        self._count(_ASKED)
         real = self._resolve(path)
         if self._get(real) is not None:
             raise _error(errno.ENOTDIR)
-        return list(self._children.get(real, ()))
+        names = self._children.get(real, ())
+        self._count(len(names) * _LISTED)
+        if len(names) > MAX_NAMES:
+            raise _error(errno.EFBIG)
+        return list(names)
 
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
@@ -174,9 +191,7 @@ class Memory:
         """
         links = 0
         names = path.split("/")
-        self.steps += len(names)
-        if self.steps > MAX_STEPS:
-            return _LOOP
+        self._count(len(names))
         if path.startswith("/"):
             real = ""
         for count, name in enumerate(names, 1):
@@ -195,6 +210,11 @@ class Memory:
                     except OSError as error:
                         return _Way("", 0, error.errno or errno.EIO)
         return _Way(real, links)
+
+    def _count(self, steps: int) -> None:
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise _error(errno.EFBIG)
 
     def _target(self, link: str) -> str:
         entry = self._entries[link]

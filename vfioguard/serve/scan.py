@@ -20,6 +20,7 @@ from vfioguard.kernel.group_members import Members
 from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps
 from vfioguard.root import Root
+from vfioguard.root.memory import Memory
 from vfioguard.root.opening import open_root
 from vfioguard.root.patience import Patience
 from vfioguard.serve.body import Body, whole
@@ -77,6 +78,8 @@ class Reader:
         self.mismatches = 0
 
     def _open(self) -> Root:
+        if isinstance(self._capture, Memory):
+            self._capture.begin()
         return self._capture or open_root(self._path, self._handed, self._door)
 
     def read(self, news: News = EVERYTHING) -> Scan:

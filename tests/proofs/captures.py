@@ -1,0 +1,87 @@
+"""What hostile captures cost: python -m tests.proofs.captures [WORD ...].
+
+Each shape is written as large as the limits of a capture let it, and once more as large as a list
+of groups may be, so that it is judged. Whatever is in it, it is refused or judged in less than 10
+seconds of CPU and 300 MiB, which is measured of the real command.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.support import attacks
+from vfioguard.root.capture import LIMITS
+from vfioguard.root.memory import MAX_NAMES
+
+_CPU, _MIB = 10.0, 300
+#: A little less than the limits, as the end of an archive counts too.
+_FULL = int(LIMITS.kept * 0.99), int(LIMITS.members * 0.99)
+_COMMANDS = (("report", "--output", "json"), ("report",))
+_TABLES = ("firmware",)
+#: A process of its own: what a child takes at least is what its parent had.
+_MEASURE = """
+import json, os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, used = os.wait4(child, 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime,
+                  used.ru_maxrss / 1024]), file=sys.stderr)
+"""
+
+
+class Cost(NamedTuple):
+    """Exit status, CPU seconds, MiB, and what the command said."""
+
+    status: int
+    cpu: float
+    mib: float
+    said: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether it answered, within the bounds."""
+        return self.status in {0, 1, 2, 3} and self.cpu < _CPU and self.mib < _MIB
+
+
+def cost(*arguments: str) -> Cost:
+    command = [sys.executable, "-c", _MEASURE, sys.executable, "-m", "vfioguard", *arguments]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
+    *said, last = done.stderr.decode(errors="replace").splitlines()
+    return Cost(*json.loads(last), " ".join(said))
+
+
+def measured(path: str, wanted: list[str]) -> Iterator[tuple[str, Cost]]:
+    for name, shape in attacks.SHAPES.items():
+        if wanted and not any(word in name for word in wanted):
+            continue
+        commands = (*_COMMANDS, _TABLES) if name in attacks.OF_TABLES else _COMMANDS
+        for kept, most in (_FULL, (_FULL[0], MAX_NAMES)):
+            held = attacks.write(path, shape(), kept, most)
+            for verb, *options in commands:
+                found = cost(verb, "--root", path, *options)
+                yield f"{name}, {held} names: {' '.join((verb, *options))}", found
+    for name, make in attacks.archives().items():
+        if wanted and not any(word in name for word in wanted):
+            continue
+        with open(path, "wb") as out:
+            make(out)
+        yield name, cost("report", "--root", path)
+
+
+def main() -> None:
+    failed = 0
+    with tempfile.TemporaryDirectory() as directory:
+        for name, found in measured(f"{directory}/host.tar.gz", sys.argv[1:]):
+            mark = "" if found.kept else "  TOO MUCH"
+            failed += not found.kept
+            print(f"{found.cpu:5.1f} s {found.mib:4.0f} MiB  {name}{mark}  {found.said[-90:]}")
+            sys.stdout.flush()
+    sys.exit(f"{failed} beyond {_CPU:.0f} s or {_MIB} MiB" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
