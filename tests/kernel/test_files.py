@@ -390,3 +390,9 @@ def test_a_space_that_may_not_or_cannot_be_read_is_a_gap(
     reading = pci_config.msi_capability(root.under("/sys/bus/pci/devices"), "0000:01:00.0")
     assert isinstance(reading, Gap)
     assert reading.why is why
+
+
+def test_no_driver_has_a_name_that_no_directory_can_have() -> None:
+    with pytest.raises(Malformed, match="no driver's name"):
+        uevent.parse(b"DRIVER=" + b"x" * 256 + b"\n")
+    assert uevent.parse(b"DRIVER=" + b"x" * 255 + b"\n").driver == "x" * 255

@@ -171,3 +171,9 @@ def test_every_unit_that_can_remap_must(raw: bytes, *, enabled: bool) -> None:
 
 def test_the_remapping_table_itself_is_not_kept() -> None:
     assert b"SrcID" not in ir_translation.select(ON % 0)
+
+
+def test_blanks_behind_the_name_of_a_domain_are_none_of_it() -> None:
+    found = irq_domains.parse(b"name:   x" + b" " * 60_000 + b"y  \n size: 0\n flags:  0x33  \n")
+    assert found.name == "x" + " " * 60_000 + "y"
+    assert found.flags == (0x33,)

@@ -1,7 +1,8 @@
 """What hostile captures cost: python -m tests.proofs.captures [WORD ...].
 
-Each shape is written as large as the limits of a capture let it, and once more as large as a list
-of groups may be, so that it is judged. Whatever is in it, it is refused or judged in less than 10
+Each shape is written as large as the limits of a capture let it, and twice more so that it is
+judged: as many entries as a list of groups may have names, and as many as so many groups with all
+that belongs to them. Whatever is in it, it is refused or judged in less than 10
 seconds of CPU and 300 MiB, which is measured of the real command.
 """
 
@@ -20,7 +21,8 @@ from vfioguard.root.memory import MAX_NAMES
 
 _CPU, _MIB = 10.0, 300
 #: A little less than the limits, as the end of an archive counts too.
-_FULL = int(LIMITS.kept * 0.99), int(LIMITS.members * 0.99)
+_KEPT = int(LIMITS.kept * 0.99)
+_SIZES = (int(LIMITS.members * 0.99), 10 * MAX_NAMES, MAX_NAMES)
 _COMMANDS = (("report", "--output", "json"), ("report",))
 _TABLES = ("firmware",)
 #: A process of its own: what a child takes at least is what its parent had.
@@ -59,8 +61,8 @@ def measured(path: str, wanted: list[str]) -> Iterator[tuple[str, Cost]]:
         if wanted and not any(word in name for word in wanted):
             continue
         commands = (*_COMMANDS, _TABLES) if name in attacks.OF_TABLES else _COMMANDS
-        for kept, most in (_FULL, (_FULL[0], MAX_NAMES)):
-            held = attacks.write(path, shape(), kept, most)
+        for most in _SIZES:
+            held = attacks.write(path, shape(), _KEPT, most)
             for verb, *options in commands:
                 found = cost(verb, "--root", path, *options)
                 yield f"{name}, {held} names: {' '.join((verb, *options))}", found
