@@ -15,6 +15,7 @@ from vfioguard.cli import parser
 from vfioguard.cli._firmware_text import firmware_text
 from vfioguard.cli.diff import lines
 from vfioguard.cli.run import Failure
+from vfioguard.cli.standing_by import Work
 from vfioguard.inference.firmware import of_host
 from vfioguard.output import Output, Style
 from vfioguard.output._firmware_json import firmware_json
@@ -68,6 +69,7 @@ class Commands:
             out = io.StringIO()
             try:
                 with contextlib.redirect_stdout(out):
+                    options.work = Work()
                     known.module(f"vfioguard.cli.{options.verb}").run(options)
             except (Failure, CannotOpen) as error:  # what run() prints of them
                 out.write(f"vfioguard: {error}\n")
