@@ -1,9 +1,10 @@
-"""What hostile captures cost: python -m tests.proofs.captures [WORD ...].
+"""What hostile captures cost: python -m tests.proofs.captures [--all] [WORD ...].
 
-Each shape is written as large as the limits of a capture let it, and twice more so that it is
-judged: as many entries as a list of groups may have names, and as many as so many groups with all
-that belongs to them. Whatever is in it, it is refused or judged in less than 10
-seconds of CPU and 300 MiB, which is measured of the real command.
+Each shape is written as large as the limits of a capture let it and reported as JSON. With `--all`,
+a quarter of an hour, it is written twice more so that it is judged: as many entries as a list of
+groups may have names, and as many as so many groups with all that belongs to them; and reported as
+text too. Whatever is in it, it is refused or judged in less than 10 seconds of CPU and 300 MiB,
+which is measured of the real command.
 """
 
 from __future__ import annotations
@@ -56,14 +57,15 @@ def cost(*arguments: str) -> Cost:
     return Cost(*json.loads(last), " ".join(said))
 
 
-def measured(path: str, wanted: list[str]) -> Iterator[tuple[str, Cost]]:
+def measured(path: str, wanted: list[str], *, all_: bool) -> Iterator[tuple[str, Cost]]:
+    commands, sizes = (_COMMANDS, _SIZES) if all_ else (_COMMANDS[:1], _SIZES[:1])
     for name, shape in attacks.SHAPES.items():
         if wanted and not any(word in name for word in wanted):
             continue
-        commands = (*_COMMANDS, _TABLES) if name in attacks.OF_TABLES else _COMMANDS
-        for most in _SIZES:
+        asked = (*commands, _TABLES) if name in attacks.OF_TABLES else commands
+        for most in sizes:
             held = attacks.write(path, shape(), _KEPT, most)
-            for verb, *options in commands:
+            for verb, *options in asked:
                 found = cost(verb, "--root", path, *options)
                 yield f"{name}, {held} names: {' '.join((verb, *options))}", found
     for name, make in attacks.archives().items():
@@ -77,7 +79,9 @@ def measured(path: str, wanted: list[str]) -> Iterator[tuple[str, Cost]]:
 def main() -> None:
     failed = 0
     with tempfile.TemporaryDirectory() as directory:
-        for name, found in measured(f"{directory}/host.tar.gz", sys.argv[1:]):
+        words = [word for word in sys.argv[1:] if word != "--all"]
+        every = "--all" in sys.argv
+        for name, found in measured(f"{directory}/host.tar.gz", words, all_=every):
             mark = "" if found.kept else "  TOO MUCH"
             failed += not found.kept
             print(f"{found.cpu:5.1f} s {found.mib:4.0f} MiB  {name}{mark}  {found.said[-90:]}")

@@ -116,6 +116,11 @@ def commands(served: Hanging, root: str, work: str) -> None:
         bound(kept=done.status == 0, what=f"released: {done.said.strip()}")
 
 
+def _heed() -> None:
+    """Who starts this in the background of a shell has SIGINT ignored, and so would the command."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(served: Hanging, root: str, work: str) -> None:
     """Before the read is given up, and while its thread cannot end."""
     hung = real(f"{work}/source", f"{PCI}/uevent")
@@ -126,6 +131,7 @@ def interrupted(served: Hanging, root: str, work: str) -> None:
             process = subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, start_new_session=True,
                 env={**os.environ, "STATE_DIRECTORY": home},
+                preexec_fn=_heed,  # noqa: PLW1509 - no other thread holds a lock meanwhile
             )  # fmt: skip
             while not served.waiting(hung):
                 time.sleep(0.01)
