@@ -74,7 +74,7 @@ def _bounded(memory: Iterator[Memory]) -> Found:
     found: list[Memory] = []
     left = _MOST
     for one in memory:
-        left -= 1 + len(one.holders)
+        left -= 1 + len(one.holders) + len(one.gaps)
         if left < 0:
             why = f"more than {_MOST} devices and pieces of memory: the rest is not resolved"
             return Found(tuple(found), (Gap(Why.MALFORMED, one.source, why),))

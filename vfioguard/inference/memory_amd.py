@@ -7,6 +7,7 @@ as a one to one mapping, too.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from vfioguard.acpi._ivrs_entries import AcpiHid
@@ -20,12 +21,13 @@ _ALL, _ONE = 0x20, 0x21
 
 def memory(table: Fact[Ivrs], index: Index) -> Iterator[Memory]:
     """Every IVMD in the order of the table."""
+    named = _Named(table.value, index)
     for block in table.value.blocks:
         if isinstance(block, Ivmd):
-            yield _memory(table, block, index)
+            yield _memory(table, block, index, named)
 
 
-def _memory(table: Fact[Ivrs], block: Ivmd, index: Index) -> Memory:
+def _memory(table: Fact[Ivrs], block: Ivmd, index: Index, named: _Named) -> Memory:
     start = pages(block.start)
     end = start + max(pages(block.memory_length), 1) - 1
     place = "IVMD", start, end, table.source, block.offset
@@ -35,12 +37,12 @@ def _memory(table: Fact[Ivrs], block: Ivmd, index: Index) -> Memory:
     first, last = _range(block)
     found = list(index.between(block.segment, first, last))
     missing: list[str] = []
-    for hid in _hids(table.value, block.segment, first, last):
-        named = [one for one in index.all if one.bdf is None and _is(one, hid)]
-        if len(named) == 1:
-            found += named
+    for hid in named.between(block.segment, first, last):
+        devices = named.devices.get(hid, [])
+        if len(devices) == 1:
+            found += devices
         else:
-            missing.append(f"{hid}: {len(named) or 'no'} such devices here")
+            missing.append(f"{hid}: {len(devices) or 'no'} such devices here")
     if not found and not missing:
         ids = place_of(first) if first == last else f"{place_of(first)} to {place_of(last)}"
         missing.append(f"{block.segment:04x}:{ids}: no such device here")
@@ -55,21 +57,30 @@ def _range(block: Ivmd) -> tuple[int, int]:
     return block.device_id, block.device_id if block.type == _ONE else block.auxiliary
 
 
-def _hids(table: Ivrs, segment: int, first: int, last: int) -> list[str]:
-    """What only ACPI names and the range holds."""
-    chosen = kernel_ivhd_type(table.blocks)
-    return [
-        entry.hid
-        for block in table.blocks
-        if isinstance(block, Ivhd) and block.type == chosen and block.segment == segment
-        for entry in block.entries
-        if isinstance(entry, AcpiHid) and first <= entry.device_id <= last
-    ]
+class _Named:
+    """The devices that only ACPI names: in the table by their HID, and those of the host."""
 
+    def __init__(self, table: Ivrs, index: Index) -> None:
+        chosen = kernel_ivhd_type(table.blocks)
+        self._entries = sorted(
+            (block.segment, entry.device_id, entry.offset, entry.hid)
+            for block in table.blocks
+            if isinstance(block, Ivhd) and block.type == chosen
+            for entry in block.entries
+            if isinstance(entry, AcpiHid)
+        )
+        #: By HID: the kernel calls an ACPI device by its HID and a number, AMDI0020:00.
+        self.devices: dict[str, list[Function]] = {}
+        for function in index.all:
+            if function.bdf is None:
+                hid = function.device.name.partition(":")[0]
+                self.devices.setdefault(hid, []).append(function)
 
-def _is(function: Function, hid: str) -> bool:
-    """The kernel calls an ACPI device by its HID and a number: AMDI0020:00."""
-    return function.device.name.partition(":")[0] == hid
+    def between(self, segment: int, first: int, last: int) -> Iterator[str]:
+        """The HIDs of a segment with a requester id from `first` to `last`."""
+        low = bisect_left(self._entries, (segment, first))
+        high = bisect_left(self._entries, (segment, last + 1))
+        return (hid for *_, hid in self._entries[low:high])
 
 
 def place_of(device: int) -> str:
