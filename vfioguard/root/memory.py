@@ -15,7 +15,7 @@ MAX_NAMES = 24_576
 #: Work for one reading, in names that are walked: a listed name counts as four, each question as
 #: sixteen, as something is made of its answer. 16,384 groups take 2.3 to 3.4 million. Links may
 #: lead to the same place, so the members of a capture bound nothing by themselves.
-MAX_STEPS = 5_000_000
+MAX_STEPS = 4_500_000
 _LISTED, _ASKED, _BYTES = 4, 16, 16
 
 
