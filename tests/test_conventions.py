@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -176,9 +177,34 @@ def test_a_file_is_one_room(path: Path) -> None:
             assert length <= 45, f"{node.name} has {length} lines"
 
 
+def bound_at_the_top(source: Path) -> Iterator[str]:
+    """The names that importing a package binds in it, but for files of its own that it imports."""
+    own = ".".join(source.parent.relative_to(REPOSITORY).parts)
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module == own:
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+@pytest.mark.parametrize(
+    "package",
+    [source for source in SOURCES if source.name == "__init__.py"],
+    ids=lambda source: source.parent.name,
+)
+def test_no_name_of_a_package_is_also_one_of_its_files(package: Path) -> None:
+    """Whoever imports the file would replace the name by the module."""
+    files = {source.stem for source in package.parent.iterdir()} - {"__init__"}
+    assert not files & set(bound_at_the_top(package))
+
+
 def test_the_repository_names_no_machine() -> None:
     files = run("git", "ls-files").stdout.split()
-    here = (str(Path.home()) + os.sep, str(REPOSITORY.parent) + os.sep)
+    here = (str(Path.home()) + os.sep, str(REPOSITORY) + os.sep)
     found = [
         name
         for name in files

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from vfioguard.symptom import errors, meaning, told_errno
-from vfioguard.symptom.errors import WORDS
+from vfioguard.symptom import causes_of, meaning, told_errno
+from vfioguard.symptom.errors import ERRORS, WORDS
 from vfioguard.symptom.lines import LINES
 
 #: As kernels from 4.10 to 7.3 write them.
@@ -75,7 +75,7 @@ def test_other_lines_are_not_guessed(line: str) -> None:
 
 
 def test_every_errno_is_one_and_each_cause_says_when_why_and_what_to_do() -> None:
-    for name, causes in errors().items():
+    for name, causes in ERRORS.items():
         assert hasattr(errno, name)
         for cause in causes:
             assert all((cause.call, cause.kernels, cause.why, cause.change))
@@ -106,4 +106,4 @@ def test_an_errno_is_told_in_words_or_as_the_kernel_numbers_it(text: str, name: 
 def test_words_are_those_of_the_c_library() -> None:
     for words, name in WORDS.items():
         assert re.fullmatch(words, os.strerror(getattr(errno, name)))
-        assert name in errors()
+        assert causes_of(name)

@@ -11,7 +11,7 @@ from vfioguard import wording
 from vfioguard.fact import Fact
 from vfioguard.report import GroupReport, Report
 from vfioguard.snapshot import Snapshot
-from vfioguard.symptom import About, Cause, errors, meaning, told_errno
+from vfioguard.symptom import About, Cause, causes_of, meaning, told_errno
 from vfioguard.verdict import Outcome
 
 _WIDTH = 80
@@ -39,8 +39,8 @@ def symptom_lines(
     """The answer; None where vfioguard knows nothing of it. `again`: how to read the same host."""
     name = _errno(target)
     if name is not None:
-        causes = errors().get(name)
-        return None if causes is None else _of_errno(name, causes, snapshot, report)
+        known = causes_of(name)
+        return _of_errno(name, known, snapshot, report) if known else None
     line = meaning(target)
     if line is not None:
         told = [*_wrapped(line.means, ""), "", *_here((line.about,), snapshot, report), ""]
@@ -49,7 +49,7 @@ def symptom_lines(
         name = told_errno(target)
         if name is None:
             return None
-        told = [*_of_errno(name, errors()[name], snapshot, report)]
+        told = [*_of_errno(name, causes_of(name), snapshot, report)]
     return iter([*_named_lines(target, report, again), *told])
 
 

@@ -36,11 +36,11 @@ class Line(NamedTuple):
     about: About
 
 
-def errors() -> dict[str, tuple[Cause, ...]]:
-    """Errno -> its causes, the usual first."""
+def causes_of(name: str) -> tuple[Cause, ...]:
+    """The causes of an errno by its name, the usual first; empty if VFIO never answers so."""
     from vfioguard.symptom.errors import ERRORS
 
-    return ERRORS
+    return ERRORS.get(name, ())
 
 
 def meaning(text: str) -> Line | None:
