@@ -6,6 +6,7 @@ path for all of them. Paths are absolute ("/sys/kernel/irq"), `OSError` is the o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol, TypeVar
@@ -21,6 +22,9 @@ Place = list[str]
 #: What a sysfs attribute can hold at most (PAGE_SIZE; Documentation/filesystems/sysfs.rst).
 ATTRIBUTE = 4096
 
+#: Links that are followed for one path (MAXSYMLINKS, include/linux/namei.h).
+MAX_LINKS = 40
+
 #: Where the kernel shows the firmware's tables (Documentation/ABI/testing/sysfs-firmware-acpi).
 ACPI_TABLES = "/sys/firmware/acpi/tables"
 
@@ -28,6 +32,11 @@ Select = Callable[[bytes], bytes]
 
 #: From the first bytes of a file (64, if it has them) to where its search begins.
 Begin = Callable[[bytes], int]
+
+
+def failed(number: int) -> OSError:
+    """What the kernel raises with this errno."""
+    return OSError(number, os.strerror(number))
 
 
 class Directory(Protocol):

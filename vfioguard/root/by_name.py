@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
+from vfioguard.root import MAX_LINKS, failed
 
 
 class ByName:
@@ -22,7 +22,7 @@ class ByName:
 
     def open(self, path: str, flags: int) -> int:
         """A descriptor of what `path` leads to inside."""
-        for _ in range(_MAX_LINKS + 1):
+        for _ in range(MAX_LINKS + 1):
             real = self._locate(path)
             try:
                 return os.open(self._base + real, flags | os.O_NOFOLLOW)
@@ -30,7 +30,7 @@ class ByName:
                 if error.errno != errno.ELOOP:
                     raise
             path = _join(real.rpartition("/")[0], os.readlink(self._base + real))
-        raise _loop()
+        raise failed(errno.ELOOP)
 
     def readlink(self, path: str) -> str:
         """The text of a link."""
@@ -82,17 +82,13 @@ class ByName:
                 self._real[step] = real = step
                 continue
             links += 1
-            if links > _MAX_LINKS:
-                raise _loop()
+            if links > MAX_LINKS:
+                raise failed(errno.ELOOP)
             if target.startswith("/"):
                 real = ""
             todo.extend(target.strip("/").split("/")[::-1])
         self._real[path] = real
         return real
-
-
-def _loop() -> OSError:
-    return OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
 def _join(directory: str, target: str) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterable
 
-from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select, failed
 
 _SYSFS = ("/sys/", "/devices/")
 
@@ -52,7 +51,7 @@ class Closed:
 
     def _open(self, path: str) -> str:
         if path.endswith(self._tails) or any(home in path for home in self._homes):
-            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+            raise failed(errno.ETIMEDOUT)
         return path
 
 

@@ -11,6 +11,8 @@ import ctypes
 import errno
 import os
 
+from vfioguard.root import failed
+
 #: The same on every architecture that Python's Linux runs on (include/uapi/asm-generic/unistd.h).
 _OPENAT2 = 437
 _RESOLVE_IN_ROOT = 0x10  # include/uapi/linux/openat2.h
@@ -59,7 +61,7 @@ class InRoot:
         """A descriptor of what `path` leads to inside."""
         raw = os.fsencode(path or "/")  # an empty path names nothing for the kernel
         if b"\0" in raw:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            raise failed(errno.EINVAL)
         how = _How(flags, 0, _RESOLVE_IN_ROOT)
         number = errno.EAGAIN
         for _ in range(_TRIES):
@@ -69,7 +71,7 @@ class InRoot:
             number = ctypes.get_errno()
             if number not in {errno.EAGAIN, errno.EINTR}:
                 break
-        raise OSError(number, os.strerror(number))
+        raise failed(number)
 
     def readlink(self, path: str) -> str:
         """The text of a link."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Generator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Select
+from vfioguard.root import ATTRIBUTE, MAX_LINKS, Begin, Directory, Prefixed, Select, failed
 
-_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
 #: Names in one directory: one and a half times the groups of the largest host that is measured.
 MAX_NAMES = 24_576
 #: Work for one reading, in names that are walked: a listed name counts as four, each question as
@@ -90,10 +88,10 @@ class Memory:
         self._count(_ASKED)
         entry = self._get(self._resolve(path))
         if not isinstance(entry, bytes):
-            raise _error(errno.EISDIR)
+            raise failed(errno.EISDIR)
         self._count(len(entry) // _BYTES)
         if len(entry) > limit:
-            raise _error(errno.EFBIG)
+            raise failed(errno.EFBIG)
         return select(entry) if select else entry
 
     def head(self, path: str, size: int, select: Select | None = None) -> bytes:
@@ -113,18 +111,18 @@ class Memory:
         parent, _, name = path.rpartition("/")
         entry = self._get(f"{self._resolve(parent)}/{name}")
         if not isinstance(entry, Link):
-            raise _error(errno.EINVAL)
+            raise failed(errno.EINVAL)
         return entry.target
 
     def listdir(self, path: str) -> list[str]:
         self._count(_ASKED)
         real = self._resolve(path)
         if self._get(real) is not None:
-            raise _error(errno.ENOTDIR)
+            raise failed(errno.ENOTDIR)
         names = self._children.get(real, ())
         self._count(len(names) * _LISTED)
         if len(names) > MAX_NAMES:
-            raise _error(errno.EFBIG)
+            raise failed(errno.EFBIG)
         return list(names)
 
     def under(self, path: str) -> Directory:
@@ -137,9 +135,9 @@ class Memory:
         try:
             entry = self._entries[real]
         except KeyError:
-            raise _error(errno.ENOENT) from None
+            raise failed(errno.ENOENT) from None
         if isinstance(entry, Refused):
-            raise _error(entry.errno)
+            raise failed(entry.errno)
         return entry
 
     def _resolve(self, path: str) -> str:
@@ -181,7 +179,7 @@ class Memory:
                 walks.append((link, self._walk(link.rpartition("/")[0], self._target(link))))
         assert way is not None, "the first walk has ended"
         if way.errno:
-            raise _error(way.errno)
+            raise failed(way.errno)
         return way.real
 
     def _walk(self, real: str, path: str) -> _Walk:
@@ -202,7 +200,7 @@ class Memory:
                 if isinstance(self._entries.get(real), Link):
                     way = yield real
                     real, links = way.real, links + way.links + 1
-                    if way.errno or links > _MAX_LINKS:
+                    if way.errno or links > MAX_LINKS:
                         return _Way("", 0, way.errno or errno.ELOOP)
                 if count < len(names):
                     try:
@@ -214,7 +212,7 @@ class Memory:
     def _count(self, steps: int) -> None:
         self.steps += steps
         if self.steps > MAX_STEPS:
-            raise _error(errno.EFBIG)
+            raise failed(errno.EFBIG)
 
     def _target(self, link: str) -> str:
         entry = self._entries[link]
@@ -224,7 +222,7 @@ class Memory:
     def _directory(self, real: str) -> None:
         """Raises where others cannot be behind it."""
         if isinstance(self._get(real), bytes):
-            raise _error(errno.ENOTDIR)
+            raise failed(errno.ENOTDIR)
 
 
 def _below_link(path: str, entries: Mapping[str, Entry], real: set[str]) -> bool:
@@ -238,7 +236,3 @@ def _below_link(path: str, entries: Mapping[str, Entry], real: set[str]) -> bool
         parent = parent.rpartition("/")[0]
     real.update(parents)
     return False
-
-
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))

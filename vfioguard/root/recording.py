@@ -9,13 +9,12 @@ import errno
 from collections.abc import Callable
 from typing import TypeVar
 
-from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
+from vfioguard.root import ATTRIBUTE, MAX_LINKS, Begin, Directory, Prefixed, Root, Select
 from vfioguard.root.memory import Entry, Link, Refused
 
 T = TypeVar("T")
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
-_MAX_LINKS = 40  # MAXSYMLINKS, include/linux/namei.h
 
 
 class Recording:
@@ -107,7 +106,7 @@ def _parents(path: str) -> list[str]:
 
 
 def _through(path: str, links: dict[str, Link]) -> str | None:
-    for _ in range(_MAX_LINKS):
+    for _ in range(MAX_LINKS):
         parent = next((parent for parent in _parents(path) if parent in links), None)
         if parent is None:
             return path

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable
 from typing import Protocol
 
-from vfioguard.root import ATTRIBUTE, Begin, Directory, Place, Prefixed, Select
+from vfioguard.root import ATTRIBUTE, Begin, Directory, Place, Prefixed, Select, failed
 
 # O_NONBLOCK: a FIFO or a device node in a foreign tree must not hold us up.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -32,9 +32,9 @@ def _slurp(fd: int, limit: int) -> bytes:
     """One read for what fits an attribute; files that the kernel generates report no size."""
     data = os.read(fd, limit + 1) if limit <= ATTRIBUTE else _read_all(fd, limit + 1)
     if len(data) > limit:
-        raise _error(errno.EFBIG)
+        raise failed(errno.EFBIG)
     if not data and stat.S_ISFIFO(os.fstat(fd).st_mode):
-        raise _error(errno.EINVAL)  # nobody writes to it: not the same as an empty file
+        raise failed(errno.EINVAL)  # nobody writes to it: not the same as an empty file
     return data
 
 
@@ -61,7 +61,7 @@ def _find(fd: int, needles: tuple[bytes, ...], begin: Begin | None) -> bytes:
         tail = window[-overlap:]
         room -= len(chunk)
         if room < 0:
-            raise _error(errno.EFBIG)
+            raise failed(errno.EFBIG)
     return b""
 
 
@@ -83,7 +83,7 @@ def _records(fd: int, limit: int, select: Select) -> bytes:
         size += len(part)
         room -= len(record)
         if size > limit or room < 0:
-            raise _error(errno.EFBIG)
+            raise failed(errno.EFBIG)
         if part:
             kept.append(part)
     return b"".join(kept)
@@ -228,7 +228,7 @@ class _Live:
         finally:
             os.close(fd)
         if len(data) > limit:
-            raise _error(errno.EFBIG)
+            raise failed(errno.EFBIG)
         return data
 
     def readlink(self, name: str) -> str:
@@ -243,7 +243,3 @@ class _Live:
         place[0] = ""
         place[1] = path
         return os.listdir(path)
-
-
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
