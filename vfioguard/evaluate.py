@@ -5,7 +5,7 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple, cast
 
-from vfioguard import known, places, unread
+from vfioguard import known, unread
 from vfioguard.fact import Fact, Gap
 from vfioguard.finding import Finding
 from vfioguard.frame import Frame, frame
@@ -14,7 +14,6 @@ from vfioguard.judges import Judges, by_policy
 from vfioguard.kernel import iommu_class
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import keep
-from vfioguard.kernel.group_members import Members
 from vfioguard.policy import Policy
 from vfioguard.report import FindingReport, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
@@ -113,22 +112,17 @@ def under(judged: Judged, policy: str, groups: Iterable[GroupReport]) -> list[Gr
     """
     host = judged.host.again()
     verdict = by_policy(host, _policy(policy))
-    members = judged.snapshot.members
     found: list[GroupReport] = []
     for group in groups:
-        place = places.numbered(members, group.id, _number)
-        assert place is not None, "a Report has the groups of its Snapshot"
-        new = verdict(members[place])
+        members = judged.snapshot.group(group.id)
+        assert members is not None, "a Report has the groups of its Snapshot"
+        new = verdict(members)
         known = (group.headline, group.series, *[one for _, one in group.backends])
         found.append(group._replace(headline=next((one for one in known if one == new), new)))
         if len(found) % _AT_ONCE == 0:
             host.forget()
     host.forget()
     return found
-
-
-def _number(members: Members) -> int:
-    return members.group.id
 
 
 def disagreements(judged: Judged) -> int:

@@ -86,12 +86,12 @@ def _tree_host(*rest: Members) -> Members:
     return _on(host, *rest)
 
 
-def _tree_functions() -> Members:
-    bridge = f"{arm.ECAM}/pci0000:00"
+def _arm_functions(*bridges: str) -> Members:
+    """Functions behind these bridges, each in a group of its own."""
     for number in count():
         name = f"0000:{number >> 8 & 255:02x}:{number >> 3 & 31:02x}.{number & 7}"
         name = name if number < 1 << 16 else _address(number)
-        home = f"{bridge}/{'/'.join(_address(9) for _ in range(6))}/{name}"
+        home = "/".join((arm.ECAM, "pci0000:00", *bridges, name))
         yield f"{_PCI}/{name}", Link(f"../../../{home.removeprefix('/sys/')}")
         yield f"{_GROUPS}/{100 + number}/devices/{name}", Link(f"../../../..{home[4:]}")
 
@@ -113,15 +113,6 @@ def _iort() -> bytes:
         return [arm.its_group(0), arm.root_complex(0, many, first), *smmus]
 
     return arm.iort(*circle(arm.offsets(circle([0] * (ring + 1)))))
-
-
-def _acpi_functions() -> Members:
-    for number in count():
-        name = f"0000:{number >> 8 & 255:02x}:{number >> 3 & 31:02x}.{number & 7}"
-        name = name if number < 1 << 16 else _address(number)
-        home = f"{arm.ECAM}/pci0000:00/{name}"
-        yield f"{_PCI}/{name}", Link(f"../../../{home.removeprefix('/sys/')}")
-        yield f"{_GROUPS}/{100 + number}/devices/{name}", Link(f"../../../..{home[4:]}")
 
 
 def _dmar() -> bytes:
@@ -239,10 +230,10 @@ SHAPES: dict[str, Callable[[], Members]] = {
         (f"/etc/modprobe.d/{n}.conf", b"options vfio" + b" x" * 32000 + b"\n") for n in count()
     ),
     "node names": lambda: _tree_host((f"{_TREE}/n@{n}/msi-map", b"") for n in count()),
-    "functions behind a long msi-map": lambda: _tree_host(_tree_functions()),
-    "functions and nodes": lambda: _tree_host(_nodes(), _tree_functions()),
+    "functions behind a long msi-map": lambda: _tree_host(_arm_functions(*[_address(9)] * 6)),
+    "functions and nodes": lambda: _tree_host(_nodes(), _arm_functions(*[_address(9)] * 6)),
     "an IORT in a circle": lambda: _on(
-        arm.acpi_host({"IORT": _iort(), "APIC": arm.madt()}), _acpi_functions()
+        arm.acpi_host({"IORT": _iort(), "APIC": arm.madt()}), _arm_functions()
     ),
     "a DMAR of one bridge": lambda: _x86(iter([(f"{_ACPI}/DMAR", _dmar())]), _below_a_bridge()),
     "an IVRS of all devices": lambda: _on(

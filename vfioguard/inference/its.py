@@ -18,6 +18,7 @@ from vfioguard.inference.its_log import ItsLog
 from vfioguard.inference.witnesses import Witness, Witnesses
 from vfioguard.kernel.devicetree import Node, Nodes
 from vfioguard.kernel.log import Log
+from vfioguard.kernel.module_param import kstrtobool
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
 
@@ -48,6 +49,7 @@ class Itss:
         self._said = None if isinstance(self._log, Gap) else its_log.read(self._log.value)
         self._chip = witnesses.its
         self._used: dict[Its, Answer] = {}
+        self._counted: dict[str, int] = {}
 
     def used(self, its: Its) -> Answer:
         """Whether the kernel initialised an ITS, so that it has a domain of MSIs."""
@@ -101,7 +103,13 @@ class Itss:
         behind the line that begins the ITS's probe.
         """
         claim = f"{node.path} has no pre-ITS, by which devices choose their requester id"
-        return self._by_log(claim, lambda said: _plain(said, node, nodes))
+        return self._by_log(claim, lambda said: _plain(said, node, self.count(V3, nodes)))
+
+    def count(self, kind: str, nodes: Nodes) -> int:
+        """How many nodes of a kind the kernel may try; counted once, as all devices ask."""
+        if kind not in self._counted:
+            self._counted[kind] = sum(_may_be(kind, node) for node in nodes.values())
+        return self._counted[kind]
 
     def all_plain(self, nodes: Fact[Nodes]) -> Answer:
         """Whether no ITS has the quirk; unknown too where some have it and some do not."""
@@ -145,10 +153,10 @@ def _has_lpis(said: ItsLog) -> bool | None:
     return True if said.init else None
 
 
-def _plain(said: ItsLog, node: Node, nodes: Nodes) -> bool | None:
+def _plain(said: ItsLog, node: Node, itss: int) -> bool | None:
     if said.pre_its:
         return False
-    seen = unit_address(node) in said.tried or 0 < count(V3, nodes) <= len(said.tried)
+    seen = unit_address(node) in said.tried or 0 < itss <= len(said.tried)
     return True if seen else None
 
 
@@ -158,11 +166,6 @@ def unit_address(node: Node) -> int | None:
         return int(node.path.rpartition("@")[2], 16)
     except ValueError:
         return None
-
-
-def count(kind: str, nodes: Nodes) -> int:
-    """How many nodes of a kind the kernel may try."""
-    return sum(_may_be(kind, node) for node in nodes.values())
 
 
 def _may_be(kind: str, node: Node) -> bool:
@@ -181,13 +184,6 @@ def _lpis(words: tuple[str, ...]) -> bool | None:
     for word in words:
         name, _, value = word.partition("=")
         if name.replace("-", "_") == "irqchip.gicv3_nolpi":
-            lower = value.lower()  # kstrtobool(): a word without a value is no bool either
-            given = _BOOL.get(lower[:2] if lower.startswith("o") else lower[:1])
+            given = kstrtobool(value)  # a word without a value is no bool either
             off = given if given is not None else off
     return False if off else None
-
-
-_BOOL = {
-    **dict.fromkeys(("y", "t", "1", "on"), True),
-    **dict.fromkeys(("n", "f", "0", "of"), False),
-}

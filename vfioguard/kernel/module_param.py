@@ -89,10 +89,17 @@ def _pending(
     return Fact(False, b"not loaded, no option sets it", f"{MODPROBE_D[0]}, {cmdline.source}")
 
 
-def _truth(value: str, raw: bytes, source: str) -> Reading[bool]:
-    """kstrtobool() of lib/kstrtox.c looks at the first letter, and at the second of "on", "off"."""
+def kstrtobool(value: str) -> bool | None:
+    """What the kernel makes of a word; None where it is no bool.
+
+    lib/kstrtox.c kstrtobool() looks at the first letter, and at the second of "on" and "off".
+    """
     lower = value.lower()
-    truth = _LETTERS.get(lower[:2] if lower.startswith("o") else lower[:1])
+    return _LETTERS.get(lower[:2] if lower.startswith("o") else lower[:1])
+
+
+def _truth(value: str, raw: bytes, source: str) -> Reading[bool]:
+    truth = kstrtobool(value)
     if truth is None:
         return Gap(Why.MALFORMED, source, f"not a bool: {value!a:.32}")
     return Fact(truth, raw, source)
