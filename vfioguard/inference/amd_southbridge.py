@@ -16,7 +16,7 @@ from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
 from vfioguard.kernel.processor import Processor
 
-#: A requester id of segment 0 -> base and sub class; None: it cannot be read.
+#: A requester id of segment 0 -> base and sub class, None where it cannot be read.
 Classes: TypeAlias = Mapping[int, int | None]
 
 #: 00:14.0, and on some Hygons 00:0b.0: IOAPIC_SB_DEVID, IOAPIC_SB_DEVID_FAM18H_M4H.

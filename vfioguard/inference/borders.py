@@ -1,7 +1,7 @@
 """Between which releases a change of the kernel lies: the one place where releases are compared.
 
-Mainline has a change from one series on; stable series take some of them in a later sublevel. What
-is not known stays so, and whoever asks tries both forms: only where they agree there is an answer.
+Mainline has a change from one series on; stable series take some of them in a later sublevel.
+Where it is not known whether a kernel has a change, both forms are tried, and they must agree.
 First sublevels come from the announcements of stable releases and from sources that were read.
 """
 

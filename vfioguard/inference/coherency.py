@@ -7,8 +7,9 @@ drivers/vfio/vfio_main.c vfio_group_find_or_alloc() (6.1.176), __vfio_register_d
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
-from vfioguard.acpi.iort import Iort
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era, tables
 from vfioguard.inference.msi_domain import S390, X86
@@ -70,7 +71,12 @@ class Coherency:
         known, units = ask(claim, self._units, lambda _: None), self._snapshot.iommus
         if isinstance(units, Gap) or not units.value or not isinstance(device.group, Gap):
             return known
-        return whichever(claim, [self._of_unit(claim, unit) for unit in units.value], known)
+        return whichever(claim, self._of_units, known)
+
+    @cached_property
+    def _of_units(self) -> list[Answer]:
+        units = self._snapshot.iommus.value if isinstance(self._snapshot.iommus, Fact) else ()
+        return [self._of_unit(f"{unit.name} keeps caches coherent", unit) for unit in units]
 
     def _of_unit(self, claim: str, unit: Iommu) -> Answer:
         driver = unit.driver
@@ -93,35 +99,52 @@ class Coherency:
         """
         table = tables.iort(self._snapshot.acpi.iort)
         if isinstance(table, Fact):
-            said = self._said(driver, _by_iort(table.value, unit))
+            said = self._said(driver, self._by_iort.get(unit.name))
             return ask(f"{claim} ({unit.name}, by its IORT node)", table, lambda _: said)
         wiring = self._snapshot.wiring
         if wiring is None or not devicetree_boot(self._snapshot.acpi):
             return ask(f"{claim} ({unit.name})", table, lambda _: None)
         nodes: Reading[Nodes] = wiring.nodes
-        walks = _by_node(nodes.value, unit) if isinstance(nodes, Fact) else None
-        said = self._said(driver, walks)
+        said = self._said(driver, self._by_node(unit) if isinstance(nodes, Fact) else None)
         return ask(f"{claim} ({unit.name}, by dma-coherent)", nodes, lambda _: said)
+
+    @cached_property
+    def _by_iort(self) -> dict[str, bool]:
+        """What each SMMU of the table says, by its name in sysfs; of several nodes the first."""
+        table = tables.iort(self._snapshot.acpi.iort)
+        found: dict[str, bool] = {}
+        for node in table.value.by_offset().values() if isinstance(table, Fact) else ():
+            if isinstance(node.body, Smmu | SmmuV3):
+                bit = _COHACC if isinstance(node.body, SmmuV3) else _COHERENT_WALK
+                found.setdefault(unit_name(node.body), bool(node.body.flags & bit))
+        return found
+
+    def _by_node(self, unit: Iommu) -> bool | None:
+        """Of the IOMMU node with the unit's address, or of all enabled ones if they are alike."""
+        own = self._by_address.get(_address(unit.name), [])
+        said = own if len(own) == 1 else self._in_tree
+        return said[0] if len(said) == 1 else None
+
+    @cached_property
+    def _by_address(self) -> dict[int | None, list[bool | None]]:
+        """What the enabled IOMMU nodes of the device tree say, by their address."""
+        wiring = self._snapshot.wiring
+        found: dict[int | None, list[bool | None]] = {}
+        if wiring is None or isinstance(wiring.nodes, Gap):
+            return found
+        for node in wiring.nodes.value.values():
+            if node.iommu and node.enabled is not False:
+                found.setdefault(_address(node.path), []).append(node.coherent)
+        return found
+
+    @cached_property
+    def _in_tree(self) -> list[bool | None]:
+        """All that they say, each once."""
+        return list({said for same in self._by_address.values() for said in same})
 
     def _said(self, driver: IommuDriver, walks: bool | None) -> bool | None:
         """An SMMUv2 is coherent too for a device that is so itself, of which nothing tells."""
         return self._trusted(driver, walks) if walks or driver.name == _SMMU_V3 else None
-
-
-def _by_iort(table: Iort, unit: Iommu) -> bool | None:
-    for node in table.by_offset().values():
-        body = node.body
-        if isinstance(body, Smmu | SmmuV3) and unit_name(body) == unit.name:
-            return bool(body.flags & (_COHACC if isinstance(body, SmmuV3) else _COHERENT_WALK))
-    return None
-
-
-def _by_node(nodes: Nodes, unit: Iommu) -> bool | None:
-    """Of the IOMMU node with the unit's address, or of all enabled ones if they are alike."""
-    iommus = [node for node in nodes.values() if node.iommu and node.enabled is not False]
-    own = [node for node in iommus if _address(node.path) == _address(unit.name)]
-    said = {node.coherent for node in (own if len(own) == 1 else iommus)}
-    return said.pop() if len(said) == 1 else None
 
 
 def _address(name: str) -> int | None:

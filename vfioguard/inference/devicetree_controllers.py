@@ -11,7 +11,7 @@ from vfioguard.fact import Fact, Gap
 from vfioguard.inference.borders import Version
 from vfioguard.inference.bridge_msi import makes_none
 from vfioguard.inference.firmware_msi import Domain, unknown
-from vfioguard.inference.its import V3, V5, Its, Itss, count, unit_address
+from vfioguard.inference.its import V3, V5, Its, Itss, unit_address
 from vfioguard.kernel.devicetree import V2M, Node, Nodes
 from vfioguard.logic import Answer, ask, every, some
 
@@ -69,13 +69,13 @@ class Controllers:
         irq_find_matching_fwspec() by msi_lib_irq_domain_select(); irq-gic-v5-its.c (7.2.13).
         """
         name = its.path.rpartition("/")[2]
-        alone = count(V5, self.nodes.value) <= 1
+        alone = self._itss.count(V5, self.nodes.value) <= 1
         parts = [_enabled(its), self._itss.used(Its(base=None, alone=alone, name=name))]
         exists = every(f"{frame.path} is of an ITS that the kernel uses", parts)
         return Domain(exists, every(claim, (exists,)))
 
     def _its(self, node: Node, claim: str) -> Domain:
-        its = Its(base=unit_address(node), alone=count(V3, self.nodes.value) <= 1)
+        its = Its(base=unit_address(node), alone=self._itss.count(V3, self.nodes.value) <= 1)
         parts = [
             ask(f"{node.path} is an ITS", node.compatible, lambda _: node.msi_controller),
             _enabled(node),

@@ -26,6 +26,8 @@ class DeviceTreeDomains:
         self._controllers = controllers
         self._nodes = controllers.nodes
         self._version = version
+        #: By host bridge: what is asked of each function behind it.
+        self._below: dict[str, bool] = {}
 
     def all_isolated(self) -> Answer:
         """Whether no node makes a domain without isolation (v4.11 to v6.2)."""
@@ -61,10 +63,12 @@ class DeviceTreeDomains:
 
     def _ports_say_more(self, bridge: str) -> bool:
         """A function's own node comes before its host bridge's, and nobody reads whose it is."""
-        return any(
-            path.startswith(f"{bridge}/") and (node.msi_map or node.msi_parent) is not None
-            for path, node in self._nodes.value.items()
-        )
+        if bridge not in self._below:
+            self._below[bridge] = any(
+                path.startswith(f"{bridge}/") and (node.msi_map or node.msi_parent) is not None
+                for path, node in self._nodes.value.items()
+            )
+        return self._below[bridge]
 
     def _mapped(self, node: Node, name: str) -> Domain:
         """The controller that msi-map names for the function's requester id."""

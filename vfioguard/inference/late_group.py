@@ -10,6 +10,8 @@ it when a device is added.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import borders, era, translated
 from vfioguard.inference.msi_domain import ARM, X86
@@ -33,18 +35,59 @@ def concerned(snapshot: Snapshot) -> bool:
     return arch.value in _ARCHES and snapshot.wiring is not None
 
 
-def expected(snapshot: Snapshot, device: Device) -> Answer:
-    """Whether a group is made for a function once a driver binds; the host is `concerned()`."""
-    wiring = snapshot.wiring
-    parts = [_late(snapshot), _iommu(snapshot), _no_iommu(snapshot, device), _driverless(device)]
-    if any(part.truth is False for part in parts):
-        pass
-    elif wiring is None:
-        parts.append(ask(f"the VIOT names {device.name}", snapshot.acpi.viot, lambda _: None))
-    else:
-        parts.append(translated.mapped(snapshot, wiring, device.name))
-        parts.append(_unshared(snapshot, wiring, device.name))
-    return every(f"{device.name} gets an IOMMU group when a driver binds", parts)
+class LateGroups:
+    """Answers for the functions of one host that is `concerned()`."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._wiring = snapshot.wiring
+        self._firmware = translated.Translated(snapshot, self._wiring) if self._wiring else None
+        self._of_host = (_late(snapshot), _iommu(snapshot))
+
+    def expected(self, device: Device) -> Answer:
+        """Whether a group is made for a function once a driver binds."""
+        parts = [*self._of_host, _no_iommu(self._snapshot, device), _driverless(device)]
+        if any(part.truth is False for part in parts):
+            pass
+        elif self._wiring is None or self._firmware is None:
+            viot = self._snapshot.acpi.viot
+            parts.append(ask(f"the VIOT names {device.name}", viot, lambda _: None))
+        else:
+            parts.append(self._firmware.mapped(device.name))
+            parts.append(self._unshared(self._wiring, device.name))
+        return every(f"{device.name} gets an IOMMU group when a driver binds", parts)
+
+    def _unshared(self, wiring: Wiring, name: str) -> Answer:
+        """Whether no function that has a group sends under the same id, that of a bridge."""
+        claim = f"no function in a group has an id of {name}"
+        own = translated.ids(wiring, name)
+        if isinstance(own, Gap) or len(own.value) == 1:
+            return ask(claim, own, lambda _: True)
+        if not self._express:
+            # No link speed is recorded of any function, so a bridge to conventional PCI is none.
+            return ask(claim, own, lambda _: None)
+        other = self._senders.get(own.value[-1])
+        if other is None:
+            return ask(claim, own, lambda _: True)
+        sender, theirs = other
+        return Answer(f"{claim} ({sender} has)", _takes_more(self._snapshot), (theirs,))
+
+    @cached_property
+    def _express(self) -> bool:
+        places = self._wiring.places.values() if self._wiring else ()
+        return any(isinstance(place, Fact) and place.value.express for place in places)
+
+    @cached_property
+    def _senders(self) -> dict[int, tuple[str, Fact[tuple[int, ...]]]]:
+        """By requester id the first function of a group that sends under it, and all of its ids."""
+        found: dict[int, tuple[str, Fact[tuple[int, ...]]]] = {}
+        for members in self._snapshot.members if self._wiring else ():
+            for device in members.devices:
+                theirs = translated.ids(self._wiring, device.name) if self._wiring else None
+                if isinstance(theirs, Fact):
+                    for number in theirs.value:
+                        found.setdefault(number, (device.name, theirs))
+        return found
 
 
 def _late(snapshot: Snapshot) -> Answer:
@@ -83,23 +126,6 @@ def _driverless(device: Device) -> Answer:
 
 def _without_driver(uevent: Uevent) -> bool | None:
     return True if uevent.driver is None else None
-
-
-def _unshared(snapshot: Snapshot, wiring: Wiring, name: str) -> Answer:
-    """Whether no function that has a group sends under the same id, that of a bridge."""
-    claim = f"no function in a group has an id of {name}"
-    own = translated.ids(wiring, name)
-    if isinstance(own, Gap) or len(own.value) == 1:
-        return ask(claim, own, lambda _: True)
-    if not any(isinstance(place, Fact) and place.value.express for place in wiring.places.values()):
-        # No link speed is recorded of any function, so a bridge to conventional PCI is none.
-        return ask(claim, own, lambda _: None)
-    for members in snapshot.members:
-        for other in members.devices:
-            theirs = translated.ids(wiring, other.name)
-            if isinstance(theirs, Fact) and own.value[-1] in theirs.value:
-                return Answer(f"{claim} ({other.name} has)", _takes_more(snapshot), (theirs,))
-    return ask(claim, own, lambda _: True)
 
 
 def _takes_more(snapshot: Snapshot) -> bool | None:

@@ -20,24 +20,64 @@ from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 
 
-def mapped(snapshot: Snapshot, wiring: Wiring, name: str) -> Answer:
-    """Whether every id of the function reaches an IOMMU that the kernel uses."""
-    claim = f"firmware maps {name} to an IOMMU that is in use"
-    numbers = ids(wiring, name)
-    if isinstance(numbers, Gap):
-        return ask(claim, numbers, lambda _: None)
-    table = tables.iort(snapshot.acpi.iort)
-    if isinstance(table, Fact):
-        units = instances(snapshot.iommus)
-        found = every(claim, [_by_iort(table, units, name, number) for number in numbers.value])
-        # drivers/acpi/scan.c acpi_iommu_configure_id() then asks the VIOT (6.1.176, 6.12.118).
-        other = found.truth is False and not _absent(snapshot.acpi.viot)
-        return Answer(claim, None, (found, snapshot.acpi.viot)) if other else found
-    if devicetree_boot(snapshot.acpi):
-        return every(claim, [_by_map(wiring, name, number) for number in numbers.value])
-    # Without an IORT there may still be a VIOT, which is not followed here.
-    none = table.why is Why.ABSENT and _absent(snapshot.acpi.viot)
-    return Answer(claim, False if none else None, (table, snapshot.acpi.viot))
+class Translated:
+    """What firmware ties to IOMMUs on one host, which may have thousands of nodes."""
+
+    def __init__(self, snapshot: Snapshot, wiring: Wiring) -> None:
+        self._snapshot = snapshot
+        self._wiring = wiring
+        self._iommus: dict[int, Node] = {}
+        for node in wiring.nodes.value.values() if isinstance(wiring.nodes, Fact) else ():
+            if node.iommu and isinstance(node.phandle, Fact):
+                self._iommus.setdefault(node.phandle.value, node)
+
+    def mapped(self, name: str) -> Answer:
+        """Whether every id of the function reaches an IOMMU that the kernel uses."""
+        snapshot, wiring = self._snapshot, self._wiring
+        claim = f"firmware maps {name} to an IOMMU that is in use"
+        numbers = ids(wiring, name)
+        if isinstance(numbers, Gap):
+            return ask(claim, numbers, lambda _: None)
+        table = tables.iort(snapshot.acpi.iort)
+        if isinstance(table, Fact):
+            units = instances(snapshot.iommus)
+            found = every(claim, [_by_iort(table, units, name, number) for number in numbers.value])
+            # drivers/acpi/scan.c acpi_iommu_configure_id() then asks the VIOT (6.1.176, 6.12.118).
+            other = found.truth is False and not _absent(snapshot.acpi.viot)
+            return Answer(claim, None, (found, snapshot.acpi.viot)) if other else found
+        if devicetree_boot(snapshot.acpi):
+            return every(claim, [self._by_map(name, number) for number in numbers.value])
+        # Without an IORT there may still be a VIOT, which is not followed here.
+        none = table.why is Why.ABSENT and _absent(snapshot.acpi.viot)
+        return Answer(claim, False if none else None, (table, snapshot.acpi.viot))
+
+    def _by_map(self, name: str, number: int) -> Answer:
+        """Of the IOMMU's node only the status is asked: nothing ties it to a name in sysfs."""
+        claim = f"iommu-map covers {name} (id {number:#x})"
+        node = _host_bridge(self._wiring, name)
+        if isinstance(node, Gap):
+            return ask(claim, node, lambda _: None)
+        entries, mask = node.iommu_map, node.iommu_map_mask
+        if entries is None:
+            return ask(claim, node.compatible, lambda _: False)
+        if isinstance(entries, Gap) or isinstance(mask, Gap):
+            return Answer(claim, None, (entries, *([mask] if mask is not None else [])))
+        bits = of_map.ALL_BITS if mask is None else mask.value
+        # Asked of kernels before 6.15 alone, and of_map_id() has its old form there.
+        phandle = of_map.old(entries.value, bits, number)
+        if phandle is None:
+            return ask(claim, entries, lambda _: False)
+        covered = ask(claim, entries, lambda _: True)
+        enabled = self._enabled(entries, phandle)
+        return every(f"{claim}, and its IOMMU is enabled", (covered, enabled))
+
+    def _enabled(self, entries: Fact[tuple[int, ...]], phandle: int) -> Answer:
+        """of_device_is_available(), which of_iommu_xlate() asks first."""
+        node = self._iommus.get(phandle)
+        if node is None:
+            return ask("the IOMMU that iommu-map names is known", entries, lambda _: None)
+        reading = node.compatible if node.status is None else node.status
+        return Answer(f"{node.path} is enabled", node.enabled, (reading,))
 
 
 def _absent(reading: Reading[bytes]) -> bool:
@@ -74,37 +114,6 @@ def _by_iort(
     unit = unit_name(found.node.body)
     used = ask(f"{unit} is in use", units, lambda all_: any(one.name == unit for one in all_))
     return every(f"{claim} that is in use", (ask(claim, table, lambda _: True), used))
-
-
-def _by_map(wiring: Wiring, name: str, number: int) -> Answer:
-    """Of the IOMMU's node only the status is asked: nothing ties it to a name in sysfs."""
-    claim = f"iommu-map covers {name} (id {number:#x})"
-    node = _host_bridge(wiring, name)
-    if isinstance(node, Gap):
-        return ask(claim, node, lambda _: None)
-    entries, mask = node.iommu_map, node.iommu_map_mask
-    if entries is None:
-        return ask(claim, node.compatible, lambda _: False)
-    if isinstance(entries, Gap) or isinstance(mask, Gap):
-        return Answer(claim, None, (entries, *([mask] if mask is not None else [])))
-    bits = of_map.ALL_BITS if mask is None else mask.value
-    # Asked of kernels before 6.15 alone, and of_map_id() has its old form there.
-    phandle = of_map.old(entries.value, bits, number)
-    if phandle is None:
-        return ask(claim, entries, lambda _: False)
-    covered = ask(claim, entries, lambda _: True)
-    enabled = _enabled(wiring, entries, phandle)
-    return every(f"{claim}, and its IOMMU is enabled", (covered, enabled))
-
-
-def _enabled(wiring: Wiring, entries: Fact[tuple[int, ...]], phandle: int) -> Answer:
-    """of_device_is_available(), which of_iommu_xlate() asks first."""
-    nodes = wiring.nodes.value.values() if isinstance(wiring.nodes, Fact) else ()
-    for node in nodes:
-        if node.iommu and isinstance(node.phandle, Fact) and node.phandle.value == phandle:
-            reading = node.compatible if node.status is None else node.status
-            return Answer(f"{node.path} is enabled", node.enabled, (reading,))
-    return ask("the IOMMU that iommu-map names is known", entries, lambda _: None)
 
 
 def _host_bridge(wiring: Wiring, name: str) -> Node | Gap:

@@ -38,9 +38,10 @@ def reasons(host: Host) -> Callable[[Device], Reason]:
     whole = _of_host(host)
     if isinstance(snapshot.groups, Gap) or not late_group.concerned(snapshot):
         return lambda _: whole
+    late = late_group.LateGroups(snapshot)
 
     def reason(device: Device) -> Reason:
-        answer = late_group.expected(snapshot, device)
+        answer = late.expected(device)
         if answer.truth is False:
             return whole if whole.because is not None else whole._replace(because=answer)
         if not answer.truth:
