@@ -130,7 +130,7 @@ def _hooks(notifier: Notifier) -> Hooks:
         nonlocal told
         _log.error("%s", reason)
         told = ""
-        notifier.ready(reason)  # it says so to whoever asks, which a restart would not
+        notifier.ready(reason)  # it answers 503, which one that is restarted would not
 
     return Hooks(published, failed, stuck)
 

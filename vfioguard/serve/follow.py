@@ -179,7 +179,7 @@ class Follower:
         return True
 
     def _spare(self, news: News) -> float:
-        """None where the loop has just waited: in a row of events others have their turn."""
+        """Seconds to wait for a small reading; 0 after a wait, so that clients get their turn."""
         now = self._clock()
         if not news.small or now < self._spared + _SPARED:
             return 0.0

@@ -130,7 +130,7 @@ class LogFollower:
 
 
 def _faulting(text: bytes) -> str | None:
-    """The device of a fault, `OTHER` where its driver names none; None: it is no fault."""
+    """The device of a fault, `OTHER` if its driver names none. Returns None if it is no fault."""
     found = next((found for pattern in _FAULTS if (found := pattern.match(text))), None)
     if found is None:
         return None

@@ -165,10 +165,11 @@ class Latest:
     async def body(
         self, policy: str | None, name: str, make: Callable[[View], Body], *, keep: bool = True
     ) -> Body | None:
-        """A body of the whole host, made in a thread where it is not at hand; None: not read yet.
+        """A body of the whole host, made in a thread if it is not at hand.
 
-        `policy` is one of `policies`, None for the daemon's own; `name` says what `make` makes.
-        `keep` it for who asks again. Raises `Busy`, but not for what is kept of the daemon's own.
+        Returns None before the first reading. `policy` is one of `policies`, None for the daemon's
+        own; `name` says what `make` makes. `keep` it for who asks again. Raises `Busy`, but not for
+        what is kept of the daemon's own.
         """
         view = self.view
         if view is None:

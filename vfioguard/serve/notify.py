@@ -1,8 +1,8 @@
 """What systemd is told, by the protocol of sd_notify(3): datagrams of lines to $NOTIFY_SOCKET.
 
 The watchdog is fed by the loop itself, so that one that does not turn ends in a restart
-(systemd.service(5), WatchdogSec=). A reading that hangs or fails does not: the daemon says so to
-whoever asks, and a process that cannot end could not be restarted.
+(systemd.service(5), WatchdogSec=). A reading that hangs or fails does not end in one: the daemon
+answers 503 with the reason, and systemd could not restart a process that cannot end.
 """
 
 from __future__ import annotations
