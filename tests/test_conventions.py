@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import hosts, trees
 from tests.support.packed_tables import dmar, drhd, io_apic_scope, madt
-from vfioguard.kernel import acpi_tables
+from vfioguard.kernel.firmware import acpi_tables
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "vfioguard"
@@ -120,9 +120,10 @@ def loaded(ordinary: str) -> set[str]:
         "vfioguard.inference.all_msi_domains", "vfioguard.inference.firmware_domains",
         "vfioguard.inference.remapping_possible", "vfioguard.inference.tables",
         "vfioguard.iommu.amd", "vfioguard.iommu.arm_smmu", "vfioguard.irqchip.gic_v3_its",
-        "vfioguard.irqchip.vmd", "vfioguard.kernel.chipset", "vfioguard.kernel.dmi",
+        "vfioguard.irqchip.vmd", "vfioguard.kernel.pci.chipset", "vfioguard.kernel.identity.dmi",
         "vfioguard.kernel.log",
-        "vfioguard.kernel.pci_config", "vfioguard.kernel.pci_topology", "vfioguard.kernel.wiring",
+        "vfioguard.kernel.firmware.wiring", "vfioguard.kernel.pci.pci_config",
+        "vfioguard.kernel.pci.pci_topology",
         "vfioguard.output", "vfioguard.refresh", "vfioguard.root.capture",
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from vfioguard import unread
 from vfioguard.fact import Fact, Gap, value_or
 from vfioguard.inference.host import Host
-from vfioguard.kernel import acpi_tables
+from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.module_param import Parameter
 from vfioguard.logic import Answer
 from vfioguard.policy import Policy

@@ -8,19 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from vfioguard.fact import Fact, Gap, printable
-from vfioguard.kernel import (
-    devices,
-    group_members,
-    iommu_groups,
-    irq,
-    memory_holders,
-    module_param,
-    pci_topology,
-)
+from vfioguard.kernel import devices, group_members, iommu_groups, memory_holders, module_param
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
 from vfioguard.kernel.group_members import Members
-from vfioguard.kernel.running import is_x86
+from vfioguard.kernel.identity.running import is_x86
+from vfioguard.kernel.interrupts import irq
+from vfioguard.kernel.pci import pci_topology
 from vfioguard.root import Directory, Root
 from vfioguard.snapshot import (
     Snapshot,

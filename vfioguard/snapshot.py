@@ -5,31 +5,22 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.kernel import (
-    acpi_tables,
-    devices,
-    group_members,
-    iommu_class,
-    ir_translation,
-    irq,
-    irq_domains,
-    memory_holders,
-    module_param,
-    proc_interrupts,
-    running,
-)
+from vfioguard.kernel import devices, group_members, iommu_class, memory_holders, module_param
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.earlier import Earlier, keep
+from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.group_members import Members
-from vfioguard.kernel.running import Kernel, is_x86
+from vfioguard.kernel.identity import running
+from vfioguard.kernel.identity.running import Kernel, is_x86
+from vfioguard.kernel.interrupts import ir_translation, irq, irq_domains, proc_interrupts
 from vfioguard.root import Directory, Root, listing
 
 # What most hosts do not need is imported where it is read.
 if TYPE_CHECKING:
-    from vfioguard.kernel.dmi import Machine
+    from vfioguard.kernel.firmware.wiring import Wiring
+    from vfioguard.kernel.identity.dmi import Machine
+    from vfioguard.kernel.identity.processor import Processor
     from vfioguard.kernel.log import Log
-    from vfioguard.kernel.processor import Processor
-    from vfioguard.kernel.wiring import Wiring
 else:  # names for the annotations below, which are no strings (ARCHITECTURE.md)
     Machine = Log = Processor = Wiring = object
 
@@ -180,13 +171,13 @@ def _by_ivrs(
 ) -> tuple[Reading[Machine] | None, Reading[Processor] | None]:
     if isinstance(acpi.ivrs, Gap):
         return None, None
-    from vfioguard.kernel import dmi, processor
+    from vfioguard.kernel.identity import dmi, processor
 
     return dmi.read(root), processor.read(root)
 
 
 def _chipset(bus: Directory, functions: tuple[Device, ...]) -> Reading[tuple[str, int]] | None:
-    from vfioguard.kernel import chipset
+    from vfioguard.kernel.pci import chipset
 
     return chipset.revision(bus, functions)
 
@@ -199,7 +190,7 @@ def _wiring(
     changed: frozenset[str] | None,
 ) -> Wiring:
     """Off x86 the kernel finds MSI domains through firmware; members of other buses count too."""
-    from vfioguard.kernel import wiring
+    from vfioguard.kernel.firmware import wiring
 
     others = {
         device.name: device.uevent.source.rpartition("/")[0]
@@ -278,7 +269,7 @@ def with_capability(bus: Directory, device: Device, seen: bool, earlier: Earlier
         return device._replace(msi_capability=None)
     known: Reading[bool] | None = earlier.capability(device)
     if known is None:
-        from vfioguard.kernel import pci_config
+        from vfioguard.kernel.pci import pci_config
 
         known = pci_config.msi_capability(bus, device.name)
     return device._replace(msi_capability=known)

@@ -11,7 +11,7 @@ from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import tables
 from vfioguard.inference.possible import Possible, ids
 from vfioguard.inference.remapping_possible import Evidence, possible
-from vfioguard.kernel.acpi_tables import PATH
+from vfioguard.kernel.firmware.acpi_tables import PATH
 
 FIRST, SECOND = 0xFEC00000, 0xFEC01000
 MAX_IO_APICS = 128

@@ -21,9 +21,9 @@ from tests.support.packed_tables import (
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.borders import Version
 from vfioguard.inference.remapping_possible import Evidence, Possible, possible
-from vfioguard.kernel.acpi_tables import PATH
-from vfioguard.kernel.dmi import Machine
-from vfioguard.kernel.processor import Processor
+from vfioguard.kernel.firmware.acpi_tables import PATH
+from vfioguard.kernel.identity.dmi import Machine
+from vfioguard.kernel.identity.processor import Processor
 
 SB, NB = 0xA0, 0x01
 IR, NO_IR = 0xF020FE, 0xF020E3

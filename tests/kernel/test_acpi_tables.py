@@ -7,8 +7,8 @@ import errno
 import pytest
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.kernel import acpi_tables
-from vfioguard.kernel.acpi_tables import PATH
+from vfioguard.kernel.firmware import acpi_tables
+from vfioguard.kernel.firmware.acpi_tables import PATH
 from vfioguard.root.memory import Entry, Memory, Refused
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.kernel import arch
+from vfioguard.kernel.identity import arch
 from vfioguard.root.memory import Entry, Memory
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vfioguard.fact import Fact
-from vfioguard.kernel import cmdline
+from vfioguard.kernel.identity import cmdline
 from vfioguard.root.memory import Memory
 
 

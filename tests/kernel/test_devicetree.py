@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.faults import Watching
 from vfioguard.fact import Fact, Gap, Malformed, Why
-from vfioguard.kernel import devicetree, devicetree_values
+from vfioguard.kernel.firmware import devicetree, devicetree_values
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 
 TREE = "/sys/firmware/devicetree/base"

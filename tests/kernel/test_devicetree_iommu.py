@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.arm_firmware import cells
 from vfioguard.fact import Fact, Gap
-from vfioguard.kernel import devicetree
-from vfioguard.kernel.devicetree import Node
+from vfioguard.kernel.firmware import devicetree
+from vfioguard.kernel.firmware.devicetree import Node
 from vfioguard.root.memory import Entry, Memory
 
 BASE = "/sys/firmware/devicetree/base"

@@ -7,7 +7,7 @@ from tests.support.hosts import x86_host
 from tests.support.packed_tables import ivhd, ivrs, madt
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import remapping_possible
-from vfioguard.kernel import dmi
+from vfioguard.kernel.identity import dmi
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.snapshot import take
 

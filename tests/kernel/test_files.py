@@ -13,8 +13,10 @@ import pytest
 from tests.support import trees
 from tests.support.functions import CONFIG_WITH_MSI, CONFIG_WITHOUT_MSI
 from vfioguard.fact import Fact, Gap, Malformed, Why
-from vfioguard.kernel import config, osrelease, pci_config, symbols, uevent
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel import uevent
+from vfioguard.kernel.identity import config, osrelease, symbols
+from vfioguard.kernel.identity.symbols import Predicate
+from vfioguard.kernel.pci import pci_config
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.recording import Recording
 from vfioguard.root.tree import Tree

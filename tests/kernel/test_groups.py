@@ -7,7 +7,8 @@ import errno
 import pytest
 
 from vfioguard.fact import Fact, Gap, Malformed, Why
-from vfioguard.kernel import devices, hypervisor, iommu_class, iommu_groups
+from vfioguard.kernel import devices, iommu_class, iommu_groups
+from vfioguard.kernel.identity import hypervisor
 from vfioguard.kernel.iommu_groups import Member, Reader, Region
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 

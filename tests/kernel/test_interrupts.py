@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from vfioguard.fact import Fact, Gap, Malformed
-from vfioguard.kernel import ir_translation, irq, irq_domains, proc_interrupts
+from vfioguard.kernel.interrupts import ir_translation, irq, irq_domains, proc_interrupts
 from vfioguard.root.memory import Memory, Refused
 
 HEADER = b"            CPU0       CPU1       \n"

@@ -5,7 +5,8 @@ import errno
 import pytest
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.kernel import cmdline, module_param
+from vfioguard.kernel import module_param
+from vfioguard.kernel.identity import cmdline
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 
 MODULE, NAME = "vfio_iommu_type1", "allow_unsafe_interrupts"

@@ -12,21 +12,10 @@ from hypothesis import strategies as st
 from vfioguard import known
 from vfioguard.fact import Malformed
 from vfioguard.iommu import IommuDriver
-from vfioguard.kernel import (
-    arch,
-    cmdline,
-    config,
-    iommu_groups,
-    ir_translation,
-    irq_domains,
-    log,
-    module_param,
-    osrelease,
-    pci_config,
-    proc_interrupts,
-    symbols,
-    uevent,
-)
+from vfioguard.kernel import iommu_groups, log, module_param, uevent
+from vfioguard.kernel.identity import arch, cmdline, config, osrelease, symbols
+from vfioguard.kernel.interrupts import ir_translation, irq_domains, proc_interrupts
+from vfioguard.kernel.pci import pci_config
 from vfioguard.root import text
 
 PARSERS: dict[str, Callable[[bytes], object]] = {

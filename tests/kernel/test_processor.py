@@ -9,7 +9,7 @@ from tests.support.hosts import x86_host
 from tests.support.packed_tables import ivhd, ivrs, madt, special
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import remapping_possible
-from vfioguard.kernel import arch, processor
+from vfioguard.kernel.identity import arch, processor
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
 from vfioguard.snapshot import take

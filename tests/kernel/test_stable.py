@@ -10,7 +10,7 @@ from tests.support.packed_tables import ivhd, ivrs
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era
 from vfioguard.inference.borders import Version
-from vfioguard.kernel import stable
+from vfioguard.kernel.identity import stable
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
 from vfioguard.snapshot import take

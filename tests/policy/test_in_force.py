@@ -8,7 +8,7 @@ from tests.support.hosts import arm_host, x86_host
 from vfioguard.evaluate import UnknownPolicy, evaluate
 from vfioguard.inference import backends, era
 from vfioguard.inference.borders import Version
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording

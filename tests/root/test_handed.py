@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.trees import write
 from vfioguard.fact import Fact, Gap, Why
-from vfioguard.kernel import acpi_tables
+from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.root import ACPI_TABLES, Root
 from vfioguard.root.handed import Handed
 from vfioguard.root.memory import Entry, Memory, Refused

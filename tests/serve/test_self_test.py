@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_cli import ALLOWED, vfioguard
 from tests.support.hosts import x86_host
 from vfioguard.kernel import iommu_groups
-from vfioguard.kernel.acpi_tables import FILES, PATH
+from vfioguard.kernel.firmware.acpi_tables import FILES, PATH
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.serve.self_test import Result, run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vfioguard.kernel.acpi_tables import FILES
+from vfioguard.kernel.firmware.acpi_tables import FILES
 from vfioguard.root.handed import ABSENT
 
 UNITS = Path(__file__).parent.parent.parent / "systemd"

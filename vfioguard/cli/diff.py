@@ -16,7 +16,7 @@ from vfioguard.cli import host
 from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
 from vfioguard.fact import value_or
-from vfioguard.kernel import boot_id
+from vfioguard.kernel.identity import boot_id
 from vfioguard.output.json import Json, dumps
 from vfioguard.snapshot import take
 

@@ -16,7 +16,7 @@ from vfioguard.inference import borders, era
 from vfioguard.inference.irq_remapping import refused
 from vfioguard.inference.msi_domain import X86
 from vfioguard.inference.witnesses import Witnesses
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
 

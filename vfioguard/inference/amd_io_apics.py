@@ -15,7 +15,7 @@ from vfioguard.inference.borders import Version
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs
-    from vfioguard.kernel.dmi import Machine
+    from vfioguard.kernel.identity.dmi import Machine
 
 #: The variety of a special device.
 IO_APIC = 1

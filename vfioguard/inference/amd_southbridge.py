@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from vfioguard.fact import Gap, Reading
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
-from vfioguard.kernel.processor import Processor
+from vfioguard.kernel.identity.processor import Processor
 
 #: A requester id of segment 0 -> base and sub class, None where it cannot be read.
 Classes: TypeAlias = Mapping[int, int | None]

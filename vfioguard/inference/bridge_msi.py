@@ -9,7 +9,7 @@ from __future__ import annotations
 from vfioguard.fact import Fact
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
-from vfioguard.kernel.devicetree import Node
+from vfioguard.kernel.firmware.devicetree import Node
 
 #: Drivers without a controller inside, whatever the tree says.
 _PLAIN = frozenset(

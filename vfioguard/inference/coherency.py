@@ -15,9 +15,9 @@ from vfioguard.inference import borders, era, tables
 from vfioguard.inference.msi_domain import S390, X86
 from vfioguard.inference.translated import unit_name
 from vfioguard.iommu import IommuDriver
-from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.devicetree import Nodes
+from vfioguard.kernel.firmware.acpi_tables import devicetree_boot
+from vfioguard.kernel.firmware.devicetree import Nodes
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.logic import Answer, ask, some, whichever
 from vfioguard.snapshot import Snapshot

@@ -12,7 +12,7 @@ from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
 from vfioguard.inference.firmware_msi import Domain, either, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.devicetree import PATH, Node, Nodes
+from vfioguard.kernel.firmware.devicetree import PATH, Node, Nodes
 
 
 class Lookups(Protocol):

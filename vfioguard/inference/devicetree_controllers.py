@@ -12,7 +12,7 @@ from vfioguard.inference.borders import Version
 from vfioguard.inference.bridge_msi import makes_none
 from vfioguard.inference.firmware_msi import Domain, unknown
 from vfioguard.inference.its import V3, V5, Its, Itss, unit_address
-from vfioguard.kernel.devicetree import V2M, Node, Nodes
+from vfioguard.kernel.firmware.devicetree import V2M, Node, Nodes
 from vfioguard.logic import Answer, ask, every, some
 
 _GIC_V3 = "arm,gic-v3"

@@ -12,9 +12,9 @@ from vfioguard.inference.borders import Version
 from vfioguard.inference.devicetree_controllers import Controllers
 from vfioguard.inference.firmware_msi import Domain, either, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
-from vfioguard.kernel.devicetree import Node
-from vfioguard.kernel.pci_topology import requester_id
-from vfioguard.kernel.wiring import Wiring
+from vfioguard.kernel.firmware.devicetree import Node
+from vfioguard.kernel.firmware.wiring import Wiring
+from vfioguard.kernel.pci.pci_topology import requester_id
 from vfioguard.logic import Answer, ask, every
 
 

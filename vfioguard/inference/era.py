@@ -9,8 +9,8 @@ from __future__ import annotations
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Border, Version
-from vfioguard.kernel.osrelease import Release
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel.identity.osrelease import Release
+from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import IOMMUFD, Snapshot
 

@@ -9,7 +9,7 @@ from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import firmware_arm, firmware_memory, remapping_possible, tables
 from vfioguard.inference.possible import Possible
 from vfioguard.inference.remapping_possible import Evidence
-from vfioguard.kernel import acpi_tables
+from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from vfioguard.inference.firmware_msi import Domain, mbi_used, unknown
 from vfioguard.inference.its import Itss
 from vfioguard.inference.msi_domain import ARM
 from vfioguard.inference.witnesses import Witnesses
-from vfioguard.kernel.acpi_tables import devicetree_boot
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.devicetree import Nodes
+from vfioguard.kernel.firmware.acpi_tables import devicetree_boot
+from vfioguard.kernel.firmware.devicetree import Nodes
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import Snapshot
 

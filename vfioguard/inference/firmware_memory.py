@@ -14,7 +14,7 @@ from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables
 from vfioguard.inference.functions import Index, functions
 from vfioguard.inference.memory import Memory
-from vfioguard.kernel.pci_topology import Place
+from vfioguard.kernel.pci.pci_topology import Place
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:

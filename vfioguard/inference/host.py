@@ -15,8 +15,8 @@ from vfioguard.inference.witnesses import Finder, Witnesses
 from vfioguard.inference.x86_route import Routes
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.iommu_class import Iommu, instances
-from vfioguard.kernel.symbols import Predicate
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vfioguard.inference.coherency import Coherency
     from vfioguard.inference.firmware_domains import FirmwareDomains
     from vfioguard.inference.firmware_msi import Domain
-    from vfioguard.kernel.devicetree import Nodes
+    from vfioguard.kernel.firmware.devicetree import Nodes
 
 
 class Host:

@@ -18,8 +18,8 @@ from vfioguard.inference.devicetree_buses import is_dprc
 from vfioguard.inference.firmware_msi import Domain, first_of, no_domain, unknown
 from vfioguard.inference.its import Its, Itss
 from vfioguard.kernel.devices import Device, is_pci
-from vfioguard.kernel.pci_topology import requester_id, segment
-from vfioguard.kernel.wiring import Wiring
+from vfioguard.kernel.firmware.wiring import Wiring
+from vfioguard.kernel.pci.pci_topology import requester_id, segment
 from vfioguard.logic import Answer, ask, every, some
 
 _GIC_V2 = 2

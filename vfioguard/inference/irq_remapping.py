@@ -10,10 +10,10 @@ from vfioguard.inference import era
 from vfioguard.inference.chips import GENERIC, REMAPPING
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.iommu.intel import ECAP_IR
-from vfioguard.kernel import cmdline
-from vfioguard.kernel.config import Config
-from vfioguard.kernel.irq_domains import IrqDomain
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel.identity import cmdline
+from vfioguard.kernel.identity.config import Config
+from vfioguard.kernel.identity.symbols import Predicate
+from vfioguard.kernel.interrupts.irq_domains import IrqDomain
 from vfioguard.logic import Answer, agree, ask, some
 from vfioguard.snapshot import Snapshot
 
@@ -70,7 +70,7 @@ def by_rules(snapshot: Snapshot) -> Iterator[Answer]:
     yield from _incapable(snapshot)
     yield _by_firmware(snapshot)
     if snapshot.chipset is not None:
-        from vfioguard.kernel import chipset
+        from vfioguard.kernel.pci import chipset
 
         claim = "Linux remaps interrupts on this chipset (5500, 5520, X58)"
         yield ask(claim, snapshot.chipset, lambda found: False if chipset.broken(found) else None)

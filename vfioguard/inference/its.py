@@ -16,7 +16,7 @@ from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import its_log
 from vfioguard.inference.its_log import ItsLog
 from vfioguard.inference.witnesses import Witness, Witnesses
-from vfioguard.kernel.devicetree import Node, Nodes
+from vfioguard.kernel.firmware.devicetree import Node, Nodes
 from vfioguard.kernel.log import Log
 from vfioguard.kernel.module_param import kstrtobool
 from vfioguard.logic import Answer, agree, ask, every

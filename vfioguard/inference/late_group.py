@@ -16,9 +16,9 @@ from vfioguard.fact import Fact, Gap
 from vfioguard.inference import borders, era, translated
 from vfioguard.inference.msi_domain import ARM, X86
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.firmware.wiring import Wiring
 from vfioguard.kernel.iommu_class import driven, instances
 from vfioguard.kernel.uevent import Uevent
-from vfioguard.kernel.wiring import Wiring
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 

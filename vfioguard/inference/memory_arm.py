@@ -17,7 +17,7 @@ from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import functions, iort_ids
 from vfioguard.inference.functions import Function, Index
 from vfioguard.inference.memory import Memory, holder, pages
-from vfioguard.kernel.pci_topology import Place, requester_id
+from vfioguard.kernel.pci.pci_topology import Place, requester_id
 
 _FIRST_REVISION = 5
 _64K, _PAGE_MASK = 0xFFFF, ~0xFFF

@@ -18,7 +18,7 @@ from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.inference.firmware_msi import Domain
-    from vfioguard.kernel.devicetree import Nodes
+    from vfioguard.kernel.firmware.devicetree import Nodes
 
 X86 = frozenset({"x86_64", "i686"})
 ARM = frozenset({"aarch64", "arm"})

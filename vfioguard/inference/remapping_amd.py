@@ -20,7 +20,7 @@ from vfioguard.inference.possible import Part, conclude, io_apics, part, unreada
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs
     from vfioguard.acpi.madt import Madt
-    from vfioguard.kernel.processor import Processor
+    from vfioguard.kernel.identity.processor import Processor
 
 _HPET = 2
 

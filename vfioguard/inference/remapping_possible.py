@@ -12,10 +12,10 @@ from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import amd_io_apics, era, remapping_amd, remapping_intel, tables
 from vfioguard.inference.borders import Version
 from vfioguard.inference.possible import IMPOSSIBLE, Possible, conclude, part
-from vfioguard.kernel import acpi_tables
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.dmi import Machine
-from vfioguard.kernel.processor import Processor
+from vfioguard.kernel.firmware import acpi_tables
+from vfioguard.kernel.identity.dmi import Machine
+from vfioguard.kernel.identity.processor import Processor
 from vfioguard.logic import some
 from vfioguard.snapshot import Snapshot
 

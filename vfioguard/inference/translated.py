@@ -11,11 +11,11 @@ from vfioguard.acpi.iort import Iort
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import functions, iort_ids, of_map, tables
-from vfioguard.kernel.acpi_tables import devicetree_boot
-from vfioguard.kernel.devicetree import Node
+from vfioguard.kernel.firmware.acpi_tables import devicetree_boot
+from vfioguard.kernel.firmware.devicetree import Node
+from vfioguard.kernel.firmware.wiring import Wiring
 from vfioguard.kernel.iommu_class import Iommu, instances
-from vfioguard.kernel.pci_topology import requester_id, segment
-from vfioguard.kernel.wiring import Wiring
+from vfioguard.kernel.pci.pci_topology import requester_id, segment
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 

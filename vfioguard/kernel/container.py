@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
-from vfioguard.kernel.symbols import KALLSYMS
+from vfioguard.kernel.identity.symbols import KALLSYMS
 from vfioguard.root import Root
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.fact import parse as parse_raw
-from vfioguard.kernel import irq, uevent
+from vfioguard.kernel import uevent
+from vfioguard.kernel.interrupts import irq
 from vfioguard.root import Directory
 
 PCI = "/sys/bus/pci/devices"
@@ -22,9 +23,9 @@ class Device(NamedTuple):
     """`bus` is the kernel's subsystem name; `group` the number, or why there is none.
 
     `chip` is the irq_chip of the first entry of `msi_irqs`, None where there is no entry.
-    `msi_capability` (PCI only): whether the function has MSI or MSI-X (kernel/pci_config.py), and
-    `bridges`: the functions above it from the root bus down (kernel/memory_holders.py); both None
-    where nobody needed to know.
+    `msi_capability` (PCI only): whether the function has MSI or MSI-X (kernel/pci/pci_config.py).
+    `bridges`: the functions above it from the root bus down (kernel/memory_holders.py). Both are
+    None where nobody needed to know.
     """
 
     name: str

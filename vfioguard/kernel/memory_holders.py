@@ -43,7 +43,7 @@ def of_device(bus: Directory, device: Device, *, needed: bool) -> Device:
 
 
 def _way(bus: Directory, name: str) -> Reading[tuple[str, ...]]:
-    from vfioguard.kernel import pci_topology
+    from vfioguard.kernel.pci import pci_topology
 
     return pci_topology.bridges(bus, name)
 

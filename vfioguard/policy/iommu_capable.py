@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from vfioguard.inference.borders import AMD_CAPABILITY, CHECK_MSI_REMAP, Version
 from vfioguard.inference.host import Host
-from vfioguard.kernel.osrelease import Release
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel.identity.osrelease import Release
+from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, ask, every, whichever
 from vfioguard.policy import Isolated, Policy
 

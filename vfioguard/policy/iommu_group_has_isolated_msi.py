@@ -8,7 +8,7 @@ devices of other buses count, and a device without any MSI domain is not isolate
 from __future__ import annotations
 
 from vfioguard.inference.host import Host
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer
 from vfioguard.policy import Isolated, Policy
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vfioguard.inference.borders import Version
 from vfioguard.inference.host import Host
-from vfioguard.kernel.symbols import Predicate
+from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, some, whichever
 from vfioguard.policy import Isolated, Policy
 

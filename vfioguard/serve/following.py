@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from vfioguard.fact import value_or
-from vfioguard.kernel import boot_id
+from vfioguard.kernel.identity import boot_id
 from vfioguard.root.opening import open_root
 from vfioguard.serve.follow_changes import Follow
 from vfioguard.serve.journal import Journal, is_stderr

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact, Gap, gap_from
-from vfioguard.kernel import config, iommu_groups, irq, irq_domains, log, osrelease, symbols
-from vfioguard.kernel.acpi_tables import FILES, AcpiTables, state
+from vfioguard.kernel import iommu_groups, log
+from vfioguard.kernel.firmware.acpi_tables import FILES, AcpiTables, state
+from vfioguard.kernel.identity import config, osrelease, symbols
+from vfioguard.kernel.interrupts import irq, irq_domains
 from vfioguard.report import Report
 from vfioguard.root import Root
 from vfioguard.snapshot import take

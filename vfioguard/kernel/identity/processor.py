@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vfioguard.fact import Malformed, Reading, gap_from
 from vfioguard.fact import parse as parse_raw
-from vfioguard.kernel import arch
+from vfioguard.kernel.identity import arch
 from vfioguard.root import Root
 
 

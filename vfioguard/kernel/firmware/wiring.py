@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, parse, printable_bytes
-from vfioguard.kernel import devicetree, pci_topology
 from vfioguard.kernel.devices import PCI
-from vfioguard.kernel.devicetree import Nodes
-from vfioguard.kernel.pci_topology import Place
+from vfioguard.kernel.firmware import devicetree
+from vfioguard.kernel.firmware.devicetree import Nodes
+from vfioguard.kernel.pci import pci_topology
+from vfioguard.kernel.pci.pci_topology import Place
 from vfioguard.root import Root
 
 

@@ -14,7 +14,7 @@ from vfioguard.root import Root
 
 PATH = "/proc/interrupts"
 _SIZE = 64 << 10
-#: Below this an x86 interrupt is wired; see kernel/irq.py.
+#: Below this an x86 interrupt is wired; see kernel/interrupts/irq.py.
 _WIRED = 24
 
 # Behind the chip: "1048576-edge", "27 Level", or an old kernel's "IO-APIC-edge" in one word.

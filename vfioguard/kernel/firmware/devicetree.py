@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
-from vfioguard.kernel.devicetree_values import all_cells, cell, first_cell, iommu_map, strings
+from vfioguard.kernel.firmware.devicetree_values import (
+    all_cells,
+    cell,
+    first_cell,
+    iommu_map,
+    strings,
+)
 from vfioguard.root import Root, reading
 
 T = TypeVar("T")

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.kernel import arch, cmdline, config, hypervisor, osrelease, symbols
+from vfioguard.kernel.identity import arch, cmdline, config, hypervisor, osrelease, symbols
 from vfioguard.root import Root
 
 # What most hosts do not need is imported where it is read.
 if TYPE_CHECKING:
-    from vfioguard.kernel.stable import Stable
+    from vfioguard.kernel.identity.stable import Stable
 else:  # a name for the annotation below, which is no string (ARCHITECTURE.md)
     Stable = object
 
@@ -40,7 +40,7 @@ def read(root: Root, *, ivrs: bool) -> Kernel:
     told = isinstance(release, Gap) or release.value.sublevel is not None
     if told or (is_x86(kernel) and not ivrs):
         return kernel
-    from vfioguard.kernel import stable
+    from vfioguard.kernel.identity import stable
 
     return kernel._replace(stable=stable.read(root))
 

@@ -1,0 +1,1 @@
+"""What firmware handed to the kernel: ACPI tables and the devicetree."""

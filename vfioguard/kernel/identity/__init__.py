@@ -1,0 +1,1 @@
+"""Which kernel runs, and on which machine: one file per kernel interface."""

@@ -1,0 +1,1 @@
+"""How the machine routes interrupts: one file per kernel interface."""

@@ -1,0 +1,1 @@
+"""What the PCI core shows of functions and buses: one file per kernel interface."""
