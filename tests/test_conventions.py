@@ -117,8 +117,8 @@ def loaded(ordinary: str) -> set[str]:
         "_bisect", "dataclasses", "inspect", "pathlib", "shlex", "shutil", "subprocess", "tarfile",
         "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings",
         "vfioguard.finding.contradiction", "vfioguard.finding.firmware_disagrees",
-        "vfioguard.inference.all_msi_domains", "vfioguard.inference.firmware_domains",
-        "vfioguard.inference.remapping_possible", "vfioguard.inference.tables",
+        "vfioguard.inference.msi_domain.of_machine", "vfioguard.inference.msi_domain.by_firmware",
+        "vfioguard.inference.remapping.allowed", "vfioguard.inference.tables",
         "vfioguard.iommu.amd", "vfioguard.iommu.arm_smmu", "vfioguard.irqchip.gic_v3_its",
         "vfioguard.irqchip.vmd", "vfioguard.kernel.pci.chipset", "vfioguard.kernel.identity.dmi",
         "vfioguard.kernel.log",
@@ -143,7 +143,7 @@ def test_a_report_of_such_a_host_parses_no_table(ordinary: str) -> None:
     )
     names = set(run(sys.executable, "-c", code).stdout.splitlines()[-1].split())
     assert "vfioguard.finding.firmware_disagrees" in names
-    assert not {"vfioguard.acpi", "vfioguard.inference.remapping_possible"} & names
+    assert not {"vfioguard.acpi", "vfioguard.inference.remapping.allowed"} & names
 
 
 @pytest.mark.parametrize("verb", [["check", "group:1"], ["report"], ["explain", "group:1"]])

@@ -179,9 +179,9 @@ def _ungrouped(host: Host, judges: Judges) -> Iterator[UngroupedDevice]:
     if plain and not iommu_class.driven(host.snapshot.iommus, "virtio-iommu"):
         yield from map(_alone, alone)
         return
-    from vfioguard.inference import ungrouped  # most hosts need it for none
+    from vfioguard.inference.without_group import reasons  # most hosts need it for none
 
-    reason = ungrouped.reasons(host)
+    reason = reasons.reasons(host)
     for number, device in enumerate(alone, 1):
         why = reason(device)
         text = why.text

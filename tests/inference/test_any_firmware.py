@@ -11,8 +11,9 @@ from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact
-from vfioguard.inference import firmware, firmware_memory
-from vfioguard.inference.memory import by_device
+from vfioguard.inference.firmware import of_host
+from vfioguard.inference.memory import kept
+from vfioguard.inference.memory.region import by_device
 from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps
 from vfioguard.root.memory import Entry, Memory
@@ -54,7 +55,7 @@ def test_whatever_the_tables_hold_there_is_an_answer(
 ) -> None:
     taken = snapshot(host, found)
     evaluate(taken, "now")
-    assert dumps(firmware_json(firmware.of_host(taken)))
+    assert dumps(firmware_json(of_host.of_host(taken)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -65,7 +66,7 @@ def test_memory_belongs_to_devices_of_this_host_or_is_said_to_belong_to_none(
     taken = snapshot(host, found)
     groups = taken.groups.value if isinstance(taken.groups, Fact) else ()
     names = {device.name for members in groups for device in members.devices}
-    memory, _ = firmware_memory.of_host(taken)
+    memory, _ = kept.of_host(taken)
     assert by_device(memory).keys() <= names
     for one in memory:
         assert one.end >= one.start or one.kind == "RMRR"  # whose end stands in the table

@@ -31,7 +31,7 @@ from tests.support.arm_firmware import (
 )
 from vfioguard.acpi import iort as iort_table
 from vfioguard.inference.iort_ids import Nodes
-from vfioguard.inference.iort_msi import resolve
+from vfioguard.inference.msi_domain.iort import resolve
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.recording import Recording
 from vfioguard.snapshot import take

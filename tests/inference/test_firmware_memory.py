@@ -13,9 +13,9 @@ from tests.support.faults import Watching
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import Scope, dmar, drhd, hid, ivhd, ivmd, ivrs, rmrr, special
-from vfioguard.inference import firmware_memory
-from vfioguard.inference.memory import Memory as Kept
-from vfioguard.inference.memory import by_device
+from vfioguard.inference.memory import kept as firmware_memory
+from vfioguard.inference.memory.region import Memory as Kept
+from vfioguard.inference.memory.region import by_device
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.snapshot import take
 

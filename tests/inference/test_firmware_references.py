@@ -10,8 +10,8 @@ import pytest
 from tests.support import arm_firmware as arm
 from tests.support.packed_tables import table
 from vfioguard.acpi import iort, rimt, viot
-from vfioguard.inference.firmware import Given, of_files, of_host
-from vfioguard.inference.firmware_references import Lost, lost
+from vfioguard.inference.firmware.of_host import Given, of_files, of_host
+from vfioguard.inference.firmware.references import Lost, lost
 from vfioguard.root import capture
 from vfioguard.snapshot import take
 

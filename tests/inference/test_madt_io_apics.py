@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.support.packed_tables import dmar, drhd, io_apic, io_apic_scope, madt_of
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import tables
-from vfioguard.inference.possible import Possible, ids
-from vfioguard.inference.remapping_possible import Evidence, possible
+from vfioguard.inference.remapping.allowed import Evidence, possible
+from vfioguard.inference.remapping.parts import Possible, ids
 from vfioguard.kernel.firmware.acpi_tables import PATH
 
 FIRST, SECOND = 0xFEC00000, 0xFEC01000

@@ -9,8 +9,8 @@ import pytest
 from tests.support.arm_firmware import acpi_host, isolated, table
 from vfioguard import wording
 from vfioguard.evaluate import evaluate
-from vfioguard.inference import firmware
-from vfioguard.inference.firmware import Given
+from vfioguard.inference.firmware import of_host
+from vfioguard.inference.firmware.of_host import Given
 from vfioguard.output import Style
 from vfioguard.output.text import OUTPUT
 from vfioguard.report import Report
@@ -65,14 +65,14 @@ def test_no_domain_of_a_loongarch_isolates(chip: str | None) -> None:
 
 
 def test_the_firmware_of_a_loongarch_is_not_told_in_words_of_arm() -> None:
-    sentence = firmware.of_host(take(Memory(other_host("loongarch64")))).sentence
+    sentence = of_host.of_host(take(Memory(other_host("loongarch64")))).sentence
     assert "GICv2m" not in sentence
     assert "LoongArch" in sentence
 
 
 def test_a_loongarchs_madt_from_elsewhere_is_recognised() -> None:
     given = [Given("APIC", "APIC", loongarch_madt())]
-    assert "LoongArch" in firmware.of_files(given).sentence
+    assert "LoongArch" in of_host.of_files(given).sentence
 
 
 CONFIG = (

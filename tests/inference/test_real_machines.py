@@ -14,7 +14,7 @@ import pytest
 from tests.acpi.own import OWN
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference.remapping_possible import Evidence, Possible, of_host, possible
+from vfioguard.inference.remapping.allowed import Evidence, Possible, of_host, possible
 from vfioguard.root.opening import open_root
 from vfioguard.snapshot import take
 

@@ -20,7 +20,7 @@ from tests.support.packed_tables import (
 )
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.borders import Version
-from vfioguard.inference.remapping_possible import Evidence, Possible, possible
+from vfioguard.inference.remapping.allowed import Evidence, Possible, possible
 from vfioguard.kernel.firmware.acpi_tables import PATH
 from vfioguard.kernel.identity.dmi import Machine
 from vfioguard.kernel.identity.processor import Processor

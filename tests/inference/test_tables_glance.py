@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.support.packed_tables import dmar, drhd, io_apic_scope, ivhd, ivrs, madt, special
 from vfioguard.fact import Fact, Gap, Why
-from vfioguard.inference.remapping_possible import Evidence, possible
-from vfioguard.inference.tables_glance import dmar_is_plain, ivrs_is_plain
+from vfioguard.inference.remapping.allowed import Evidence, possible
+from vfioguard.inference.remapping.tables_glance import dmar_is_plain, ivrs_is_plain
 
 SB = 0xA0
 numbers = st.lists(st.integers(0, 3), max_size=4)

@@ -6,7 +6,7 @@ from tests.support.faults import Watching
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import ivhd, ivrs, madt
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import remapping_possible
+from vfioguard.inference.remapping import allowed
 from vfioguard.kernel.identity import dmi
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.snapshot import take
@@ -47,5 +47,5 @@ def test_it_is_read_where_there_is_an_ivrs_and_nothing_else_of_it_ever() -> None
 
 def test_the_host_of_a_machine_that_linux_corrects_is_not_called_impossible() -> None:
     host = {**x86_host(vendor="amd", release="6.1.100-amd64"), **AMD}
-    assert remapping_possible.of_host(take(Memory(host))).possible is False
-    assert remapping_possible.of_host(take(Memory({**host, **NAMES}))).possible is True
+    assert allowed.of_host(take(Memory(host))).possible is False
+    assert allowed.of_host(take(Memory({**host, **NAMES}))).possible is True

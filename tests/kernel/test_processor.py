@@ -8,7 +8,7 @@ from tests.support.faults import Watching
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import ivhd, ivrs, madt, special
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import remapping_possible
+from vfioguard.inference.remapping import allowed
 from vfioguard.kernel.identity import arch, processor
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
@@ -56,7 +56,7 @@ def test_it_is_read_where_there_is_an_ivrs() -> None:
 
 def test_a_hygon_with_its_southbridge_at_0b_0_can_remap_and_its_recording_says_so() -> None:
     recording = Recording(Memory(HOST))
-    assert remapping_possible.of_host(take(recording)).possible is True
-    assert remapping_possible.of_host(take(Memory(recording.entries))).possible is True
+    assert allowed.of_host(take(recording)).possible is True
+    assert allowed.of_host(take(Memory(recording.entries))).possible is True
     other = HOST | {arch.CPUINFO: HYGON.replace(b"HygonGenuine", b"AuthenticAMD")}
-    assert remapping_possible.of_host(take(Memory(other))).possible is False
+    assert allowed.of_host(take(Memory(other))).possible is False

@@ -16,7 +16,7 @@ from vfioguard.cli._firmware_text import firmware_text
 from vfioguard.cli.diff import lines
 from vfioguard.cli.run import Failure
 from vfioguard.cli.standing_by import Work
-from vfioguard.inference.firmware import of_host
+from vfioguard.inference.firmware.of_host import of_host
 from vfioguard.output import Output, Style
 from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps

@@ -27,8 +27,8 @@ def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
     kept = _direct(members)
     if kept is not None and not kept:
         return
-    from vfioguard.inference import firmware_memory
-    from vfioguard.inference.memory import by_device
+    from vfioguard.inference.memory import kept as firmware_memory
+    from vfioguard.inference.memory.region import by_device
 
     found, gaps = firmware_memory.of_host(snapshot)
     kept_for = by_device(found)
@@ -64,7 +64,7 @@ def unit_lines(snapshot: Snapshot, name: str) -> Iterator[str]:
         return
     from vfioguard.inference.dmar_scopes import unit_of
     from vfioguard.inference.functions import functions
-    from vfioguard.inference.remapping_possible import evidence
+    from vfioguard.inference.remapping.allowed import evidence
 
     function = next((one for one in functions(snapshot) if one.device.name == name), None)
     unit = None if function is None else unit_of(table.value, function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vfioguard.inference.memory import Holder, Memory
+from vfioguard.inference.memory.region import Holder, Memory
 
 #: An IVMD for all devices names hundreds.
 _MOST = 8

@@ -19,9 +19,9 @@ from vfioguard.snapshot import Snapshot
 def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     if not host.is_x86 or host.remapping.truth is not True or _plain(host.snapshot):
         return
-    from vfioguard.inference import remapping_possible
+    from vfioguard.inference.remapping import allowed
 
-    firmware = remapping_possible.of_host(host.snapshot)
+    firmware = allowed.of_host(host.snapshot)
     if firmware.possible is False:
         tables = ", ".join(sources(firmware.answer))
         because = host.remapping.because
@@ -39,7 +39,7 @@ def _plain(snapshot: Snapshot) -> bool:
     dmar, ivrs, madt = snapshot.acpi.dmar, snapshot.acpi.ivrs, snapshot.acpi.madt
     if isinstance(dmar, Gap) and isinstance(ivrs, Gap):
         return True
-    from vfioguard.inference import tables_glance
+    from vfioguard.inference.remapping import tables_glance
 
     raw = madt.value if isinstance(madt, Fact) else b""
     able = isinstance(ivrs, Gap) or tables_glance.ivrs_is_plain(ivrs.value, raw)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vfioguard.fact import Gap
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
-from vfioguard.inference.msi_domain import ARM, S390, X86
+from vfioguard.inference.msi_domain.of_device import ARM, S390, X86
 from vfioguard.kernel.iommu_class import instances
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot

@@ -12,8 +12,8 @@ from functools import cached_property
 from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era, tables
-from vfioguard.inference.msi_domain import S390, X86
-from vfioguard.inference.translated import unit_name
+from vfioguard.inference.msi_domain.of_device import S390, X86
+from vfioguard.inference.without_group.translated import unit_name
 from vfioguard.iommu import IommuDriver
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.acpi_tables import devicetree_boot

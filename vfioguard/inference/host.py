@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import backends, capability, era, exempt, irq_remapping
+from vfioguard.inference import backends, capability, era, exempt
 from vfioguard.inference.borders import Border, Version
 from vfioguard.inference.chips import Chips
-from vfioguard.inference.msi_domain import ARM, X86, MsiDomains
+from vfioguard.inference.msi_domain.of_device import ARM, X86, MsiDomains
+from vfioguard.inference.msi_domain.x86_route import Routes
+from vfioguard.inference.remapping import enabled
 from vfioguard.inference.witnesses import Finder, Witnesses
-from vfioguard.inference.x86_route import Routes
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.identity.symbols import Predicate
@@ -22,8 +23,8 @@ from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.inference.coherency import Coherency
-    from vfioguard.inference.firmware_domains import FirmwareDomains
-    from vfioguard.inference.firmware_msi import Domain
+    from vfioguard.inference.msi_domain.by_firmware import FirmwareDomains
+    from vfioguard.inference.msi_domain.resolution import Domain
     from vfioguard.kernel.firmware.devicetree import Nodes
 
 
@@ -106,7 +107,7 @@ class Host:
     @cached_property
     def remapping(self) -> Answer:
         """Whether x86's interrupt remapping is enabled."""
-        return irq_remapping.enabled(self.snapshot, self._witnesses, self._finder.names)
+        return enabled.enabled(self.snapshot, self._witnesses, self._finder.names)
 
     @cached_property
     def noiommu(self) -> Answer:
@@ -116,9 +117,9 @@ class Host:
     @cached_property
     def all_msi_domains(self) -> Answer:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
-        from vfioguard.inference import all_msi_domains  # of kernels before v6.3
+        from vfioguard.inference.msi_domain import of_machine  # of kernels before v6.3
 
-        return all_msi_domains.isolated(self.snapshot, self._witnesses, self._all_by_firmware)
+        return of_machine.isolated(self.snapshot, self._witnesses, self._all_by_firmware)
 
     @cached_property
     def _domains(self) -> MsiDomains:
@@ -141,7 +142,7 @@ class Host:
 
     @cached_property
     def _firmware(self) -> FirmwareDomains:
-        from vfioguard.inference.firmware_domains import FirmwareDomains
+        from vfioguard.inference.msi_domain.by_firmware import FirmwareDomains
 
         return FirmwareDomains(self.snapshot, self._witnesses)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from vfioguard.fact import Gap
-from vfioguard.inference.firmware import Decoded, Firmware
-from vfioguard.inference.firmware_memory import Found
-from vfioguard.inference.memory import Memory
+from vfioguard.inference.firmware.of_host import Decoded, Firmware
+from vfioguard.inference.memory.kept import Found
+from vfioguard.inference.memory.region import Memory
 from vfioguard.report import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from vfioguard.inference.possible import Possible
+    from vfioguard.inference.remapping.parts import Possible
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
 

@@ -13,8 +13,9 @@ from functools import partial
 
 from vfioguard import refresh, wording
 from vfioguard.evaluate import Judged, disagreements, judge_all, under
-from vfioguard.inference import firmware_memory, remapping_possible
-from vfioguard.inference.firmware import of_host
+from vfioguard.inference.firmware.of_host import of_host
+from vfioguard.inference.memory import kept
+from vfioguard.inference.remapping import allowed
 from vfioguard.kernel import devices
 from vfioguard.kernel.group_members import Members
 from vfioguard.output._firmware_json import firmware_json
@@ -176,8 +177,8 @@ class _Firmware:
         self._kept: tuple[object, Body] | None = None
 
     def render(self, snapshot: Snapshot) -> Body:
-        evidence = remapping_possible.evidence(snapshot)
-        memory = firmware_memory.of_host(snapshot)
+        evidence = allowed.evidence(snapshot)
+        memory = kept.of_host(snapshot)
         of = snapshot.acpi, snapshot.kernel.arch, evidence, memory
         if self._kept is None or of != self._kept[0]:
             text = dumps(firmware_json(of_host(snapshot))).encode() + b"\n"

@@ -16,7 +16,7 @@ from vfioguard.acpi.iort import Mapping as IdMapping
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import functions, iort_ids
 from vfioguard.inference.functions import Function, Index
-from vfioguard.inference.memory import Memory, holder, pages
+from vfioguard.inference.memory.region import Memory, holder, pages
 from vfioguard.kernel.pci.pci_topology import Place, requester_id
 
 _FIRST_REVISION = 5

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.inference.possible import Part, io_apics, part, unreadable
+from vfioguard.inference.remapping.parts import Part, io_apics, part, unreadable
 from vfioguard.iommu.intel import ECAP_IR
 
 if TYPE_CHECKING:

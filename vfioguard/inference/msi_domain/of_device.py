@@ -17,7 +17,7 @@ from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from vfioguard.inference.firmware_msi import Domain
+    from vfioguard.inference.msi_domain.resolution import Domain
     from vfioguard.kernel.firmware.devicetree import Nodes
 
 X86 = frozenset({"x86_64", "i686"})

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import amd_io_apics, era, remapping_amd, remapping_intel, tables
+from vfioguard.inference import era, tables
 from vfioguard.inference.borders import Version
-from vfioguard.inference.possible import IMPOSSIBLE, Possible, conclude, part
+from vfioguard.inference.remapping import amd, amd_io_apics, intel
+from vfioguard.inference.remapping.parts import IMPOSSIBLE, Possible, conclude, part
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity.dmi import Machine
@@ -47,13 +48,13 @@ def possible(evidence: Evidence) -> Possible:
     if not _none(evidence.dmar):
         dmar = tables.dmar(evidence.dmar)
         ecaps = dict(evidence.ecaps)
-        answers.append(conclude(remapping_intel.conditions(dmar, madts, ecaps)))
+        answers.append(conclude(intel.conditions(dmar, madts, ecaps)))
     if not _none(evidence.ivrs):
         ivrs = tables.ivrs(evidence.ivrs)
         classes = None if evidence.classes is None else dict(evidence.classes)
         quirks = None if evidence.machine is None else amd_io_apics.quirks(evidence.machine)
         dumped = evidence.options == NOT_GIVEN
-        asked = remapping_amd.Asked(
+        asked = amd.Asked(
             options=evidence.options,
             classes=classes,
             version=evidence.version,
@@ -61,7 +62,7 @@ def possible(evidence: Evidence) -> Possible:
             processor=evidence.processor,
             dumped=dumped,
         )
-        answers.append(conclude(remapping_amd.conditions(ivrs, madts, asked)))
+        answers.append(conclude(amd.conditions(ivrs, madts, asked)))
     if not answers:
         return _neither(evidence)
     return answers[0] if len(answers) == 1 else _either(*answers)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era
-from vfioguard.inference.irq_remapping import refused
-from vfioguard.inference.msi_domain import X86
+from vfioguard.inference.msi_domain.of_device import X86
+from vfioguard.inference.remapping.enabled import refused
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, agree, ask, every

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.inference.madt_io_apics import addresses_repeat, registered
+from vfioguard.inference.remapping.madt_io_apics import addresses_repeat, registered
 from vfioguard.logic import Answer, every
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era, tables
-from vfioguard.inference.firmware_msi import Domain, mbi_used, unknown
-from vfioguard.inference.its import Itss
-from vfioguard.inference.msi_domain import ARM
+from vfioguard.inference.msi_domain.its import Itss
+from vfioguard.inference.msi_domain.of_device import ARM
+from vfioguard.inference.msi_domain.resolution import Domain, mbi_used, unknown
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.acpi_tables import devicetree_boot
@@ -63,12 +63,12 @@ def _resolver(snapshot: Snapshot, itss: Itss) -> _Resolver | Gap:
     version = era.version(snapshot)
     madt = tables.madt(snapshot.acpi.madt)
     if isinstance(madt, Fact):
-        from vfioguard.inference.iort_msi import IortDomains
+        from vfioguard.inference.msi_domain.iort import IortDomains
 
         return IortDomains(madt, tables.iort(snapshot.acpi.iort), wiring, itss, version)
     if devicetree_boot(snapshot.acpi) and isinstance(wiring.nodes, Fact):
-        from vfioguard.inference.devicetree_controllers import Controllers
-        from vfioguard.inference.devicetree_msi import DeviceTreeDomains
+        from vfioguard.inference.msi_domain.devicetree import DeviceTreeDomains
+        from vfioguard.inference.msi_domain.devicetree_controllers import Controllers
 
         controllers = Controllers(wiring.nodes, itss, mbi_used(snapshot), version)
         return DeviceTreeDomains(wiring, controllers, version)

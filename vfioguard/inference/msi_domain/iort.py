@@ -14,9 +14,9 @@ from vfioguard.acpi._madt_arm import Gicd, GicIts, GicMsiFrame, GicV5Its, GicV5I
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, iort_ids
 from vfioguard.inference.borders import Version
-from vfioguard.inference.devicetree_buses import is_dprc
-from vfioguard.inference.firmware_msi import Domain, first_of, no_domain, unknown
-from vfioguard.inference.its import Its, Itss
+from vfioguard.inference.msi_domain.devicetree_buses import is_dprc
+from vfioguard.inference.msi_domain.its import Its, Itss
+from vfioguard.inference.msi_domain.resolution import Domain, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.kernel.firmware.wiring import Wiring
 from vfioguard.kernel.pci.pci_topology import requester_id, segment

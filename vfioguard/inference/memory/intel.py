@@ -11,7 +11,7 @@ from vfioguard.acpi.dmar import Dmar, Rmrr
 from vfioguard.fact import Fact
 from vfioguard.inference.dmar_scopes import named
 from vfioguard.inference.functions import Function, Index
-from vfioguard.inference.memory import Memory, holder
+from vfioguard.inference.memory.region import Memory, holder
 
 _USB, _DISPLAY = 0x0C03, 0x03
 

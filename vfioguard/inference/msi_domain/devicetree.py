@@ -7,10 +7,11 @@ pci_set_bus_msi_domain(); policy.md 3.9, and 10.3 for what real kernels did.
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.inference import borders, devicetree_buses, of_map
+from vfioguard.inference import borders, of_map
 from vfioguard.inference.borders import Version
-from vfioguard.inference.devicetree_controllers import Controllers
-from vfioguard.inference.firmware_msi import Domain, either, first_of, no_domain, unknown
+from vfioguard.inference.msi_domain import devicetree_buses
+from vfioguard.inference.msi_domain.devicetree_controllers import Controllers
+from vfioguard.inference.msi_domain.resolution import Domain, either, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.kernel.firmware.devicetree import Node
 from vfioguard.kernel.firmware.wiring import Wiring

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables
 from vfioguard.inference.functions import Index, functions
-from vfioguard.inference.memory import Memory
+from vfioguard.inference.memory.region import Memory
 from vfioguard.kernel.pci.pci_topology import Place
 from vfioguard.snapshot import Snapshot
 
@@ -56,17 +56,17 @@ def _memory(
 ) -> Iterator[Memory]:
     """Imported here, as a host has one of them."""
     if isinstance(dmar, Fact):
-        from vfioguard.inference import memory_intel
+        from vfioguard.inference.memory import intel
 
-        yield from memory_intel.memory(dmar, index)
+        yield from intel.memory(dmar, index)
     if isinstance(ivrs, Fact):
-        from vfioguard.inference import memory_amd
+        from vfioguard.inference.memory import amd
 
-        yield from memory_amd.memory(ivrs, index)
+        yield from amd.memory(ivrs, index)
     if isinstance(iort, Fact):
-        from vfioguard.inference import memory_arm
+        from vfioguard.inference.memory import arm
 
-        yield from memory_arm.memory(iort, index, places)
+        yield from arm.memory(iort, index, places)
 
 
 def _bounded(memory: Iterator[Memory]) -> Found:

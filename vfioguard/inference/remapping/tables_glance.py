@@ -1,7 +1,7 @@
 """A look at raw tables that spares most hosts the parsers.
 
 It takes microseconds where to load the parsers takes 15 ms, and decides nothing: where a table does
-not look plain, inference/remapping_possible.py is asked.
+not look plain, inference/remapping/allowed.py is asked.
 """
 
 from __future__ import annotations

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import firmware_arm, firmware_memory, remapping_possible, tables
-from vfioguard.inference.possible import Possible
-from vfioguard.inference.remapping_possible import Evidence
+from vfioguard.inference import tables
+from vfioguard.inference.firmware import arm
+from vfioguard.inference.memory import kept as firmware_memory
+from vfioguard.inference.remapping import allowed
+from vfioguard.inference.remapping.allowed import Evidence
+from vfioguard.inference.remapping.parts import Possible
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.acpi import BadTable
-    from vfioguard.inference.firmware_references import Lost
+    from vfioguard.inference.firmware.references import Lost
 
 #: Tables whose structures refer to each other.
 _REFERRING = frozenset({"IORT", "VIOT", "RIMT"})
@@ -70,10 +73,10 @@ def of_host(snapshot: Snapshot) -> Firmware:
     decoded = tuple(map(_decode, acpi_tables.FILES, found._fields, found))
     memory = firmware_memory.of_host(snapshot)
     arch = snapshot.kernel.arch
-    x86 = arch.value in _X86 if isinstance(arch, Fact) else not firmware_arm.has_gic(decoded)
+    x86 = arch.value in _X86 if isinstance(arch, Fact) else not arm.has_gic(decoded)
     if not x86:
-        return Firmware(firmware_arm.sentence(decoded), None, decoded, memory)
-    remapping = remapping_possible.of_host(snapshot)
+        return Firmware(arm.sentence(decoded), None, decoded, memory)
+    remapping = allowed.of_host(snapshot)
     return Firmware(remapping.sentence, remapping, decoded, memory)
 
 
@@ -90,10 +93,10 @@ def of_files(given: Sequence[Given]) -> Firmware:
             raw = Fact(one.raw, one.raw, one.source)
             decoded.append(_decode(one.signature, leaves[one.signature], raw))
     kept = tuple(decoded)
-    x86 = {"DMAR", "IVRS"} & {one.signature for one in kept} or firmware_arm.has_io_apic(kept)
-    if firmware_arm.has_gic(kept) or not x86:
-        return Firmware(firmware_arm.sentence(kept), None, kept)
-    remapping = remapping_possible.possible(_evidence(given))
+    x86 = {"DMAR", "IVRS"} & {one.signature for one in kept} or arm.has_io_apic(kept)
+    if arm.has_gic(kept) or not x86:
+        return Firmware(arm.sentence(kept), None, kept)
+    remapping = allowed.possible(_evidence(given))
     return Firmware(remapping.sentence, remapping, kept)
 
 
@@ -112,6 +115,6 @@ def _decode(signature: str, leaf: str, reading: Reading[bytes]) -> Decoded:
     table, broken = tables.parse(leaf, reading.value)
     if broken is not None or signature not in _REFERRING:
         return Decoded(signature, reading.source, table, broken)
-    from vfioguard.inference.firmware_references import lost  # three parsers for one table in ten
+    from vfioguard.inference.firmware.references import lost  # three parsers for one table in ten
 
     return Decoded(signature, reading.source, table, lost=lost(table))

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import its_log
-from vfioguard.inference.its_log import ItsLog
+from vfioguard.inference.msi_domain import its_log
+from vfioguard.inference.msi_domain.its_log import ItsLog
 from vfioguard.inference.witnesses import Witness, Witnesses
 from vfioguard.kernel.firmware.devicetree import Node, Nodes
 from vfioguard.kernel.log import Log

@@ -184,6 +184,6 @@ def capable(ecap: int) -> bool | None:
 
 def _by_firmware(snapshot: Snapshot) -> Answer:
     """The tables can prove that it is off (policy.md 4.1, X8), never that it is on."""
-    from vfioguard.inference import remapping_possible
+    from vfioguard.inference.remapping import allowed
 
-    return remapping_possible.of_host(snapshot).witness()
+    return allowed.of_host(snapshot).witness()

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vfioguard.fact import Gap, Why
-from vfioguard.inference import exempt, late_group
+from vfioguard.inference import exempt
 from vfioguard.inference.host import Host
+from vfioguard.inference.without_group import late_group
 from vfioguard.kernel.devices import Device
 from vfioguard.logic import Answer, ask, every
 from vfioguard.report import NO_GROUP, UNBINDABLE

@@ -10,7 +10,7 @@ from typing import Protocol
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
-from vfioguard.inference.firmware_msi import Domain, either, first_of, no_domain, unknown
+from vfioguard.inference.msi_domain.resolution import Domain, either, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.devicetree import PATH, Node, Nodes
 

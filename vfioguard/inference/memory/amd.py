@@ -14,7 +14,7 @@ from vfioguard.acpi._ivrs_entries import AcpiHid
 from vfioguard.acpi.ivrs import Ivhd, Ivmd, Ivrs, kernel_ivhd_type
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference.functions import Function, Index
-from vfioguard.inference.memory import Memory, holder, pages
+from vfioguard.inference.memory.region import Memory, holder, pages
 
 _ALL, _ONE = 0x20, 0x21
 

@@ -10,12 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.inference import amd_southbridge, borders
-from vfioguard.inference.amd_io_apics import IO_APIC, overrides, special_io_apics, syntaxes
-from vfioguard.inference.amd_southbridge import Classes, Form, IoApics, Listed
+from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
-from vfioguard.inference.madt_io_apics import addresses_repeat, registered
-from vfioguard.inference.possible import Part, conclude, io_apics, part, unreadable
+from vfioguard.inference.remapping import amd_southbridge
+from vfioguard.inference.remapping.amd_io_apics import (
+    IO_APIC,
+    overrides,
+    special_io_apics,
+    syntaxes,
+)
+from vfioguard.inference.remapping.amd_southbridge import Classes, Form, IoApics, Listed
+from vfioguard.inference.remapping.madt_io_apics import addresses_repeat, registered
+from vfioguard.inference.remapping.parts import Part, conclude, io_apics, part, unreadable
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.borders import Version
-from vfioguard.inference.bridge_msi import makes_none
-from vfioguard.inference.firmware_msi import Domain, unknown
-from vfioguard.inference.its import V3, V5, Its, Itss, unit_address
+from vfioguard.inference.msi_domain.bridge_msi import makes_none
+from vfioguard.inference.msi_domain.its import V3, V5, Its, Itss, unit_address
+from vfioguard.inference.msi_domain.resolution import Domain, unknown
 from vfioguard.kernel.firmware.devicetree import V2M, Node, Nodes
 from vfioguard.logic import Answer, ask, every, some
 

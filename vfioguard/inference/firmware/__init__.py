@@ -1,0 +1,1 @@
+"""What the firmware of this machine promises: the text of `vfioguard firmware`."""

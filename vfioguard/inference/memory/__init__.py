@@ -1,0 +1,1 @@
+"""Memory that firmware keeps for a device (RMRR, IVMD, RMR): whose it is."""

@@ -1,0 +1,1 @@
+"""Which MSI domain a device has, and whether it isolates."""

@@ -1,0 +1,1 @@
+"""Whether x86 remaps interrupts, and whether its tables allow it."""

@@ -1,0 +1,1 @@
+"""Why a device has no IOMMU group, and whether one comes with a driver."""
