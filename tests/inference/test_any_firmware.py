@@ -12,7 +12,7 @@ from tests.support.hosts import x86_host
 from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact
 from vfioguard.inference.firmware import of_host
-from vfioguard.inference.memory import kept
+from vfioguard.inference.memory import reserved
 from vfioguard.inference.memory.region import by_device
 from vfioguard.output._firmware_json import firmware_json
 from vfioguard.output.json import dumps
@@ -66,7 +66,7 @@ def test_memory_belongs_to_devices_of_this_host_or_is_said_to_belong_to_none(
     taken = snapshot(host, found)
     groups = taken.groups.value if isinstance(taken.groups, Fact) else ()
     names = {device.name for members in groups for device in members.devices}
-    memory, _ = kept.of_host(taken)
+    memory, _ = reserved.of_host(taken)
     assert by_device(memory).keys() <= names
     for one in memory:
         assert one.end >= one.start or one.kind == "RMRR"  # whose end stands in the table

@@ -13,7 +13,7 @@ from tests.support.faults import Watching
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import Scope, dmar, drhd, hid, ivhd, ivmd, ivrs, rmrr, special
-from vfioguard.inference.memory import kept as firmware_memory
+from vfioguard.inference.memory import reserved
 from vfioguard.inference.memory.region import Memory as Kept
 from vfioguard.inference.memory.region import by_device
 from vfioguard.root.memory import Entry, Memory, Refused
@@ -43,7 +43,7 @@ def intel(
 
 
 def found(host: dict[str, Entry]) -> tuple[Kept, ...]:
-    return firmware_memory.of_host(take(Memory(host))).memory
+    return reserved.of_host(take(Memory(host))).memory
 
 
 def only(host: dict[str, Entry]) -> Kept:
@@ -266,7 +266,7 @@ def test_linux_reads_no_rmr_of_an_older_iort() -> None:
 
 def test_a_table_that_may_not_be_read_is_a_gap_and_an_absent_one_is_none() -> None:
     host = x86_host() | {f"{TABLES}/DMAR": Refused(errno.EACCES), f"{TABLES}/FACP": b"FACP"}
-    memory, gaps = firmware_memory.of_host(take(Memory(host)))
+    memory, gaps = reserved.of_host(take(Memory(host)))
     assert memory == ()
     assert [(gap.source, gap.why) for gap in gaps] == [(f"{TABLES}/DMAR", "denied")]
 
@@ -287,7 +287,7 @@ def test_each_device_has_all_of_its_memory() -> None:
 def test_a_table_that_names_everybody_again_and_again_is_given_up() -> None:
     groups = {number: [f"0000:{number:02x}:00.0"] for number in range(64)}
     blocks = [ivmd(0, 0x1000 * number, 0x1000, kind=0x20) for number in range(3000)]
-    memory, gaps = firmware_memory.of_host(take(Memory(amd(*blocks, groups=groups))))
+    memory, gaps = reserved.of_host(take(Memory(amd(*blocks, groups=groups))))
     assert sum(1 + len(one.holders) for one in memory) <= 65536
     assert len(gaps) == 1
     assert "not resolved" in gaps[0].detail

@@ -27,10 +27,10 @@ def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
     kept = _direct(members)
     if kept is not None and not kept:
         return
-    from vfioguard.inference.memory import kept as firmware_memory
+    from vfioguard.inference.memory import reserved
     from vfioguard.inference.memory.region import by_device
 
-    found, gaps = firmware_memory.of_host(snapshot)
+    found, gaps = reserved.of_host(snapshot)
     kept_for = by_device(found)
     lines = [
         f"  {one.start:#x}-{one.end:#x}, {one.kind} in {one.source}: {device.name}"

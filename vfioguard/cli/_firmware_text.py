@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vfioguard.cli._firmware_lines import MEMORY, lines
 from vfioguard.cli._firmware_memory import memory_line
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
-from vfioguard.inference.memory.kept import Found
+from vfioguard.inference.memory.reserved import Found
 from vfioguard.output import Style
 
 #: Lines of one table: all of a usual machine's fit on a screen. Memory is never cut.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from vfioguard.fact import Gap
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
-from vfioguard.inference.memory.kept import Found
 from vfioguard.inference.memory.region import Memory
+from vfioguard.inference.memory.reserved import Found
 from vfioguard.report import SCHEMA_VERSION
 
 if TYPE_CHECKING:

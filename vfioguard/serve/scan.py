@@ -14,7 +14,7 @@ from functools import partial
 from vfioguard import refresh, wording
 from vfioguard.evaluate import Judged, disagreements, judge_all, under
 from vfioguard.inference.firmware.of_host import of_host
-from vfioguard.inference.memory import kept
+from vfioguard.inference.memory import reserved
 from vfioguard.inference.remapping import allowed
 from vfioguard.kernel import devices
 from vfioguard.kernel.group_members import Members
@@ -178,7 +178,7 @@ class _Firmware:
 
     def render(self, snapshot: Snapshot) -> Body:
         evidence = allowed.evidence(snapshot)
-        memory = kept.of_host(snapshot)
+        memory = reserved.of_host(snapshot)
         of = snapshot.acpi, snapshot.kernel.arch, evidence, memory
         if self._kept is None or of != self._kept[0]:
             text = dumps(firmware_json(of_host(snapshot))).encode() + b"\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables
 from vfioguard.inference.firmware import arm
-from vfioguard.inference.memory import kept as firmware_memory
+from vfioguard.inference.memory import reserved
 from vfioguard.inference.remapping import allowed
 from vfioguard.inference.remapping.allowed import Evidence
 from vfioguard.inference.remapping.parts import Possible
@@ -55,7 +55,7 @@ class Firmware(NamedTuple):
     sentence: str
     remapping: Possible | None
     tables: tuple[Decoded, ...]
-    memory: firmware_memory.Found | None = None
+    memory: reserved.Found | None = None
 
 
 class Given(NamedTuple):
@@ -71,7 +71,7 @@ def of_host(snapshot: Snapshot) -> Firmware:
     """The tables of a host that was read."""
     found = snapshot.acpi
     decoded = tuple(map(_decode, acpi_tables.FILES, found._fields, found))
-    memory = firmware_memory.of_host(snapshot)
+    memory = reserved.of_host(snapshot)
     arch = snapshot.kernel.arch
     x86 = arch.value in _X86 if isinstance(arch, Fact) else not arm.has_gic(decoded)
     if not x86:
