@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import cast
 
 from release import roff
-from vfioguard.cli.setting import SWITCH, Setting, toml
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings.kinds import SWITCH, Setting, toml
+from vfioguard.cli.settings.table import SETTINGS
 
 _INTRO = """
 `/etc/vfioguard.toml` holds the settings of the daemon, `vfioguard serve`, in TOML. Each is also an

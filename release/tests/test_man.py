@@ -11,7 +11,7 @@ import pytest
 from release import roff
 from release.grammar import Verb, verbs
 from release.man import main, pages
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings.table import SETTINGS
 
 PAGES = sorted(pages("2026-01-31"))
 

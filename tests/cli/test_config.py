@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.test_cli import vfioguard
-from vfioguard.cli import config
-from vfioguard.cli._toml_lines import Lines
-from vfioguard.cli.config import Settled
 from vfioguard.cli.run import Failure
-from vfioguard.cli.setting import SWITCH, Setting, number, text
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings import file
+from vfioguard.cli.settings.file import Settled
+from vfioguard.cli.settings.kinds import SWITCH, Setting, number, text
+from vfioguard.cli.settings.table import SETTINGS
+from vfioguard.cli.settings.toml_lines import Lines
 
 #: A table as it may grow: nested tables, a switch, a whole number.
 GROWN = (
@@ -39,7 +39,7 @@ def write(directory: Path, toml: str | bytes) -> str:
 def refusal(path: str, settings: Sequence[Setting] = GROWN) -> str:
     """What a file is refused with, after its name."""
     with pytest.raises(Failure) as caught:
-        config.read(path, tuple(settings))
+        file.read(path, tuple(settings))
     message = str(caught.value)
     assert message.isprintable()
     assert message.startswith(f"{path}:")
@@ -54,7 +54,7 @@ def test_every_way_to_write_a_key_is_the_same(tmp_path: Path) -> None:
         "[web.config]\nfile = 'f'\n[web]\nlisten-address = [\n  'x', # why\n]",
         "[web]\r\nlisten-address = ['x']\r\nconfig.file = 'f'\r\n",
     ):
-        found = config.read(write(tmp_path, toml), GROWN)
+        found = file.read(write(tmp_path, toml), GROWN)
         values = {key: one.value for key, one in found.items()}
         assert values == {"web.listen-address": ("x",), "web.config.file": "f"}
 
@@ -62,7 +62,7 @@ def test_every_way_to_write_a_key_is_the_same(tmp_path: Path) -> None:
 def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
     path = write(tmp_path, "interval = 5\nweb.systemd-socket = true")
     options = argparse.Namespace(config_file=path, interval=7.0, web_listen_address=["b", "c"])
-    found = config.settle(options, GROWN)
+    found = file.settle(options, GROWN)
     assert found == {
         "interval": Settled(7.0, "--interval"),
         "web.caps.tcp": Settled(8, "default"),
@@ -74,14 +74,14 @@ def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path: Pa
 
 def test_a_file_that_nobody_named_may_be_absent(tmp_path: Path) -> None:
     absent = str(tmp_path / "none.toml")
-    assert config.settle(argparse.Namespace(), GROWN, absent)["interval"].value == 60.0
+    assert file.settle(argparse.Namespace(), GROWN, absent)["interval"].value == 60.0
     with pytest.raises(Failure, match=r"none\.toml: No such file"):
-        config.settle(argparse.Namespace(config_file=absent), GROWN)
+        file.settle(argparse.Namespace(config_file=absent), GROWN)
 
 
 def test_a_file_that_nobody_named_must_be_right_where_it_is_there(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="not a number of seconds"):
-        config.settle(argparse.Namespace(), GROWN, write(tmp_path, "interval = 'x'"))
+        file.settle(argparse.Namespace(), GROWN, write(tmp_path, "interval = 'x'"))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_mistake_is_found_wherever_it_stands(
 ) -> None:
     toml = end.join([*before, bad.replace("\n", end), *after])
     with pytest.raises(Failure, match=rf"^f:{len(before) + 1}: "):
-        config.parse("f", toml.encode(), GROWN)
+        file.parse("f", toml.encode(), GROWN)
 
 
 @given(st.lists(FILLER, max_size=3), st.integers(1, 5), st.data())
@@ -176,7 +176,7 @@ def test_a_wrong_item_is_found_wherever_it_stands(
         line = len(lines) if index == bad else line
     lines.append("]")
     with pytest.raises(Failure, match=rf"^f:{line}: web.listen-address: 5 "):
-        config.parse("f", "\n".join(lines).encode(), GROWN)
+        file.parse("f", "\n".join(lines).encode(), GROWN)
 
 
 FRAGMENTS = st.lists(
@@ -191,7 +191,7 @@ FRAGMENTS = st.lists(
 @given(st.one_of(FRAGMENTS, st.text()))
 def test_any_text_is_taken_or_refused_in_one_line(toml: str) -> None:
     try:
-        found = config.parse("f", toml.encode(errors="replace"), GROWN)
+        found = file.parse("f", toml.encode(errors="replace"), GROWN)
         said = [settled.origin for settled in found.values()]
     except Failure as error:
         said = [str(error)]
@@ -211,8 +211,8 @@ def test_every_key_of_a_document_has_a_line(toml: str) -> None:
 
 def test_what_is_settled_can_be_printed_and_read_again(tmp_path: Path) -> None:
     options = argparse.Namespace(interval=0.25, web_listen_address=['a"\\', "b"])
-    settled = config.settle(options, GROWN, os.devnull)
-    again = config.read(write(tmp_path, config.render(settled)), GROWN)
+    settled = file.settle(options, GROWN, os.devnull)
+    again = file.read(write(tmp_path, file.render(settled)), GROWN)
     values = {key: one.value for key, one in settled.items() if one.value is not None}
     assert {key: one.value for key, one in again.items()} == values
 
@@ -255,7 +255,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         one.key: Settled(one.default if one.example is None else one.example, "")
         for one in SETTINGS
     }
-    found = config.read(write(tmp_path, config.render(values)))
+    found = file.read(write(tmp_path, file.render(values)))
     assert {key: one.value for key, one in found.items()} == {
         key: one.value for key, one in values.items()
     }

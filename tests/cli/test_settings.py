@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.cli.test_cli import vfioguard
 from vfioguard.cli import parser
-from vfioguard.cli.setting import Kind, Setting, Wrong, choice, number, shown, text, toml
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings.kinds import Kind, Setting, Wrong, choice, number, shown, text, toml
+from vfioguard.cli.settings.table import SETTINGS
 
 ANYTHING = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())
@@ -139,7 +139,12 @@ def test_other_verbs_do_not_pay_for_the_settings() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(found.stdout.split())
     assert "vfioguard.cli.parser" in loaded
-    assert not loaded & {"tomllib", "vfioguard.cli.settings", "vfioguard.cli.config", "difflib"}
+    assert not loaded & {
+        "tomllib",
+        "vfioguard.cli.settings.table",
+        "vfioguard.cli.settings.file",
+        "difflib",
+    }
 
 
 def test_the_grammar_is_whole_where_nothing_was_typed() -> None:

@@ -14,7 +14,7 @@ from vfioguard.fact import Fact
 from vfioguard.inference.firmware import of_host
 from vfioguard.inference.memory import reserved
 from vfioguard.inference.memory.region import by_device
-from vfioguard.output._firmware_json import firmware_json
+from vfioguard.output.firmware.json import firmware_json
 from vfioguard.output.json import dumps
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.snapshot import Snapshot, take

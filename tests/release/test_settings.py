@@ -9,9 +9,9 @@ import pytest
 
 from release.settings import configuration, example, settings_page
 from tests.cli.test_config import GROWN
-from vfioguard.cli import config
-from vfioguard.cli.setting import Setting
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings import file
+from vfioguard.cli.settings.kinds import Setting
+from vfioguard.cli.settings.table import SETTINGS
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -25,12 +25,12 @@ def uncommented(text: str) -> str:
 
 
 def test_the_example_sets_nothing() -> None:
-    assert config.parse("example", example().encode(), SETTINGS) == {}
+    assert file.parse("example", example().encode(), SETTINGS) == {}
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, GROWN], ids=["ours", "grown"])
 def test_the_example_shows_every_default(settings: tuple[Setting, ...]) -> None:
-    shown = config.parse("example", uncommented(example(settings)).encode(), settings)
+    shown = file.parse("example", uncommented(example(settings)).encode(), settings)
     assert {key: one.value for key, one in shown.items()} == {
         one.key: one.example if one.default is None else one.default for one in settings
     }
@@ -57,5 +57,5 @@ def test_every_example_of_the_configuration_document_is_valid() -> None:
     assert len(blocks) == len(SETTINGS)
     for block in blocks:
         toml = block.split("```")[0]
-        assert config.parse("block", toml.encode(), SETTINGS)
+        assert file.parse("block", toml.encode(), SETTINGS)
         assert tomllib.loads(toml)

@@ -12,13 +12,13 @@ from vfioguard import known
 from vfioguard.change.compare import changes
 from vfioguard.change.state import State
 from vfioguard.cli import parser
-from vfioguard.cli._firmware_text import firmware_text
 from vfioguard.cli.diff import lines
 from vfioguard.cli.run import Failure
 from vfioguard.cli.standing_by import Work
 from vfioguard.inference.firmware.of_host import of_host
 from vfioguard.output import Output, Style
-from vfioguard.output._firmware_json import firmware_json
+from vfioguard.output.firmware.json import firmware_json
+from vfioguard.output.firmware.text import firmware_text
 from vfioguard.output.json import dumps
 from vfioguard.report import Report
 from vfioguard.root import capture

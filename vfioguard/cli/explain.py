@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from vfioguard import wording
 from vfioguard.cli import host
-from vfioguard.cli._explain_device import memory_lines, unit_lines
-from vfioguard.cli._explain_symptom import is_symptom, named, symptom_lines
 from vfioguard.cli.run import Failure
 from vfioguard.evaluate import evaluate
+from vfioguard.output.explain.device import memory_lines, unit_lines
+from vfioguard.output.explain.symptom import is_symptom, named, symptom_lines
 from vfioguard.report import NO_GROUP, UNBINDABLE, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot, take
 from vfioguard.verdict import Outcome, Verdict, exit_code, severity

@@ -7,10 +7,10 @@ import sys
 
 from vfioguard.acpi import dump
 from vfioguard.cli import host
-from vfioguard.cli._firmware_text import firmware_text
 from vfioguard.cli.run import OWN_FAILURE, Failure
 from vfioguard.inference.firmware.of_host import Given, of_files, of_host
-from vfioguard.output._firmware_json import firmware_json
+from vfioguard.output.firmware.json import firmware_json
+from vfioguard.output.firmware.text import firmware_text
 from vfioguard.output.json import dumps
 from vfioguard.snapshot import take
 

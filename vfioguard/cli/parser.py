@@ -186,7 +186,7 @@ def _policies(verbs: Any) -> None:  # noqa: ANN401
 
 
 def _serve(verbs: Any) -> None:  # noqa: ANN401
-    from vfioguard.cli import options  # the table of settings: no other verb has any
+    from vfioguard.cli.settings import options  # the table of settings: no other verb has any
 
     serve: Parser = verbs.add_parser("serve", help=_SERVE, description=_SERVE)
     serve.set_defaults(parser=serve)

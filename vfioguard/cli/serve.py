@@ -7,11 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from vfioguard import evaluate
-from vfioguard.cli import config
 from vfioguard.cli.host import now, read, tables
 from vfioguard.cli.run import OWN_FAILURE, Failure
-from vfioguard.cli.setting import toml
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings import file
+from vfioguard.cli.settings.kinds import toml
+from vfioguard.cli.settings.table import SETTINGS
 
 if TYPE_CHECKING:
     from vfioguard.serve.web import Web
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, either of which is a success."""
-    settled = config.settle(options)
+    settled = file.settle(options)
     if options.config_check:
-        print(config.render(settled))
+        print(file.render(settled))
         return 0
     for setting in SETTINGS:
         value, origin = settled[setting.key]
         setattr(options, setting.dest, value)
-        if origin not in {config.DEFAULT, setting.flag}:  # a file must not act unseen
+        if origin not in {file.DEFAULT, setting.flag}:  # a file must not act unseen
             print(f"vfioguard: {setting.key} is {toml(value)} ({origin})", file=sys.stderr)
     if options.self_test:
         return _self_test(options)

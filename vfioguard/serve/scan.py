@@ -18,7 +18,7 @@ from vfioguard.inference.memory import reserved
 from vfioguard.inference.remapping import allowed
 from vfioguard.kernel import devices
 from vfioguard.kernel.group_members import Members
-from vfioguard.output._firmware_json import firmware_json
+from vfioguard.output.firmware.json import firmware_json
 from vfioguard.output.json import dumps
 from vfioguard.root import Root
 from vfioguard.root.memory import Memory

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from vfioguard import evaluate
-from vfioguard.cli.setting import SWITCH, Setting, Wrong, choice, number, shown, text
+from vfioguard.cli.settings.kinds import SWITCH, Setting, Wrong, choice, number, shown, text
 
 
 def _address(value: str) -> None:

@@ -14,7 +14,7 @@ from vfioguard.acpi import mcfg as _mcfg
 from vfioguard.acpi import viot as _viot
 from vfioguard.acpi._ivrs_entries import Special
 from vfioguard.acpi._madt_arm import Gicd, GicIts, GicMsiFrame
-from vfioguard.cli._firmware_others import mcfg_lines, viot_lines
+from vfioguard.output.firmware.others import mcfg_lines, viot_lines
 
 #: How lines about memory begin that devices go on using.
 MEMORY = "memory "

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple, cast
 
-from vfioguard.cli._toml_lines import Lines
 from vfioguard.cli.run import Failure
-from vfioguard.cli.setting import Setting, Wrong, shown, toml
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings.kinds import Setting, Wrong, shown, toml
+from vfioguard.cli.settings.table import SETTINGS
+from vfioguard.cli.settings.toml_lines import Lines
 
 DEFAULT_FILE = "/etc/vfioguard.toml"
 #: The origin of a value that nobody set.

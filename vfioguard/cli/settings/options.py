@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable
 from typing import cast
 
-from vfioguard.cli.config import DEFAULT_FILE
 from vfioguard.cli.parser import Once
-from vfioguard.cli.setting import SWITCH, Setting, Wrong, toml
-from vfioguard.cli.settings import SETTINGS
+from vfioguard.cli.settings.file import DEFAULT_FILE
+from vfioguard.cli.settings.kinds import SWITCH, Setting, Wrong, toml
+from vfioguard.cli.settings.table import SETTINGS
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from vfioguard.cli._firmware_lines import MEMORY, lines
-from vfioguard.cli._firmware_memory import memory_line
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
 from vfioguard.inference.memory.reserved import Found
 from vfioguard.output import Style
+from vfioguard.output.firmware.lines import MEMORY, lines
+from vfioguard.output.firmware.memory import memory_line
 
 #: Lines of one table: all of a usual machine's fit on a screen. Memory is never cut.
 _LINES = 12

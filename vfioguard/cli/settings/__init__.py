@@ -1,0 +1,1 @@
+"""The settings of the daemon: one table, an option and a key of the file for each."""

@@ -1,0 +1,1 @@
+"""What `vfioguard explain` says of a device and of a symptom."""

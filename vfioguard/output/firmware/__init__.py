@@ -1,0 +1,1 @@
+"""How `vfioguard firmware` shows what the tables say."""
