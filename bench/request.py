@@ -23,11 +23,11 @@ import uvicorn
 
 from vfioguard.evaluate import judge_all, policy_names, under
 from vfioguard.root.opening import open_root
-from vfioguard.serve.connections import Connections, Limits
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.http import build
-from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.server import Server, configured
+from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.connection.connections import Connections, Limits
+from vfioguard.serve.connection.server import Server, configured
+from vfioguard.serve.http.routes import build
+from vfioguard.serve.telling.change_teller import Follow
 from vfioguard.snapshot import take
 
 GROUPS = 64

@@ -17,7 +17,7 @@ from vfioguard.output.json import OUTPUT as JSON
 from vfioguard.output.text import OUTPUT
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.serve.page import page
+from vfioguard.serve.answer.page import page
 from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 

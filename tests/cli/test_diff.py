@@ -15,7 +15,7 @@ from vfioguard.change.state import state_of
 from vfioguard.cli.diff import state_at
 from vfioguard.evaluate import evaluate
 from vfioguard.root.capture import load
-from vfioguard.serve import schema
+from vfioguard.serve.http import schema
 from vfioguard.snapshot import take
 
 OLDER = str(HOSTS / "6.1-amd64--vtd-ir" / "as-booted.tar.xz")

@@ -20,7 +20,7 @@ from tests.contrib.rules import (
 )
 from vfioguard import known
 from vfioguard.cli.parser import parse
-from vfioguard.serve import history
+from vfioguard.serve.host import previous_boot
 
 RULES = rules_of(ALERTS)
 NAMES = [rule["alert"] for rule in RULES]
@@ -117,7 +117,7 @@ def test_the_findings_that_have_an_alert_of_their_own_exist() -> None:
 
 
 #: What only the daemon finds, which remembers the previous boot.
-_OF_THE_DAEMON = {history.NAME}
+_OF_THE_DAEMON = {previous_boot.NAME}
 
 
 def test_the_files_are_plain_yaml_without_a_tab() -> None:

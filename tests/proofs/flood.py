@@ -17,8 +17,8 @@ import hosts
 
 from tests.proofs.followed import Followed, bound, percentile, until
 from tests.serve.uevents import change
-from vfioguard.serve.news import News
-from vfioguard.serve.watch import Watcher
+from vfioguard.serve.senses.hint import News
+from vfioguard.serve.senses.uevents import Watcher
 
 _EVENTS, _WRITERS, _GROUPS = 200_000, 2, 4096
 _TARGET = "0000:01:00.1"

@@ -13,10 +13,10 @@ from pathlib import Path
 from vfioguard.evaluate import evaluate, policy_names
 from vfioguard.report import Report
 from vfioguard.root.opening import open_root
-from vfioguard.serve.follow import Follower, Hooks, Intervals
-from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.news import News
-from vfioguard.serve.scan import Reader
+from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.follower import Follower, Hooks, Intervals
+from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.senses.hint import News
 from vfioguard.snapshot import take
 
 SELDOM = Intervals(3600, 3600)

@@ -19,10 +19,10 @@ import hosts
 
 from tests.proofs.followed import Followed, bound, descriptors, rss, until
 from vfioguard.change.codec import decode
-from vfioguard.serve.follow import Intervals
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.news import EVERYTHING, LISTINGS, News
-from vfioguard.serve.state import LAST, StateFiles
+from vfioguard.serve.follower import Intervals
+from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, News
+from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.state_files import LAST, StateFiles
 
 _EVENTS, _RESCANS, _SETTLING, _GROUPS = 100_000, 1000, 300, 256
 _GROWTH_MB, _GROWTH_PERCENT = 5.0, 2.0

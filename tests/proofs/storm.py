@@ -17,7 +17,7 @@ from pathlib import Path
 import hosts
 
 from tests.proofs.followed import Followed, bound, percentile, rss, until
-from vfioguard.serve.news import News
+from vfioguard.serve.senses.hint import News
 
 _GROUPS, _FUNCTIONS, _SECONDS = 4352, 4096, 2.0
 #: The goals on a quiet machine; another process may have the CPU, so the bounds of times are wide.

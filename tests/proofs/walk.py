@@ -21,8 +21,8 @@ from tests.support.trees import write
 from vfioguard.evaluate import evaluate
 from vfioguard.root.memory import Entry
 from vfioguard.root.opening import open_root
-from vfioguard.serve.news import RECONCILE, News
-from vfioguard.serve.scan import Reader
+from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.senses.hint import RECONCILE, News
 from vfioguard.snapshot import take
 
 _CHANGES, _LIVES, _GROUPS = 10_000, 40, 8

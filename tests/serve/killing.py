@@ -18,7 +18,7 @@ from typing import NoReturn
 from tests.support.states import state
 from vfioguard.change.codec import decode
 from vfioguard.change.state import State
-from vfioguard.serve.state import LAST, PREVIOUS, StateFiles
+from vfioguard.serve.telling.state_files import LAST, PREVIOUS, StateFiles
 
 #: Seconds in which a writer is killed: a write takes one to ten milliseconds.
 _WINDOW = 0.025

@@ -11,9 +11,9 @@ import httpx
 
 from vfioguard.evaluate import judge_all, policy_names, under
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.http import build
-from vfioguard.serve.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.http.routes import build
+from vfioguard.serve.telling.change_teller import Follow
 from vfioguard.snapshot import take
 
 WHEN = "2026-11-22T18:00:00Z"

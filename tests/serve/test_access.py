@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from tests.serve.serving import Clock
-from vfioguard.serve.access import Access
+from vfioguard.serve.http.access_log import Access
 
 WHO = "127.0.0.1:4000"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vfioguard.serve.activation import passed
-from vfioguard.serve.address import CannotListen, Listeners
+from vfioguard.serve.connection.activation import passed
+from vfioguard.serve.connection.listeners import CannotListen, Listeners
 
 PID = 4711
 

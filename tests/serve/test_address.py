@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vfioguard.serve.address import CannotListen, Listeners, describe
+from vfioguard.serve.connection.listeners import CannotListen, Listeners, describe
 
 
 def test_several_addresses_are_listened_on_at_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import zlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfioguard.serve.body import Body, piece, whole
+from vfioguard.serve.answer.body import Body, piece, whole
 
 
 @given(st.lists(st.binary(max_size=2000) | st.just(b"always the same " * 5000), max_size=20))

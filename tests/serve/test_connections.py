@@ -8,10 +8,17 @@ import pytest
 
 from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
-from vfioguard.serve.connections import STALL, Connection, Connections, Limits, Phase, Pool
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.front import Message
-from vfioguard.serve.http import build
+from vfioguard.serve.connection.connections import (
+    STALL,
+    Connection,
+    Connections,
+    Limits,
+    Phase,
+    Pool,
+)
+from vfioguard.serve.http.front import Message
+from vfioguard.serve.http.routes import build
+from vfioguard.serve.telling.change_teller import Follow
 
 
 class Line(asyncio.Transport):

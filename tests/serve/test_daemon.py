@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.hosts import x86_host
 from tests.support.trees import write
-from vfioguard.serve.scan import Reader
+from vfioguard.serve.host.reader import Reader
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOSTS = REPOSITORY / "tests" / "fixtures" / "sysfs"

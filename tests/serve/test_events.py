@@ -12,9 +12,9 @@ import pytest
 from tests.support.states import state
 from vfioguard.change.as_json import change_json
 from vfioguard.change.compare import changes
-from vfioguard.serve import schema
-from vfioguard.serve.events import PAST, Hub, Prepared, prepare
-from vfioguard.serve.stream import Stream
+from vfioguard.serve.http import schema
+from vfioguard.serve.http.stream import Stream
+from vfioguard.serve.telling.events import PAST, Hub, Prepared, prepare
 
 ONE = changes(state(), state({0: ["a"]}))
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.serve.serving import Client, latest_of, problem, served
 from tests.support.hosts import x86_host
-from vfioguard.serve.scan import Reader
+from vfioguard.serve.host.reader import Reader
 
 HOSTS = Path(__file__).parent.parent / "fixtures" / "sysfs"
 

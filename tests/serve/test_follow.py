@@ -11,9 +11,9 @@ from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.report import Report
 from vfioguard.root.patience import Patience
-from vfioguard.serve.follow import Follower, Hooks, Intervals
-from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.news import EVERYTHING, LISTINGS, LOST, NOTHING, RELOAD, News
+from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.follower import Follower, Hooks, Intervals
+from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, RELOAD, News
 
 GOOD = scan_of(x86_host(2))
 SELDOM = Intervals(3600, 3600)

@@ -14,9 +14,9 @@ from tests.support.hosts import x86_host
 from vfioguard.change import Change, Kind
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.history import NAME, remembering
-from vfioguard.serve.state import StateFiles
+from vfioguard.serve.host.previous_boot import NAME, remembering
+from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.state_files import StateFiles
 
 SAFE, LOST = x86_host(2), x86_host(2, remapping=False, release="6.13.0-amd64")
 
@@ -161,7 +161,7 @@ def test_a_bug_in_the_comparing_ends_nothing_but_itself(caplog: pytest.LogCaptur
 
 def test_a_latest_tells_every_report_that_it_serves() -> None:
     from vfioguard.evaluate import policy_names
-    from vfioguard.serve.latest import Latest
+    from vfioguard.serve.answer.latest import Latest
 
     seen: list[Report] = []
     latest = Latest(policy_names(), 10.0, nonce="n", published=seen.append)

@@ -12,9 +12,9 @@ from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.report import Report
 from vfioguard.root.patience import Patience
-from vfioguard.serve.follow import Follower, Hooks, Intervals
-from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.news import News
+from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.follower import Follower, Hooks, Intervals
+from vfioguard.serve.senses.hint import News
 
 GOOD = scan_of(x86_host(2))
 DEVICE = News(frozenset({"0000:01:00.0"}))

@@ -14,9 +14,9 @@ from vfioguard.change.state import Known, State, state_of
 from vfioguard.evaluate import judge_all
 from vfioguard.report import Report
 from vfioguard.root.memory import Memory
-from vfioguard.serve.body import Body
-from vfioguard.serve.holders import Holders
-from vfioguard.serve.view import View, one_device_json
+from vfioguard.serve.answer.body import Body
+from vfioguard.serve.answer.view import View, one_device_json
+from vfioguard.serve.host.holders import Holders
 from vfioguard.snapshot import take
 
 

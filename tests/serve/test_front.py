@@ -11,9 +11,9 @@ import pytest
 
 from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.front import Face, Message, Refusal
-from vfioguard.serve.http import build
+from vfioguard.serve.http.front import Face, Message, Refusal
+from vfioguard.serve.http.routes import build
+from vfioguard.serve.telling.change_teller import Follow
 
 ROUTES = ["/", "/v1/report", "/v1/check/group:0", "/metrics", "/openapi.json", "/nowhere"]
 

@@ -19,8 +19,8 @@ from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from vfioguard.report import GroupReport, Report
 from vfioguard.root.memory import Entry, Link, Memory
-from vfioguard.serve import schema
-from vfioguard.serve.holders import EVERY, Holders, holding, look
+from vfioguard.serve.host.holders import EVERY, Holders, holding, look
+from vfioguard.serve.http import schema
 
 REPOSITORY = Path(__file__).parents[2]
 A, B = "0000:01:00.0", "0000:02:00.0"
@@ -214,7 +214,7 @@ def test_what_did_not_change_is_the_same_object(tmp_path: Path) -> None:
 def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
     code = (
         "import psutil\n"
-        "from vfioguard.serve.holders import look\n"
+        "from vfioguard.serve.host.holders import look\n"
         "held = look({'/dev/vfio/3': 3}.get, psutil.pids())\n"
         "print(dict(held.groups), held.gap.why, held.gap.errno)"
     )
@@ -231,7 +231,7 @@ def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
 
 
 def test_another_pid_namespace_is_a_gap(tmp_path: Path) -> None:
-    code = "from vfioguard.serve.holders import look; print(look({}.get, []).gap.detail)"
+    code = "from vfioguard.serve.host.holders import look; print(look({}.get, []).gap.detail)"
     command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert "PID namespace" in result.stdout, result.stderr

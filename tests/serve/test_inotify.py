@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.serve.uevents import run, until
-from vfioguard.serve.inotify import Inotify
+from vfioguard.serve.senses.inotify import Inotify
 
 #: Of every kernel, writable, and the same again is no change.
 PARAMETER = Path("/sys/module/printk/parameters/time")

@@ -16,8 +16,8 @@ from tests.support.states import group, state
 from vfioguard.change import Change, Kind
 from vfioguard.change.compare import changes
 from vfioguard.change.sentence import sentence
-from vfioguard.serve.journal import Journal, is_stderr
-from vfioguard.serve.tell import MESSAGE_IDS, Teller, fields
+from vfioguard.serve.telling.journal import Journal, is_stderr
+from vfioguard.serve.telling.log_lines import MESSAGE_IDS, Teller, fields
 from vfioguard.verdict import Outcome
 
 REFUSED = changes(state({3: ["a", "b"]}), state([group(3, ["a", "b"], Outcome.REFUSED)]))

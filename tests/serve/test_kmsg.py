@@ -9,8 +9,8 @@ import pytest
 
 from tests.serve.uevents import run, until
 from vfioguard.kernel.log import KMSG
-from vfioguard.serve.kmsg import OTHER, LogFollower
-from vfioguard.serve.news import EVERYTHING, News
+from vfioguard.serve.senses.hint import EVERYTHING, News
+from vfioguard.serve.senses.kmsg import OTHER, LogFollower
 
 
 def heard(*records: bytes) -> tuple[LogFollower, list[News]]:

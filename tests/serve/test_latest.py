@@ -11,9 +11,9 @@ from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.evaluate import UnknownPolicy
 from vfioguard.report import GroupReport
-from vfioguard.serve.body import Body
-from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.view import View
+from vfioguard.serve.answer.body import Body
+from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.view import View
 
 LATER = "2026-11-22T18:01:00Z"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.serve.serving import Clock
 from tests.serve.test_daemon import BY_OVERRIDE, daemon
-from vfioguard.serve.log import OneLine, Trouble
+from vfioguard.serve.telling.log import OneLine, Trouble
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from tests.serve.serving import Client, latest_of, scan_of, served
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from vfioguard.report import Holder
-from vfioguard.serve.connections import Connections, Limits, Pool
+from vfioguard.serve.connection.connections import Connections, Limits, Pool
 from vfioguard.serve.counts import of_connections
 
 HOST = x86_host(3, remapping=False)

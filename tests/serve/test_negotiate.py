@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfioguard.serve.negotiate import accepts_gzip, media_type
+from vfioguard.serve.http.negotiate import accepts_gzip, media_type
 
 OFFERED = ("application/json", "text/plain", "application/x-other")
 

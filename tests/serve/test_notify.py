@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vfioguard.serve.notify import Notifier
+from vfioguard.serve.telling.systemd import Notifier
 
 #: 30 ms, fed every 10.
 WATCHDOG = "30000"

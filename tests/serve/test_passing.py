@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from vfioguard.serve.body import Body, whole
-from vfioguard.serve.passing import Busy, Passing
+from vfioguard.serve.answer.body import Body, whole
+from vfioguard.serve.answer.passing import Busy, Passing
 
 NOISE = random.Random(1).randbytes(1000)
 

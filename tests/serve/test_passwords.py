@@ -8,7 +8,7 @@ import base64
 import bcrypt
 import pytest
 
-from vfioguard.serve.passwords import Known, Passwords
+from vfioguard.serve.web_config.passwords import Known, Passwords
 
 HASHES = {"admin": bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.serve.serving import Clock
-from vfioguard.serve.rate import Rate
+from vfioguard.serve.http.rate import Rate
 
 
 def test_a_burst_passes_and_then_one_in_each_interval() -> None:

@@ -11,8 +11,8 @@ import pytest
 from tests.serve.serving import Clock
 from tests.support.hosts import x86_host
 from tests.support.trees import write
-from vfioguard.serve.news import LISTINGS, NOTHING, POLL
-from vfioguard.serve.scan import Reader
+from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.senses.hint import LISTINGS, NOTHING, POLL
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])

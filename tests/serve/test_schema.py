@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from tests.serve.serving import Client, latest_of, problem, served
 from tests.support.hosts import x86_host
 from vfioguard.evaluate import policy_names
-from vfioguard.serve import schema
-from vfioguard.serve.scan import Reader
+from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.http import schema
 from vfioguard.verdict import Outcome
 
 HOSTS = sorted((Path(__file__).parent.parent / "fixtures" / "sysfs").iterdir())

@@ -13,8 +13,8 @@ import pytest
 from tests.serve.certificates import Certificates
 from tests.serve.serving import Clock
 from tests.serve.test_daemon import ALLOWED, REPOSITORY, Daemon, curl, daemon
-from vfioguard.serve.secured import Secured
-from vfioguard.serve.yaml_file import BadFile
+from vfioguard.serve.web_config.in_force import Secured
+from vfioguard.serve.web_config.yaml_file import BadFile
 
 TLS = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
 CLIENTS = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n"

@@ -13,7 +13,7 @@ from tests.support.hosts import x86_host
 from vfioguard.kernel import iommu_groups
 from vfioguard.kernel.firmware.acpi_tables import FILES, PATH
 from vfioguard.root.memory import Entry, Memory, Refused
-from vfioguard.serve.self_test import Result, run
+from vfioguard.serve.host.self_test import Result, run
 
 #: A host whose tables are there for root alone, as systemd's sandbox sees it.
 DENIED: dict[str, Entry] = {f"{PATH}/{name}": Refused(errno.EACCES) for name in ("APIC", "DMAR")}

@@ -14,13 +14,13 @@ import pytest
 
 from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
-from vfioguard.serve.access import Access
-from vfioguard.serve.address import CannotListen, Listeners
-from vfioguard.serve.connections import Connections, Limits, Pool
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.front import Face
-from vfioguard.serve.http import build
-from vfioguard.serve.server import Server, affordable
+from vfioguard.serve.connection.connections import Connections, Limits, Pool
+from vfioguard.serve.connection.listeners import CannotListen, Listeners
+from vfioguard.serve.connection.server import Server, affordable
+from vfioguard.serve.http.access_log import Access
+from vfioguard.serve.http.front import Face
+from vfioguard.serve.http.routes import build
+from vfioguard.serve.telling.change_teller import Follow
 
 GET = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
 REPORT = b"GET /v1/report HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.states import state
 from vfioguard.change.codec import MARK, encode
-from vfioguard.serve.state import LAST, PREVIOUS, Kept, StateFiles, default_directory
+from vfioguard.serve.telling.state_files import LAST, PREVIOUS, Kept, StateFiles, default_directory
 
 REPOSITORY = Path(__file__).parents[2]
 #: Times that a process is killed while it writes states without a pause.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfioguard.serve.turns import Turns, Who
+from vfioguard.serve.web_config.turns import Turns, Who
 
 
 class Crowd:

@@ -11,8 +11,8 @@ from contextlib import closing
 import pytest
 
 from tests.serve.uevents import change, device, run, until
-from vfioguard.serve.news import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, News
-from vfioguard.serve.watch import BUFFER, Event, Monitor, Watcher, meaning
+from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, News
+from vfioguard.serve.senses.uevents import BUFFER, Event, Monitor, Watcher, meaning
 
 GPU = "0000:01:00.0"
 HOME = f"/devices/pci0000:00/0000:00:01.0/{GPU}"
@@ -227,7 +227,7 @@ def test_a_buffer_that_may_not_be_forced_is_as_large_as_permitted() -> None:
 
 _LISTENS = """
 import asyncio
-from vfioguard.serve.senses import Senses
+from vfioguard.serve.senses.senses import Senses
 
 async def what():
     senses = Senses(lambda _news: None, "kernel", running=False)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.serve.certificates import Certificates
-from vfioguard.serve.tls import context
-from vfioguard.serve.web_config import load
-from vfioguard.serve.yaml_file import BadFile
+from vfioguard.serve.web_config.form import load
+from vfioguard.serve.web_config.tls import context
+from vfioguard.serve.web_config.yaml_file import BadFile
 
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 TLS = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"

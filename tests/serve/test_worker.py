@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from vfioguard.root.patience import Patience
-from vfioguard.serve.worker import GaveUp, Worker
+from vfioguard.serve.host.worker import GaveUp, Worker
 
 #: Seconds, far beyond what any of it takes.
 _LONG = 30.0

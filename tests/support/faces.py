@@ -24,11 +24,11 @@ from vfioguard.report import Report
 from vfioguard.root import capture
 from vfioguard.root.memory import Entry
 from vfioguard.root.opening import CannotOpen
-from vfioguard.serve.body import Body
-from vfioguard.serve.check import check
-from vfioguard.serve.journal import Fields
-from vfioguard.serve.tell import fields
-from vfioguard.serve.view import View
+from vfioguard.serve.answer.body import Body
+from vfioguard.serve.answer.gate import check
+from vfioguard.serve.answer.view import View
+from vfioguard.serve.telling.journal import Fields
+from vfioguard.serve.telling.log_lines import fields
 from vfioguard.snapshot import Snapshot
 
 #: Forms of `report`, rendered from one report: reading the host for each would only take time.

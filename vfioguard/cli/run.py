@@ -44,6 +44,6 @@ def _priority() -> str:
     """That of an error, where stderr is the journal (sd-daemon(3)); nothing for a person."""
     if "JOURNAL_STREAM" not in os.environ:
         return ""
-    from vfioguard.serve.journal import is_stderr  # a service that fails may load it
+    from vfioguard.serve.telling.journal import is_stderr  # a service that fails may load it
 
     return "<3>" if is_stderr(os.environ) else ""

@@ -34,15 +34,15 @@ def run(options: argparse.Namespace) -> int:
     from vfioguard.root.marks import Marks, directory
     from vfioguard.root.opening import open_root
     from vfioguard.root.patience import Patience
-    from vfioguard.serve import log
-    from vfioguard.serve.address import CannotListen
+    from vfioguard.serve.answer.latest import Latest
+    from vfioguard.serve.connection.listeners import CannotListen
     from vfioguard.serve.daemon import Host, serve
-    from vfioguard.serve.follow import Intervals
+    from vfioguard.serve.follower import Intervals
     from vfioguard.serve.following import following
-    from vfioguard.serve.history import remembering
-    from vfioguard.serve.holders import Holders, holding
-    from vfioguard.serve.latest import Latest
-    from vfioguard.serve.scan import Reader
+    from vfioguard.serve.host.holders import Holders, holding
+    from vfioguard.serve.host.previous_boot import remembering
+    from vfioguard.serve.host.reader import Reader
+    from vfioguard.serve.telling import log
 
     log.to_stderr()
     patience = Patience(Marks(directory(), options.root))
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _web(options: argparse.Namespace) -> Web:
-    from vfioguard.serve.connections import Limits
+    from vfioguard.serve.connection.connections import Limits
     from vfioguard.serve.web import Web
 
     return Web(
@@ -82,7 +82,7 @@ def _web(options: argparse.Namespace) -> Web:
 
 def _self_test(options: argparse.Namespace) -> int:
     """Nothing that is missing is a failure, but the list of groups."""
-    from vfioguard.serve import self_test
+    from vfioguard.serve.host import self_test
 
     found = read(options, lambda root: self_test.run(root, now()))
     print(found.summary, *found.lines, sep="\n")

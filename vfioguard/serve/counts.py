@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from vfioguard.fact import printable
 from vfioguard.output.prometheus import Family, labels_of
-from vfioguard.serve.connections import REASONS, Connections, Pool
-from vfioguard.serve.kmsg import LogFollower
-from vfioguard.serve.scan import Reader
-from vfioguard.serve.senses import Senses
-from vfioguard.serve.watch import COUNTED, OTHER, Watcher
+from vfioguard.serve.connection.connections import REASONS, Connections, Pool
+from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.senses.kmsg import LogFollower
+from vfioguard.serve.senses.senses import Senses
+from vfioguard.serve.senses.uevents import COUNTED, OTHER, Watcher
 
 
 def of_senses(senses: Senses) -> Iterator[Family]:

@@ -14,15 +14,15 @@ from typing import NamedTuple
 from vfioguard import places, wording
 from vfioguard.report import Report
 from vfioguard.serve import counts
-from vfioguard.serve.follow import Follower, Hooks, Intervals
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.latest import Latest, Scan
-from vfioguard.serve.log import Trouble
-from vfioguard.serve.news import RELOAD, News
-from vfioguard.serve.notify import Notifier
-from vfioguard.serve.scan import Reader
-from vfioguard.serve.senses import Senses
-from vfioguard.serve.server import Server
+from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.connection.server import Server
+from vfioguard.serve.follower import Follower, Hooks, Intervals
+from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.senses.hint import RELOAD, News
+from vfioguard.serve.senses.senses import Senses
+from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.log import Trouble
+from vfioguard.serve.telling.systemd import Notifier
 from vfioguard.serve.web import Opened, Web, opened
 
 #: Seconds for which a thread keeps the interpreter, which is 5 ms otherwise: a reading asks for it

@@ -7,10 +7,10 @@ import os
 from vfioguard.fact import value_or
 from vfioguard.kernel.identity import boot_id
 from vfioguard.root.opening import open_root
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.journal import Journal, is_stderr
-from vfioguard.serve.state import StateFiles, default_directory
-from vfioguard.serve.tell import Teller
+from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.journal import Journal, is_stderr
+from vfioguard.serve.telling.log_lines import Teller
+from vfioguard.serve.telling.state_files import StateFiles, default_directory
 
 
 def following(root: str, directory: str | None) -> Follow:

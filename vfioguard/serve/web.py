@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-from vfioguard.serve.access import Access
-from vfioguard.serve.activation import passed
-from vfioguard.serve.address import CannotListen, Listeners
-from vfioguard.serve.connections import Connections, Limits
+from vfioguard.serve.answer.latest import Latest
+from vfioguard.serve.connection.activation import passed
+from vfioguard.serve.connection.connections import Connections, Limits
+from vfioguard.serve.connection.listeners import CannotListen, Listeners
+from vfioguard.serve.connection.server import Server, TlsNow, affordable
 from vfioguard.serve.counts import of_connections
-from vfioguard.serve.follow_changes import Follow
-from vfioguard.serve.front import Face, Guard, name_of
-from vfioguard.serve.http import build
-from vfioguard.serve.latest import Latest
-from vfioguard.serve.server import Server, TlsNow, affordable
+from vfioguard.serve.http.access_log import Access
+from vfioguard.serve.http.front import Face, Guard, name_of
+from vfioguard.serve.http.routes import build
+from vfioguard.serve.telling.change_teller import Follow
 
 #: Of the places over TCP this part may be taken by who waits for a password to be checked.
 _WAITING = 3
@@ -80,9 +80,9 @@ def _check(web: Web) -> _Checked:
         return _Checked()
     # YAML and bcrypt are needed, and there, only where somebody has such a file.
     try:
-        from vfioguard.serve.guard import FileGuard
-        from vfioguard.serve.secured import Secured
-        from vfioguard.serve.yaml_file import BadFile
+        from vfioguard.serve.web_config.guard import FileGuard
+        from vfioguard.serve.web_config.in_force import Secured
+        from vfioguard.serve.web_config.yaml_file import BadFile
     except ImportError as error:
         raise _incomplete(error) from error
     try:

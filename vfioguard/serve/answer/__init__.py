@@ -1,0 +1,1 @@
+"""The newest Report as bytes: what every request is answered from."""

@@ -1,0 +1,204 @@
+"""One Report as bytes, rendered once however often it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
+from operator import attrgetter
+
+from vfioguard import known, places, wording
+from vfioguard.bdf import parse_bdf
+from vfioguard.output import Output, Style, prometheus
+from vfioguard.output.json import (
+    Json,
+    device_json,
+    dumps,
+    group_json,
+    head_json,
+    tail_json,
+    ungrouped_json,
+)
+from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevice
+from vfioguard.serve.answer.blocks import Blocks
+from vfioguard.serve.answer.body import Body, Piece, piece, pieces, whole
+from vfioguard.serve.answer.page import page
+from vfioguard.verdict import Outcome
+
+_number: Callable[[GroupReport], int] = attrgetter("id")
+
+
+class View:
+    """What the handlers serve. `tag` names these bytes among all that any process ever serves.
+
+    Nothing is rendered before it is asked for, and of `before` everything is kept that the same
+    groups make. What takes long belongs into a thread; two that ask at once render twice, no more.
+    `group_of` has the number of each device's group.
+    """
+
+    def __init__(self, report: Report, tag: str, before: View | None = None) -> None:
+        self.report = report
+        self.tag = tag
+        self._bodies: dict[str, Body] = {}
+        numbers, moved = (None, True) if before is None else _changed(before.report, report)
+        self.json_blocks: Blocks = (before.json_blocks if before else _JSON_BLOCKS).after(numbers)
+        self.line_blocks: Blocks = (before.line_blocks if before else _LINE_BLOCKS).after(numbers)
+        self.group_of: Mapping[str, int] = (
+            before.group_of if before and not moved else _groups_of(report)
+        )
+
+    def body(self, name: str, make: Callable[[], Body]) -> Body:
+        """The body of this name, made when it is first asked for."""
+        found = self._bodies.get(name)
+        if found is None:
+            found = self._bodies[name] = make()
+        return found
+
+    def has(self, name: str) -> bool:
+        """Whether a body is at hand."""
+        return name in self._bodies
+
+    def json(self) -> Body:
+        """The whole report."""
+        head = dumps({**head_json(self.report)})[:-1].encode() + b',"groups":['
+        tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
+        groups = self.json_blocks.pieces(self.report.groups)
+        return Body((*pieces(head), *groups, *pieces(tail)), self.tag)
+
+    def metrics(self, *, openmetrics: bool) -> Body:
+        """The metrics that the report knows."""
+        families = prometheus.families(self.report)
+        return whole(prometheus.render(families, openmetrics=openmetrics).encode())
+
+    def form(self, output: Output) -> Body:
+        """Another form of the whole report."""
+        text = output.render(self.report, Style(every_group=True)).encode()
+        return whole(text, f"{self.tag}-{output.media_type.partition(';')[0]}")
+
+    def page(self) -> Body:
+        """The page for people."""
+        return whole(page(self.report).encode())
+
+    def find(self, target: str) -> GroupReport | UngroupedDevice | None:
+        """What `group:N`, a PCI address or another device's name stands for."""
+        if target.startswith("group:"):
+            number = target.removeprefix("group:")
+            plain = number.isascii() and number.isdecimal() and len(number) < 10
+            return self._group(int(number)) if plain and str(int(number)) == number else None
+        return self._device(canonical(target))
+
+    def missing(self, target: str) -> str:
+        """Says that there is no such target, and which there are."""
+        if target.startswith("group:"):
+            groups = [f"group:{group.id}" for group in self.report.groups]
+            return wording.missing(target, "IOMMU group", groups)
+        return wording.missing(target, "device", list({**self._ungrouped, **self.group_of}))
+
+    def selected(self, outcomes: Collection[Outcome]) -> list[GroupReport]:
+        """The groups with one of these outcomes; all of them where none is named."""
+        return [g for g in self.report.groups if not outcomes or g.outcome in outcomes]
+
+    def groups_json(self, outcomes: Collection[Outcome]) -> Body:
+        """The list of groups."""
+        head, tail = piece(_open(self.report.generated_at) + b'"groups":['), piece(b"]}\n")
+        return Body((head, *self._some(self.json_blocks, outcomes), tail), f"{self.tag}-groups")
+
+    def groups_text(self, outcomes: Collection[Outcome]) -> Body:
+        """A line for each group, its members in the third column."""
+        return Body(self._some(self.line_blocks, outcomes), f"{self.tag}-lines")
+
+    def _some(self, blocks: Blocks, outcomes: Collection[Outcome]) -> Iterator[Piece]:
+        """All groups from what is kept; a selection is rendered, as nobody asks twice for it."""
+        selected = self.selected(outcomes)
+        if len(selected) == len(self.report.groups):
+            return blocks.pieces(selected)
+        return blocks.after(None).pieces(selected)
+
+    def _device(self, name: str) -> GroupReport | UngroupedDevice | None:
+        """A device that is in a group goes before another of its name that is in none."""
+        number = self.group_of.get(name)
+        return self._ungrouped.get(name) if number is None else self._group(number)
+
+    def _group(self, number: int) -> GroupReport | None:
+        at = places.numbered(self.report.groups, number, _number)
+        return None if at is None else self.report.groups[at]
+
+    @cached_property
+    def _ungrouped(self) -> dict[str, UngroupedDevice]:
+        return {device.name: device for device in self.report.ungrouped}
+
+
+def one_group_json(group: GroupReport, generated_at: str) -> bytes:
+    """One group with its proof."""
+    return _open(generated_at) + _group(group)[1:] + b"\n"
+
+
+def one_device_json(name: str, found: GroupReport | UngroupedDevice, generated_at: str) -> bytes:
+    """The device of this name, its verdict and its group, which is what was found for it."""
+    device: dict[str, Json]
+    if isinstance(found, GroupReport):
+        device = device_json(next(member for member in found.devices if member.name == name))
+        outcome, needs = found.outcome, found.headline.needs_override
+        group = _group(found)
+    else:
+        device = {**ungrouped_json(found), "bus": "pci", "isolated": None}
+        outcome, needs = Outcome.UNKNOWN, None
+        group = b"null"
+    shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
+    return _open(generated_at) + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
+
+
+def _group(group: GroupReport) -> bytes:
+    return dumps(group_json(group)).encode()
+
+
+def _line(group: GroupReport) -> bytes:
+    return f"{wording.group_line(group)}\n".encode()
+
+
+#: Of no report yet: what every first view begins with.
+_JSON_BLOCKS = Blocks(_group, b",")
+_LINE_BLOCKS = Blocks(_line)
+
+
+def _changed(before: Report, after: Report) -> tuple[list[int], bool]:
+    """The numbers of the groups that are not as they were; whether any device may have moved."""
+    old, new = before.groups, after.groups
+    differ = places.differing(old, new)
+    if differ is not None and all(old[at].id == new[at].id for at in differ):
+        moved = any(_names(old[at]) != _names(new[at]) for at in differ)
+        return [new[at].id for at in differ], moved
+    was = {group.id: group for group in old}
+    return [group.id for group in new if was.pop(group.id, None) is not group] + list(was), True
+
+
+def _names(group: GroupReport) -> list[str]:
+    return [device.name for device in group.devices]
+
+
+def _groups_of(report: Report) -> dict[str, int]:
+    """The number of each device's group."""
+    return {device.name: group.id for group in report.groups for device in group.devices}
+
+
+def canonical(target: str) -> str:
+    """The kernel's full form of a PCI address; any other name as it is."""
+    bdf = parse_bdf(target)
+    return target if bdf is None else str(bdf)
+
+
+def forms() -> dict[str, Output]:
+    """Every form of `--output` by its media type without parameters, JSON first.
+
+    Of two with the same type the text for people wins: the other has a route of its own.
+    """
+    names = sorted(known.names("vfioguard.output"), key=lambda n: (n != "json", n != "text", n))
+    found: dict[str, Output] = {}
+    for name in names:
+        output = known.load("vfioguard.output", name, "OUTPUT", Output)
+        found.setdefault(output.media_type.partition(";")[0], output)
+    return found
+
+
+def _open(generated_at: str) -> bytes:
+    opening: dict[str, Json] = {"schema_version": SCHEMA_VERSION, "generated_at": generated_at}
+    return dumps(opening)[:-1].encode() + b","

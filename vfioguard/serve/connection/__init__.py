@@ -1,0 +1,1 @@
+"""Sockets, connections and the HTTP protocol on them."""

@@ -1,0 +1,92 @@
+"""Taking connections from a listening socket: as many as there is room for, a few at a time.
+
+asyncio's own server takes all that wait at once, gives each a task, a transport and a descriptor,
+and only then tells anybody. Here one too many costs no more than the call that takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from vfioguard.serve.connection.connections import Connection, Connections, Pool
+from vfioguard.serve.telling.log import Trouble
+
+#: What the kernel may keep for us; it cuts this to net.core.somaxconn.
+_BACKLOG = 4096
+#: Taken in one turn of the loop, so that the other sockets have their turn; and closed at once.
+_TAKEN = 2
+_CLOSED = 16
+#: Bytes that the kernel keeps of what a client does not take; it doubles this, and without it keeps
+#: up to 4 MB (net.ipv4.tcp_wmem), and takes 1 ms to throw them away. Connections inherit it.
+_SEND_BUFFER = 256 * 1024
+#: Seconds to wait where there is no descriptor left.
+_PAUSE = 0.2
+#: Seconds without such a failure after which it is over.
+_QUIET = 60.0
+
+
+class Accepting:
+    """One listening socket, from now on. `make` makes the protocol of a connection."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        pool: Pool,
+        connections: Connections,
+        make: Callable[[Connection], asyncio.BaseProtocol],
+    ) -> None:
+        self._socket = listening
+        self._pool = pool
+        self._connections = connections
+        self._make = make
+        self._loop = asyncio.get_running_loop()
+        self._begun: set[asyncio.Task[object]] = set()
+        self._closed = False
+        self._trouble = Trouble("connections are taken again", _QUIET)
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        listening.listen(_BACKLOG)
+        self._resume()
+
+    def close(self) -> None:
+        """Take no more. The socket itself stays open."""
+        self._closed = True
+        self._loop.remove_reader(self._socket)
+
+    async def wait_closed(self) -> None:
+        """Nothing is left to be done."""
+
+    def _resume(self) -> None:
+        if not self._closed:
+            self._loop.add_reader(self._socket, self._accept)
+
+    def _accept(self) -> None:
+        taken = 0
+        for _ in range(_CLOSED):
+            try:
+                one, _address = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptor or memory: it would say so again at once
+                self._trouble.here(f"no connection can be taken: {error.strerror}")
+                self._loop.remove_reader(self._socket)
+                self._loop.call_later(_PAUSE, self._resume)
+                return
+            self._trouble.gone()
+            connection = self._connections.admit(self._pool)
+            if connection is None:
+                one.close()
+                continue
+            self._begin(one, connection)
+            taken += 1
+            if taken == _TAKEN:
+                return
+
+    def _begin(self, one: socket.socket, connection: Connection) -> None:
+        one.setblocking(False)
+        begun = self._loop.connect_accepted_socket(lambda: self._make(connection), one)
+        task: asyncio.Task[object] = self._loop.create_task(begun)
+        self._begun.add(task)  # the loop itself holds no task
+        task.add_done_callback(self._begun.discard)

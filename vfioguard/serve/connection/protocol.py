@@ -1,0 +1,193 @@
+"""HTTP/1.1 as uvicorn speaks it, with what it lacks: deadlines, and a bound on what is held.
+
+An attacker's connection costs about 20 KiB here, whatever it sends or does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import ssl
+import struct
+from asyncio.sslproto import SSLProtocol
+from typing import cast
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from vfioguard.serve.connection.connections import STALL, Connection, Phase, Pool
+from vfioguard.serve.http.problem import MEDIA_TYPE, problem
+
+#: Stop writing where 1 byte is not taken, go on at 0. Not at 0 both: TLS would stop for no byte.
+_UNSENT = 1, 0
+#: uvicorn's: a line or two for each malformed request, without the peer. What is worth a line is
+#: said by the access log, which is bounded, and of exceptions by front.py.
+_UNHEARD = logging.Logger(__name__, logging.CRITICAL + 1)  # noqa: LOG001 - found by nobody else
+
+
+class Protocol(H11Protocol, asyncio.BufferedProtocol):
+    """One connection. The application finds it as `connection` in the scope's `state`.
+
+    `buffer` is where bytes are read into: the same one for all, as asyncio hands over at once what
+    it has filled.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        state: ServerState,
+        connection: Connection,
+        buffer: memoryview,
+    ) -> None:
+        self.connection = connection
+        super().__init__(config, state, {"connection": connection})
+        self.logger = _UNHEARD
+        self._buffer = buffer
+        self._current: object = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The client is there, and TLS, if any, is agreed upon."""
+        super().connection_made(transport)
+        # Held is one piece of an answer at most, and `pause_writing` means that it is not taken.
+        transport.set_write_buffer_limits(*_UNSENT)
+        self.connection.peer = _peer(transport, self.connection.pool)
+        if (secure := transport.get_extra_info("ssl_object")) is not None:
+            self.connection.names = _names(secure)
+        self.connection.open(transport, Phase.HEADERS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self.connection.lost()
+        super().connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Where the next bytes go: 16 KiB at most, as h11 keeps them; asyncio reads 256 KiB."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """They are there."""
+        if self.connection.phase is Phase.IDLE:
+            self.connection.enter(Phase.HEADERS)
+        self.data_received(bytes(self._buffer[:nbytes]))
+        self._note()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no request. Say so where nothing else is being said, and close."""
+        self.connection.malformed()
+        state = self.conn.our_state
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # nor is it answered any more
+            cycle.message_event.set()
+        if state is h11.IDLE or state is h11.SEND_RESPONSE:
+            self._say(problem(400, msg))
+        self.transport.close()
+
+    def _say(self, body: bytes) -> None:
+        headers = [
+            ("content-type", MEDIA_TYPE),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+        ]
+        start = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in start, h11.Data(data=body), h11.EndOfMessage():
+            self.transport.write(self.conn.send(event) or b"")
+
+    def on_response_complete(self) -> None:
+        """An answer is written. The next request may be here already (pipelining)."""
+        self.cycle.body = bytearray()  # nobody reads it any more
+        super().on_response_complete()
+        self._note()
+
+    def pause_writing(self) -> None:
+        """The client does not take what we write."""
+        self.connection.pause()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has taken everything."""
+        self.connection.resume()
+        super().resume_writing()
+        self._note()
+
+    def _note(self) -> None:
+        """Enter the phase that uvicorn's state shows; for the same request the time goes on."""
+        now = self.connection.phase
+        theirs = self.conn.their_state
+        if self.transport.is_closing() or (now is Phase.HEADERS and theirs is h11.IDLE):
+            return
+        answered = self.cycle.response_complete and not self.flow.write_paused
+        if theirs is h11.SEND_BODY:
+            phase = Phase.REST if answered else Phase.BODY
+        else:
+            phase = Phase.IDLE if answered else Phase.ANSWER
+        if phase is not now or self._current is not self.cycle:
+            self._current = self.cycle
+            self.connection.enter(phase)
+
+
+class Tls(SSLProtocol):
+    """TLS before `Protocol`, whose connection counts from before the handshake.
+
+    asyncio tells its server of a connection only after it, so that silent clients would hold
+    descriptors without limit; and it fills a buffer of 256 KiB for each, silent or not.
+    """
+
+    max_size = 16 * 1024 + 512  # a record and what is around it (RFC 8446 section 5.2)
+
+    def __init__(self, protocol: Protocol, context: ssl.SSLContext) -> None:
+        loop = asyncio.get_running_loop()
+        self._connection = protocol.connection
+        agreed: asyncio.Future[object] = loop.create_future()
+        agreed.add_done_callback(self._agreed)
+        super().__init__(
+            loop,
+            protocol,
+            context,
+            agreed,
+            server_side=True,
+            ssl_handshake_timeout=int(Phase.HANDSHAKE.seconds),
+            ssl_shutdown_timeout=int(STALL),
+        )
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The client is there, and has said nothing."""
+        transport.set_write_buffer_limits(*_UNSENT)
+        self._connection.open(transport, Phase.HANDSHAKE)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is gone, maybe before there was TLS."""
+        self._connection.lost()
+        super().connection_lost(exc)
+
+    def _agreed(self, agreed: asyncio.Future[object]) -> None:
+        if not agreed.cancelled() and agreed.exception() is not None:
+            self._connection.fail()
+
+
+def _peer(transport: asyncio.Transport, pool: Pool) -> str:
+    """Address and port; of a UNIX client what the kernel knew when it connected (unix(7))."""
+    if pool is Pool.UNIX:
+        one: socket.socket = transport.get_extra_info("socket")
+        found = one.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, uid, gid = struct.unpack("3i", found)
+        return f"pid={pid} uid={uid} gid={gid}"
+    name = transport.get_extra_info("peername")
+    if not name:  # gone already
+        return "?"
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+def _names(secure: ssl.SSLObject) -> frozenset[str]:
+    """The alternative names of the client's certificate, if one was verified."""
+    certificate = secure.getpeercert() or {}
+    pairs = cast("tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ()))
+    return frozenset(
+        str(ipaddress.ip_address(name.strip())) if kind == "IP Address" else name
+        for kind, name in pairs
+    )

@@ -1,0 +1,1 @@
+"""How the daemon reads the host: one thread that may hang, and who holds what."""

@@ -1,0 +1,168 @@
+"""Which process holds a group now: has /dev/vfio/N or /dev/vfio/devices/vfioX open.
+
+Documentation/driver-api/vfio.rst. The kernel tells nobody, so the descriptors of every process are
+looked at (proc_pid_fd(5)), which takes the privilege to see them: without it that is a gap.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, ParamSpec
+
+import psutil
+
+from vfioguard import places, wording
+from vfioguard.fact import Gap, Why, printable
+from vfioguard.kernel.earlier import keep
+from vfioguard.report import GroupReport, Holder, Report
+from vfioguard.root import Root
+from vfioguard.serve.answer.latest import Scan
+from vfioguard.serve.host.vfio_nodes import Nodes
+
+P = ParamSpec("P")
+
+#: Seconds between two looks at least; looks take no more than a thousandth of the time.
+EVERY = 10.0
+_SHARE = 1000
+#: PROC_PID_INIT_INO, include/linux/proc_ns.h: elsewhere processes of the host are out of sight.
+_INIT_PID_NAMESPACE = "pid:[4026531836]"
+_NAME = 64
+
+_SOURCE = "/proc/*/fd"
+_NO_PRIVILEGE = "who holds /dev/vfio is not known: the descriptors of other processes are not shown"
+_NAMESPACE = (
+    "who holds /dev/vfio is not known: this PID namespace does not show the host's processes"
+)
+
+
+class Held(NamedTuple):
+    """Group -> who holds it. With a gap others may hold it too."""
+
+    groups: Mapping[int, tuple[Holder, ...]]
+    gap: Gap | None
+
+
+class Holders:
+    """Adds the holders to each report; for one thread at a time.
+
+    `root` is the host, `dev` the directory of the nodes, `processes` gives their ids, `clock`
+    counts seconds.
+    """
+
+    def __init__(
+        self,
+        root: Callable[[], Root],
+        dev: str = "/dev/vfio",
+        processes: Callable[[], Iterable[int]] = psutil.pids,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._processes = processes
+        self._clock = clock
+        self._due = -1.0
+        self._nodes = Nodes(root, dev)
+        self._seen: tuple[GroupReport, ...] = ()
+        self._shown: tuple[GroupReport, ...] = ()
+        self.held = Held({}, None)
+
+    def add(self, report: Report) -> Report:
+        """The report with the holders of its groups; groups of which nobody knows any stay as are.
+
+        A group that did not change, and whose holders did not, is the same object as before.
+        """
+        groups = report.groups
+        # Where anything is raised in between, the next report is taken in as a whole.
+        seen, self._seen = self._seen, ()
+        differ = places.differing(seen, groups)
+        others = self._nodes.see(groups, differ)
+        if not self._nodes:
+            self.held, self._seen, self._shown = Held({}, None), groups, groups
+            return report
+        was, began = self.held, self._clock()
+        if others or began >= self._due:
+            self.held = look(self._nodes.group_of, self._processes())
+            self._due = began + max(EVERY, _SHARE * (self._clock() - began))
+        if differ is None:
+            self._show(groups, range(len(groups)), groups)
+        elif self.held != was:
+            self._show(groups, {*differ, *self._nodes.places()}, self._shown)
+        elif differ:
+            self._show(groups, differ, self._shown)
+        self._seen = groups
+        return _with_gap(report._replace(groups=self._shown), self.held)
+
+    def _show(
+        self, groups: tuple[GroupReport, ...], again: Iterable[int], before: tuple[GroupReport, ...]
+    ) -> None:
+        shown = list(before)
+        for place in again:
+            now = groups[place]
+            shown[place] = keep(_held_by(now, self.held) if now.on_vfio else now, before[place])
+        self._shown = tuple(shown)
+
+
+def _held_by(group: GroupReport, held: Held) -> GroupReport:
+    return group._replace(holders=held.groups.get(group.id, None if held.gap else ()))
+
+
+def _with_gap(report: Report, held: Held) -> Report:
+    return report if held.gap is None else report._replace(gaps=(*report.gaps, held.gap))
+
+
+def holding(read: Callable[P, Scan], holders: Holders) -> Callable[P, Scan]:
+    """The same reading, whose reports know who holds a group."""
+
+    def scanned(*args: P.args, **kwargs: P.kwargs) -> Scan:
+        found = read(*args, **kwargs)
+        return found._replace(report=holders.add(found.report))
+
+    return scanned
+
+
+def look(group_of: Callable[[str], int | None], processes: Iterable[int]) -> Held:
+    """Who has files open that open a group; `group_of` has the group's number for such a path."""
+    found: dict[int, list[Holder]] = {}
+    gap = _blind()
+    for pid in processes:
+        try:
+            groups = {group_of(path) for path in _open_files(pid)}
+        except PermissionError:
+            gap = gap or Gap(Why.DENIED, _SOURCE, _NO_PRIVILEGE)
+            continue
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ESRCH}:
+                raise
+            continue  # it has ended
+        for group in groups:
+            if group is not None:
+                found.setdefault(group, []).append(_holder(pid))
+    return Held({group: tuple(sorted(holders)) for group, holders in found.items()}, gap)
+
+
+def _open_files(pid: int) -> Iterable[str]:
+    directory = f"/proc/{pid}/fd"
+    for descriptor in os.listdir(directory):
+        try:
+            yield os.readlink(f"{directory}/{descriptor}")
+        except FileNotFoundError:
+            continue  # closed meanwhile
+
+
+def _blind() -> Gap | None:
+    """What /proc would not even show."""
+    if os.readlink("/proc/self/ns/pid") != _INIT_PID_NAMESPACE:
+        return Gap(Why.DENIED, _SOURCE, _NAMESPACE)
+    if not os.path.exists("/proc/1"):  # hidepid=, ProtectProc=
+        return Gap(Why.DENIED, _SOURCE, _NO_PRIVILEGE)
+    return None
+
+
+def _holder(pid: int) -> Holder:
+    try:
+        process = psutil.Process(pid)
+        began = wording.moment(process.create_time())
+        return Holder(pid, printable(process.name())[:_NAME], began)
+    except psutil.Error:
+        return Holder(pid, "?", None)

@@ -1,0 +1,60 @@
+"""What only somebody can find who remembers the previous boot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec
+
+from vfioguard.change.state import State
+from vfioguard.fact import Fact
+from vfioguard.logic import Answer, every
+from vfioguard.report import FindingReport, Report
+from vfioguard.serve.answer.latest import Scan
+
+P = ParamSpec("P")
+
+NAME = "remapping_lost"
+
+
+class History:
+    """`previous` is the last state of the boot before this one, kept in the file `source`."""
+
+    def __init__(self, previous: State | None, source: str) -> None:
+        # Not its groups: a State of 16,384 holds 5 MB.
+        self._previous = None if previous is None else previous._replace(groups=(), ungrouped=())
+        self._source = source
+
+    def add(self, report: Report) -> Report:
+        """The report with what history knows; the very same where that is nothing."""
+        previous, now = self._previous, report.host.remapping
+        if previous is None or previous.remapping is not True:
+            return report
+        if now is None or now.truth is not False:
+            return report
+        found = FindingReport(NAME, "warning", _summary(previous, report), self._proof(now))
+        return report._replace(findings=(*report.findings, found))
+
+    def _proof(self, now: Answer) -> Answer:
+        was = Answer(
+            "interrupt remapping was enabled in the previous boot",
+            True,
+            (Fact(True, b"remapping: true", self._source),),
+        )
+        return every("interrupt remapping was lost with this boot", (was, ~now))
+
+
+def remembering(read: Callable[P, Scan], history: History) -> Callable[P, Scan]:
+    """The same reading, whose reports know the history."""
+
+    def scanned(*args: P.args, **kwargs: P.kwargs) -> Scan:
+        found = read(*args, **kwargs)
+        return found._replace(report=history.add(found.report))
+
+    return scanned
+
+
+def _summary(previous: State, report: Report) -> str:
+    then, now = previous.kernel or "unknown", report.host.kernel or "unknown"
+    if then == now:
+        return f"interrupt remapping is off since this boot of {now}; it was on in the one before"
+    return f"interrupt remapping is off since kernel {now}; it was on under {then}"

@@ -1,0 +1,1 @@
+"""Routes, their answers and their description."""

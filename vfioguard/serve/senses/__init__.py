@@ -1,0 +1,1 @@
+"""What tells that the host may have changed: uevents, the log, files, the clock."""

@@ -1,0 +1,1 @@
+"""Who is told of a change: log, journal, systemd, state files, event streams."""

@@ -1,0 +1,144 @@
+"""From one published report to the next: what changed goes to the log, the events and the state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from vfioguard.change import Change, Kind
+from vfioguard.change.compare import changes
+from vfioguard.change.state import Known, State, carried, same, state_of
+from vfioguard.report import Report
+from vfioguard.serve.host.previous_boot import History
+from vfioguard.serve.telling.events import Hub, Prepared, prepare
+from vfioguard.serve.telling.log import Trouble
+from vfioguard.serve.telling.state_files import StateFiles
+
+#: Seconds between two writes of the state.
+_PAUSE = 1.0
+#: Seconds before a report is compared: who waits for its answer has it first, as both need the
+#: one interpreter.
+_AFTER = 0.005
+
+_log = logging.getLogger("vfioguard")
+
+
+class _Compared(NamedTuple):
+    """One report against what was before it."""
+
+    known: Known
+    state: State
+    changes: tuple[Change, ...]
+    events: list[Prepared]
+    unsaved: bool
+
+
+class Follow:
+    """Written by the loop alone. Reports that come while one is compared are one step, not many.
+
+    `boot_id` is that of the host which is read, `files` where its state is kept over restarts,
+    `tell` what puts changes into the log. Reads the files at once, and logs what is wrong there.
+    """
+
+    def __init__(
+        self,
+        boot_id: str | None = None,
+        files: StateFiles | None = None,
+        tell: Callable[[Sequence[Change]], None] | None = None,
+        hub: Hub | None = None,
+    ) -> None:
+        self.hub = hub or Hub()
+        self.counts = Counter(dict.fromkeys(Kind, 0))
+        self.kept: bool | None = None if files is None else True
+        self._boot_id = boot_id
+        self._files = files
+        self._tell = tell
+        kept = files.load(boot_id) if files else None
+        self.history = History(kept and kept.previous_boot, files.previous if files else "")
+        self._state = self._saved = kept.last if kept else None
+        self._known: Known | None = None
+        self._pending: Report | None = None
+        self._trouble = Trouble("what changed is compared again")
+        self._published = asyncio.Event()
+        self._unsaved = asyncio.Event()
+
+    def published(self, report: Report) -> None:
+        """The report that is served from now on. Costs nothing; the rest is done by `run`."""
+        self._pending = report
+        self._published.set()
+
+    async def run(self) -> None:
+        """Follow for ever; when cancelled, keep what is not kept yet."""
+        saving = asyncio.create_task(self._save_for_ever())
+        try:
+            while True:
+                await self._published.wait()
+                await asyncio.sleep(_AFTER)
+                self._published.clear()
+                assert self._pending is not None, "published() sets it first"
+                await self.step(self._pending)
+        finally:
+            saving.cancel()
+            await asyncio.gather(saving, return_exceptions=True)
+            await self.save()
+
+    async def step(self, report: Report) -> None:
+        """Compare one report with the one before it, and tell what changed."""
+        try:
+            found = await asyncio.to_thread(self._compare, report)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the comparing of later reports
+            self._trouble.here("what changed could not be compared", error)
+            self._known = None
+            return
+        self._trouble.gone()
+        self._known, self._state = found.known, found.state
+        if found.changes:
+            self.counts.update(change.kind for change in found.changes)
+            self.hub.publish(found.events, len(found.changes))
+            if self._tell is not None:
+                await asyncio.to_thread(self._tell, found.changes)
+        if self._files is None:
+            return
+        if found.unsaved:
+            self._unsaved.set()
+        else:
+            self._saved = found.state  # of two equal ones keep that which the report shares
+
+    def _compare(self, report: Report) -> _Compared:
+        known = Known(report, state_of(report, self._boot_id, self._known))
+        before = self._state
+        state = known.state if before is None else carried(before, known.state)
+        found = () if before is None else changes(before, state)
+        unsaved = self._saved is None or not same(self._saved, state)
+        return _Compared(known, state, found, prepare(found), unsaved)
+
+    async def _save_for_ever(self) -> None:
+        while True:
+            await self._unsaved.wait()
+            await self.save()
+            await asyncio.sleep(_PAUSE)
+
+    async def save(self) -> None:
+        """Keep the state, if it is not kept yet."""
+        if self._unsaved.is_set():
+            self._unsaved.clear()
+            await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        """In a thread. What cannot be kept is said once, and tried again at the next report."""
+        state, files = self._state, self._files
+        assert files is not None, "else nothing is unsaved"
+        assert state is not None, "else nothing is unsaved"
+        try:
+            files.save(state)
+        except OSError as error:
+            if self.kept:
+                _log.warning("the state cannot be kept: %s: %s", files.directory, error.strerror)
+            self.kept = False
+        else:
+            if self.kept is False:
+                _log.info("the state is kept again in %s", files.directory)
+            self.kept, self._saved = True, state

@@ -1,0 +1,90 @@
+"""The daemon's log: one line for each event, to stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from vfioguard.serve.telling.journal import is_stderr
+
+#: sd-daemon(3): what the journal takes off a line and keeps as its PRIORITY.
+_PRIORITIES = {
+    logging.DEBUG: "<7>",
+    logging.INFO: "<6>",
+    logging.WARNING: "<4>",
+    logging.ERROR: "<3>",
+    logging.CRITICAL: "<2>",
+}
+
+_log = logging.getLogger("vfioguard")
+
+
+class OneLine(logging.Formatter):
+    """Every record is one line: an exception is its message and where it was raised.
+
+    `priorities`: begin it with its priority, for the journal.
+    """
+
+    def __init__(self, *, priorities: bool = False) -> None:
+        super().__init__()
+        self._priorities = priorities
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage().strip()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f": {describe_error(record.exc_info[1])}"
+        priority = _PRIORITIES.get(record.levelno, "") if self._priorities else ""
+        return f"{priority}vfioguard: " + " | ".join(text.splitlines())
+
+
+class Trouble:
+    """Something that fails again and again: said when it begins or becomes another, and at its end.
+
+    `over` is what is said then: after so many `quiet` seconds without it, as it may come and go.
+    """
+
+    def __init__(
+        self, over: str, quiet: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._over = over
+        self._quiet = quiet
+        self._clock = clock
+        self._said = ""
+        self._at = 0.0
+
+    def here(self, text: str, error: BaseException | None = None, kind: str = "") -> None:
+        """It failed; one line, with the place of the error where it is a bug.
+
+        Of one `kind` it is the same trouble, whatever the text says beside it.
+        """
+        self._at = self._clock()
+        kind = kind or text
+        if kind != self._said:
+            _log.error("%s", text, exc_info=error)
+            self._said = kind
+
+    def gone(self) -> None:
+        """It did not fail."""
+        if self._said and self._clock() - self._at >= self._quiet:
+            _log.warning("%s", self._over)
+            self._said = ""
+
+
+def describe_error(error: BaseException) -> str:
+    """What went wrong and where, in one line."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+    return " ".join(f"{type(error).__name__}: {error}{where}".split())
+
+
+def to_stderr() -> None:
+    """Log to stderr: warnings of all, everything of our own."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine(priorities=is_stderr(os.environ)))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("vfioguard").setLevel(logging.INFO)

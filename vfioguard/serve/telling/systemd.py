@@ -1,0 +1,107 @@
+"""What systemd is told, by the protocol of sd_notify(3): datagrams of lines to $NOTIFY_SOCKET.
+
+The watchdog is fed by the loop itself, so that one that does not turn ends in a restart
+(systemd.service(5), WatchdogSec=). A reading that hangs or fails does not end in one: the daemon
+answers 503 with the reason, and systemd could not restart a process that cannot end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+
+from vfioguard.serve.telling.log import Trouble
+
+#: Seconds that the manager may take to take a datagram: the loop waits for it.
+_PATIENCE = 1.0
+#: How often the watchdog is fed in the time in which it must be once (sd_watchdog_enabled(3): 2).
+_FEEDINGS = 3
+
+_log = logging.getLogger("vfioguard")
+
+
+class Notifier:
+    """Tells the service manager; does nothing where there is none.
+
+    `environment` has NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, as systemd sets them. What
+    could not be told is told with the next call.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._address = _address(environment.get("NOTIFY_SOCKET", ""))
+        self._period = _period(environment)
+        self._status = ""
+        self._ready = False
+        self._reloads = False
+        self._trouble = Trouble("systemd is told again")
+
+    def ready(self, status: str) -> None:
+        """There is an answer: the start, or a reload, has ended. `status` is one line."""
+        self._ready = self._ready or self._send("READY=1")
+        self._reloads = self._reloads and not self._ready
+        self._show(status)
+
+    def failed(self, status: str) -> None:
+        """There is none, which ends a reload, but not the start."""
+        if self._reloads:
+            self.ready(status)
+        self._show(status)
+
+    def _show(self, status: str) -> None:
+        """For `systemctl status`, where it has changed."""
+        line = " ".join(status.split())
+        if line != self._status and self._send(f"STATUS={line}"):
+            self._status = line
+
+    def reloading(self) -> None:
+        """A reload begins, which the next `ready` ends."""
+        self._ready, self._reloads = False, True
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
+
+    def stopping(self) -> None:
+        """The daemon was told to end."""
+        self._send("STOPPING=1")
+
+    async def feed(self) -> None:
+        """Feed the watchdog, where there is one, for ever."""
+        while self._period is not None:
+            self._send("WATCHDOG=1")
+            await asyncio.sleep(self._period)
+
+    def _send(self, text: str) -> bool:
+        if self._address is None:
+            return True
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+                one.settimeout(_PATIENCE)
+                one.sendto(text.encode(), self._address)
+        except OSError as error:
+            what = text.partition("=")[0]
+            self._trouble.here(f"systemd was not told {what}: {error}", kind=str(error))
+            return False
+        self._trouble.gone()
+        return True
+
+
+def _address(text: str) -> str | None:
+    """A path, or with an @ a name that is in no file system; None: nobody listens."""
+    if text.startswith("@"):
+        return f"\0{text[1:]}"
+    if text and not text.startswith("/"):
+        _log.warning("NOTIFY_SOCKET=%s is no address that is known here", text)
+        return None
+    return text or None
+
+
+def _period(environment: Mapping[str, str]) -> float | None:
+    """Seconds between two feedings; None where nobody watches this process."""
+    every = environment.get("WATCHDOG_USEC", "")
+    process = environment.get("WATCHDOG_PID", "")
+    if not every.isdecimal() or process not in {"", str(os.getpid())}:
+        return None
+    return int(every) / 1_000_000 / _FEEDINGS

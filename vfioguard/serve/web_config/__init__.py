@@ -1,0 +1,1 @@
+"""TLS and passwords, in Prometheus' form of a web configuration."""
