@@ -5,7 +5,7 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple, cast
 
-from vfioguard import known, unread
+from vfioguard import leaves, unread
 from vfioguard.fact import Fact, Gap
 from vfioguard.finding import Finding
 from vfioguard.frame import Frame, frame
@@ -29,7 +29,7 @@ class UnknownPolicy(ValueError):
 
 def policy_names() -> tuple[str, ...]:
     """What `--policy` takes, without importing a policy."""
-    return known.names("vfioguard.policy")
+    return leaves.names("vfioguard.policy")
 
 
 class Judged(NamedTuple):
@@ -117,8 +117,8 @@ def under(judged: Judged, policy: str, groups: Iterable[GroupReport]) -> list[Gr
         members = judged.snapshot.group(group.id)
         assert members is not None, "a Report has the groups of its Snapshot"
         new = verdict(members)
-        known = (group.headline, group.series, *[one for _, one in group.backends])
-        found.append(group._replace(headline=next((one for one in known if one == new), new)))
+        leaves = (group.headline, group.series, *[one for _, one in group.backends])
+        found.append(group._replace(headline=next((one for one in leaves if one == new), new)))
         if len(found) % _AT_ONCE == 0:
             host.forget()
     host.forget()
@@ -149,7 +149,7 @@ def _policy(name: str) -> Policy:
 
 @cache  # they are constants, and every event asks
 def _policies() -> Mapping[str, Policy]:
-    return {p.name: p for p in known.leaves("vfioguard.policy", "POLICY", Policy)}
+    return {p.name: p for p in leaves.all_of("vfioguard.policy", "POLICY", Policy)}
 
 
 def _groups(judges: Judges, step: Step, again: Iterable[int]) -> tuple[GroupReport, ...]:
@@ -168,7 +168,7 @@ def _findings(host: Host, gaps: tuple[Gap, ...]) -> Iterator[FindingReport]:
 
 @cache
 def _kinds() -> tuple[Finding, ...]:
-    return known.leaves("vfioguard.finding", "FINDING", Finding)
+    return leaves.all_of("vfioguard.finding", "FINDING", Finding)
 
 
 def _ungrouped(host: Host, judges: Judges) -> Iterator[UngroupedDevice]:

@@ -9,7 +9,7 @@ import pytest
 from release.completion import main
 from release.grammar import verbs
 from release.tests.shells import completions
-from vfioguard import evaluate, known
+from vfioguard import evaluate, leaves
 
 SHELLS = ["bash", "zsh", "fish"]
 DEVICES = ["0000:00:1f.0", "0000:41:00.0", "0000:41:00.1"]
@@ -43,7 +43,7 @@ def test_verbs_are_completed(directory: Path, shell: str) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_forms_of_output_are_completed(directory: Path, shell: str) -> None:
-    forms = list(known.names("vfioguard.output"))
+    forms = list(leaves.names("vfioguard.output"))
     assert completions(shell, directory, "vfioguard report --output ") == forms
     assert completions(shell, directory, "vfioguard report --output j") == ["json"]
 

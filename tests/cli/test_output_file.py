@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_cli import ALLOWED, MIXED, NO_GROUPS, OVERRIDE, UNKNOWN, vfioguard
-from vfioguard import known
+from vfioguard import leaves
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-FORMS = known.names("vfioguard.output")
+FORMS = leaves.names("vfioguard.output")
 
 
 def without_times(text: str) -> str:

@@ -18,7 +18,7 @@ from tests.contrib.rules import (
     rules_of,
     unit_tests,
 )
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.cli.parser import parse
 from vfioguard.serve.host import previous_boot
 
@@ -109,10 +109,10 @@ def test_the_readme_counts_the_alerts() -> None:
 
 def test_the_findings_that_have_an_alert_of_their_own_exist() -> None:
     names = {name for rule in RULES for name in re.findall(r'finding=~?"(\w+)"', rule["expr"])}
-    assert names - _OF_THE_DAEMON <= set(known.names("vfioguard.finding"))
+    assert names - _OF_THE_DAEMON <= set(leaves.names("vfioguard.finding"))
     (general,) = (rule for rule in RULES if rule["alert"] == "VfioguardFinding")
     left_out = set(re.findall(r'finding!~"([\w|]+)"', general["expr"])[0].split("|"))
-    assert left_out - _OF_THE_DAEMON <= set(known.names("vfioguard.finding"))
+    assert left_out - _OF_THE_DAEMON <= set(leaves.names("vfioguard.finding"))
     assert names <= left_out
 
 

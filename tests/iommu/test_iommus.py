@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.fact import Malformed
 from vfioguard.iommu import IommuDriver, amd, hexadecimal, intel
 
-DRIVERS = known.leaves("vfioguard.iommu", "DRIVER", IommuDriver)
+DRIVERS = leaves.all_of("vfioguard.iommu", "DRIVER", IommuDriver)
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.fact import Fact
 from vfioguard.inference.chips import Chips
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.uevent import Uevent
 
-FAMILIES = known.leaves("vfioguard.irqchip", "IRQCHIP", Irqchip)
+FAMILIES = leaves.all_of("vfioguard.irqchip", "IRQCHIP", Irqchip)
 BDF = "0000:01:00.0"
 
 ISOLATES = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.fact import Malformed
 from vfioguard.iommu import IommuDriver
 from vfioguard.kernel import iommu_groups, log, module_param, uevent
@@ -37,7 +37,7 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "text": text,
     **{
         f"{driver.name} {file}": number
-        for driver in known.leaves("vfioguard.iommu", "DRIVER", IommuDriver)
+        for driver in leaves.all_of("vfioguard.iommu", "DRIVER", IommuDriver)
         for file, number in driver.attributes
     },
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.serve.serving import Client, latest_of, scan_of
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.change.compare import changes
 from vfioguard.change.state import State
 from vfioguard.cli import parser
@@ -70,7 +70,7 @@ class Commands:
             try:
                 with contextlib.redirect_stdout(out):
                     options.work = Work()
-                    known.module(f"vfioguard.cli.{options.verb}").run(options)
+                    leaves.module(f"vfioguard.cli.{options.verb}").run(options)
             except (Failure, CannotOpen) as error:  # what run() prints of them
                 out.write(f"vfioguard: {error}\n")
             yield name, out.getvalue()
@@ -79,7 +79,7 @@ class Commands:
 def forms(snapshot: Snapshot, report: Report) -> Iterator[tuple[str, str]]:
     """What `report` and `firmware` print."""
     for form in FORMS:
-        output = known.load("vfioguard.output", form, "OUTPUT", Output)
+        output = leaves.load("vfioguard.output", form, "OUTPUT", Output)
         for style in (Style(), Style(every_group=True)):
             yield f"report --output {form}", output.render(report, style)
     firmware = of_host(snapshot)

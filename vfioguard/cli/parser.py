@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from vfioguard import __version__, evaluate, known
+from vfioguard import __version__, evaluate, leaves
 
 #: 2 already means that something is refused.
 USAGE_ERROR = 3
@@ -89,7 +89,7 @@ def _report(verbs: Any) -> None:  # noqa: ANN401
     report.add_argument(
         "--output",
         action=Once,
-        choices=known.names("vfioguard.output"),
+        choices=leaves.names("vfioguard.output"),
         default="text",
         help="the form of the report (default text)",
     )

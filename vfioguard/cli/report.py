@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.cli import host
 from vfioguard.cli.run import OWN_FAILURE, Failure
 from vfioguard.output import Output, Style
@@ -15,7 +15,7 @@ from vfioguard.verdict import exit_code, severity
 
 def run(options: argparse.Namespace) -> int:
     """Print or write the report; the status is that of the worst group, 3 where there is none."""
-    output = known.load("vfioguard.output", options.output, "OUTPUT", Output)
+    output = leaves.load("vfioguard.output", options.output, "OUTPUT", Output)
     report = host.read_report(options)
     to_file = options.output_file is not None
     style = (Style if to_file else host.style)(every_group=options.all)
@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _replace(path: str, parts: Iterable[str]) -> None:
     """For collectors of other users: whole or not at all, and readable by them."""
-    from vfioguard import atomic
+    from vfioguard import atomic_file
 
     try:
-        with atomic.replacing(path, 0o644) as file:
+        with atomic_file.replacing(path, 0o644) as file:
             file.writelines(part.encode() for part in parts)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.cli import parser
 from vfioguard.cli.standing_by import Work
 from vfioguard.root.opening import CannotOpen
@@ -24,7 +24,7 @@ def run(arguments: list[str], work: Work) -> int:
     except SystemExit as stop:  # argparse: 0 after --help, 3 after a usage error
         return stop.code if isinstance(stop.code, int) else OWN_FAILURE
     options.work = work
-    verb = known.module(f"vfioguard.cli.{options.verb}")
+    verb = leaves.module(f"vfioguard.cli.{options.verb}")
     try:
         status: int = verb.run(options)
         sys.stdout.flush()

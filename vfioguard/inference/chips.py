@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.fact import Fact, Reading
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device
@@ -35,7 +35,7 @@ class Chips:
     """
 
     def __init__(self) -> None:
-        self._others = known.one_by_one("vfioguard.irqchip", "IRQCHIP", Irqchip)
+        self._others = leaves.one_by_one("vfioguard.irqchip", "IRQCHIP", Irqchip)
         self._families: dict[str, Irqchip] = {}
         self._seen: dict[str, Irqchip | None] = {}
 

@@ -7,7 +7,7 @@ of every bus at once, which spares a link per device.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.fact import Fact, Gap, Reading, Why, printable
 from vfioguard.iommu import IommuDriver
 from vfioguard.root import Root, listing, reading
@@ -54,7 +54,7 @@ def driven(reading: Reading[tuple[Iommu, ...]], driver: str) -> bool:
 
 
 def _instance(root: Root, name: str) -> Iommu:
-    drivers = known.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver, _FIRST)
+    drivers = leaves.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver, _FIRST)
     driver = next((driver for driver in drivers if driver.instance(name)), None)
     attributes = {
         file: reading(root, f"{PATH}/{name}/{file}", number)

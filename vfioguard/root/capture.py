@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Mapping
 from typing import BinaryIO, NamedTuple, cast
 
-from vfioguard import atomic
+from vfioguard import atomic_file
 from vfioguard.root import tar
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 from vfioguard.root.packed import MAX_STREAMS, TooLarge, TooManyStreams, Unpacked
@@ -70,7 +70,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def save(path: str, entries: Mapping[str, Entry]) -> None:
     """Write a capture; the file appears whole or not at all. Raises `OSError`."""
-    with atomic.replacing(path) as file:
+    with atomic_file.replacing(path) as file:
         _write(file, path, entries)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from operator import attrgetter
 
-from vfioguard import known, places, wording
+from vfioguard import leaves, places, wording
 from vfioguard.bdf import parse_bdf
 from vfioguard.output import Output, Style, prometheus
 from vfioguard.output.json import (
@@ -191,10 +191,10 @@ def forms() -> dict[str, Output]:
 
     Of two with the same type the text for people wins: the other has a route of its own.
     """
-    names = sorted(known.names("vfioguard.output"), key=lambda n: (n != "json", n != "text", n))
+    names = sorted(leaves.names("vfioguard.output"), key=lambda n: (n != "json", n != "text", n))
     found: dict[str, Output] = {}
     for name in names:
-        output = known.load("vfioguard.output", name, "OUTPUT", Output)
+        output = leaves.load("vfioguard.output", name, "OUTPUT", Output)
         found.setdefault(output.media_type.partition(";")[0], output)
     return found
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vfioguard import atomic
+from vfioguard import atomic_file
 from vfioguard.change.codec import LIMIT, BadState, decode, encode
 from vfioguard.change.state import State
 
@@ -70,8 +70,8 @@ class StateFiles:
         with self._lock:
             last = self._last
             if last is not None and _is_other(last.boot_id, state.boot_id):
-                atomic.write(self.previous, encode(last), 0o640)
-            atomic.write(os.path.join(self.directory, LAST), encode(state), 0o640)
+                atomic_file.write(self.previous, encode(last), 0o640)
+            atomic_file.write(os.path.join(self.directory, LAST), encode(state), 0o640)
             self._last = state
 
     def _read(self, name: str) -> State | None:

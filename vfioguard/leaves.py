@@ -41,7 +41,7 @@ def load(package: str, leaf: str, attribute: str, kind: type[T]) -> T:
     return value
 
 
-def leaves(package: str, attribute: str, kind: type[T]) -> tuple[T, ...]:
+def all_of(package: str, attribute: str, kind: type[T]) -> tuple[T, ...]:
     """The `attribute` of every leaf of a package, in the order of their names."""
     return tuple(load(package, leaf, attribute, kind) for leaf in names(package))
 

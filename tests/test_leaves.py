@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vfioguard import known
+from vfioguard import leaves
 from vfioguard.iommu import IommuDriver
 from vfioguard.irqchip import Irqchip
 
@@ -15,25 +15,25 @@ from vfioguard.irqchip import Irqchip
 def test_every_file_of_a_package_is_a_leaf(package: str) -> None:
     directory = Path(__file__).parents[1] / package.replace(".", "/")
     files = {path.stem for path in directory.glob("*.py") if not path.stem.startswith("_")}
-    assert known.names(package) == tuple(sorted(files))
+    assert leaves.names(package) == tuple(sorted(files))
 
 
 def test_leaves_come_in_the_order_of_their_names() -> None:
-    names = known.names("vfioguard.iommu")
-    leaves = known.leaves("vfioguard.iommu", "DRIVER", IommuDriver)
-    assert leaves == tuple(
-        known.load("vfioguard.iommu", name, "DRIVER", IommuDriver) for name in names
+    names = leaves.names("vfioguard.iommu")
+    found = leaves.all_of("vfioguard.iommu", "DRIVER", IommuDriver)
+    assert found == tuple(
+        leaves.load("vfioguard.iommu", name, "DRIVER", IommuDriver) for name in names
     )
 
 
 def test_a_leaf_of_another_kind_is_refused() -> None:
     with pytest.raises(TypeError, match="is not a Irqchip"):
-        known.load("vfioguard.iommu", "intel", "DRIVER", Irqchip)
+        leaves.load("vfioguard.iommu", "intel", "DRIVER", Irqchip)
 
 
 def test_a_leaf_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ModuleNotFoundError):
-        known.load("vfioguard.iommu", "nothing", "DRIVER", IommuDriver)
+        leaves.load("vfioguard.iommu", "nothing", "DRIVER", IommuDriver)
 
 
 @pytest.mark.parametrize(
@@ -41,5 +41,5 @@ def test_a_leaf_that_does_not_exist_is_refused() -> None:
     [("vfioguard.iommu", "DRIVER", IommuDriver), ("vfioguard.irqchip", "IRQCHIP", Irqchip)],
 )
 def test_one_by_one_all_leaves_come(package: str, attribute: str, kind: type[object]) -> None:
-    found = list(known.one_by_one(package, attribute, kind))
-    assert found[::-1] == list(known.leaves(package, attribute, kind))
+    found = list(leaves.one_by_one(package, attribute, kind))
+    assert found[::-1] == list(leaves.all_of(package, attribute, kind))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vfioguard import atomic
+from vfioguard import atomic_file
 
 
 def mode(path: Path) -> int:
@@ -20,15 +20,15 @@ def mode(path: Path) -> int:
 
 
 def test_the_name_holds_the_bytes_and_nothing_else_is_left(tmp_path: Path) -> None:
-    atomic.write(str(tmp_path / "name"), b"bytes")
+    atomic_file.write(str(tmp_path / "name"), b"bytes")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"name": b"bytes"}
 
 
 def test_the_mode_is_the_one_that_was_asked_for_under_any_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        atomic.write(str(tmp_path / "asked"), b"", 0o644)
-        atomic.write(str(tmp_path / "not asked"), b"")
+        atomic_file.write(str(tmp_path / "asked"), b"", 0o644)
+        atomic_file.write(str(tmp_path / "not asked"), b"")
     finally:
         os.umask(before)
     assert (mode(tmp_path / "asked"), mode(tmp_path / "not asked")) == (0o644, 0o600)
@@ -38,7 +38,7 @@ def test_who_holds_the_old_file_open_keeps_the_old_bytes(tmp_path: Path) -> None
     path = tmp_path / "name"
     path.write_bytes(b"old")
     with path.open("rb") as reader:
-        atomic.write(str(path), b"new and longer")
+        atomic_file.write(str(path), b"new and longer")
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new and longer"
 
@@ -46,7 +46,7 @@ def test_who_holds_the_old_file_open_keeps_the_old_bytes(tmp_path: Path) -> None
 def test_until_the_block_ends_the_name_holds_the_old_bytes(tmp_path: Path) -> None:
     path = tmp_path / "name"
     path.write_bytes(b"old")
-    with atomic.replacing(str(path)) as file:
+    with atomic_file.replacing(str(path)) as file:
         file.write(b"new")
         file.flush()
         assert path.read_bytes() == b"old"
@@ -61,7 +61,7 @@ def test_a_block_that_raises_leaves_what_was_there(
     path.write_bytes(b"old")
 
     def interrupted() -> None:
-        with atomic.replacing(str(path)) as file:
+        with atomic_file.replacing(str(path)) as file:
             file.write(b"new")
             raise error
 
@@ -110,13 +110,13 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, kind: str) -> N
             os.mkfifo(path)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(OSError, match="no regular file"):
-        atomic.write(str(path), b"new")
+        atomic_file.write(str(path), b"new")
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     path = tmp_path / ("n" * 255)
-    atomic.write(str(path), b"bytes")
+    atomic_file.write(str(path), b"bytes")
     assert path.read_bytes() == b"bytes"
 
 
