@@ -9,10 +9,10 @@ import gc
 import sys
 import time
 
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 
 
 def _peak() -> int:

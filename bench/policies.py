@@ -28,7 +28,7 @@ import hosts
 from flood import asking
 from follow import Daemon, say, serving
 
-from vfioguard.evaluate import policy_names
+from vfioguard.judging.policies import policy_names
 
 #: MB of the daemon with 16,384 groups, whatever is asked.
 _BOUND = 160.0

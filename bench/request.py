@@ -21,14 +21,16 @@ from pathlib import Path
 import hosts
 import uvicorn
 
-from vfioguard.evaluate import judge_all, policy_names, under
+from vfioguard.judging.evaluate import judge
+from vfioguard.judging.policies import policy_names
+from vfioguard.judging.under import under
+from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
 from vfioguard.serve.answer.latest import Latest, Scan
 from vfioguard.serve.connection.connections import Connections, Limits
 from vfioguard.serve.connection.server import Server, configured
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import Follow
-from vfioguard.snapshot import take
 
 GROUPS = 64
 REQUESTS = 200
@@ -38,7 +40,7 @@ WHEN = "2026-01-01T00:00:00Z"
 
 def serve(root: str, listening: socket.socket, pipe: Pipe, *, ours: bool) -> None:
     """One server, which says its CPU seconds whenever it is asked."""
-    judged = judge_all(take(open_root(root)), WHEN)
+    judged = judge(take(open_root(root)), WHEN)
     latest = Latest(policy_names(), 3600.0)
     scan = Scan(judged.report, partial(under, judged), judged.snapshot, time.time(), 0.0)
     latest.publish(scan, latest.render(judged.report))

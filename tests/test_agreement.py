@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 HOSTS = Path(__file__).parent / "fixtures" / "sysfs"

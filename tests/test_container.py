@@ -11,11 +11,11 @@ import pytest
 from tests import test_agreement as truth
 from tests.support.contained import Contained
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Memory
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "container.md"
 HOSTS = sorted(host.name for host in truth.HOSTS.iterdir())

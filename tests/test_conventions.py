@@ -124,7 +124,7 @@ def loaded(ordinary: str) -> set[str]:
         "vfioguard.kernel.log",
         "vfioguard.kernel.firmware.wiring", "vfioguard.kernel.pci.pci_config",
         "vfioguard.kernel.pci.pci_topology",
-        "vfioguard.output", "vfioguard.refresh", "vfioguard.root.capture",
+        "vfioguard.output", "vfioguard.reading.refresh", "vfioguard.root.capture",
     ],
 )  # fmt: skip
 def test_check_loads_nothing_that_an_ordinary_host_does_not_need(

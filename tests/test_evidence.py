@@ -12,9 +12,9 @@ import pytest
 
 from tests import test_agreement as truth
 from tests.support.hiding import Hiding
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "evidence.md"
 HOSTS = sorted(host.name for host in truth.HOSTS.iterdir())

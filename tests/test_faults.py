@@ -11,11 +11,11 @@ from tests.support import faults
 from tests.support.faults import Fault, Faulty, Watching
 from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import GroupReport, Report
 from vfioguard.root import Root
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.snapshot import take
 
 NO_MSI = Function("0000:02:00.0", driver="vfio-pci")
 INTX = Function("0000:03:00.0", config=CONFIG_WITHOUT_MSI)

@@ -13,11 +13,12 @@ import pytest
 
 from tests.support import trees
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact, Gap
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.recording import Recording
 from vfioguard.root.tree import Tree
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 from vfioguard.verdict import Outcome
 
 BDF = "0000:01:00.0"
@@ -132,7 +133,7 @@ AUDIT = """
 import os, sys
 from vfioguard.root.by_name import ByName
 from vfioguard.root.tree import Tree
-from vfioguard.snapshot import take
+from vfioguard.reading.take import take
 host, package = sys.argv[1:]  # the package lists its own leaves
 def hook(event, args):
     if event in {"open", "os.listdir", "os.scandir"} and watching and args[0] != ".":

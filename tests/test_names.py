@@ -14,10 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_met
 
 from tests.support import faces, hostile
 from vfioguard.change.state import state_of
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Memory
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 
 BASES = hostile.bases()
 #: In JSON the bytes of a file stand as they are, escaped.

@@ -9,11 +9,11 @@ import pytest
 
 from tests.support import trees
 from tests.support.hosts import arm_host, x86_host
+from vfioguard.reading.take import take
 from vfioguard.root import Root, capture
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
 from vfioguard.root.tree import Tree
-from vfioguard.snapshot import take
 
 #: What stands beside the facts on a real host -> the path, and how it stands there.
 SECRETS: dict[bytes, tuple[str, bytes]] = {

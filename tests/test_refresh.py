@@ -9,21 +9,23 @@ from hypothesis import given, settings
 from tests.support.following import follow
 from tests.support.functions import Function
 from tests.support.living import Living, Machine, lives
-from vfioguard import refresh
-from vfioguard.evaluate import Judged, evaluate, judge_all
+from vfioguard.judging.again import judge_again
+from vfioguard.judging.evaluate import Judged, evaluate, judge
+from vfioguard.reading import refresh
+from vfioguard.reading.again import take_again
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Memory
-from vfioguard.snapshot import take
 
 
 @given(lives())
 @settings(max_examples=150, deadline=None)
 def test_following_a_host_finds_what_reading_it_again_finds(moments: list[Living]) -> None:
-    judged = judge_all(take(Memory(moments[0].entries())), "now")
+    judged = judge(take(Memory(moments[0].entries())), "now")
     for before, after in pairwise(moments):
         root = Memory(after.entries())
         snapshot = follow(root, judged.snapshot, before, after)
         assert snapshot == take(root)
-        judged = judge_all(snapshot, "now", before=judged)
+        judged = judge_again(judged, snapshot, "now")
         assert judged.report == evaluate(take(root), "now")
 
 
@@ -31,8 +33,8 @@ def test_following_a_host_finds_what_reading_it_again_finds(moments: list[Living
 @settings(max_examples=100, deadline=None)
 def test_reading_everything_again_keeps_what_is_the_same(moments: list[Living]) -> None:
     root = Memory(moments[-1].entries())
-    first = judge_all(take(root), "now")
-    second = judge_all(take(root, first.snapshot), "now", before=first)
+    first = judge(take(root), "now")
+    second = judge_again(first, take_again(root, first.snapshot), "now")
     assert second.report == first.report
     for old, new in zip(first.report.groups, second.report.groups, strict=True):
         assert new is old
@@ -46,7 +48,7 @@ def host(*names: str, driver: str = "e1000e", chip: str | None = "IR-PCI-MSIX") 
 
 
 def judged(living: Living) -> Judged:
-    return judge_all(take(Memory(living.entries())), "now")
+    return judge(take(Memory(living.entries())), "now")
 
 
 def test_a_new_driver_changes_its_group_and_no_other() -> None:
@@ -56,7 +58,7 @@ def test_a_new_driver_changes_its_group_and_no_other() -> None:
     root = Memory(changed._replace(functions=moved).entries())
     snapshot = refresh.function(root, before.snapshot, "0000:02:00.0")
     assert snapshot is not None
-    after = judge_all(snapshot, "now", before=before)
+    after = judge_again(before, snapshot, "now")
     assert after.report.groups[0] is before.report.groups[0]
     assert after.report.groups[1].devices[0].driver == "vfio-pci"
 
@@ -64,8 +66,8 @@ def test_a_new_driver_changes_its_group_and_no_other() -> None:
 def test_a_hot_plugged_device_leaves_the_other_groups_as_they_are() -> None:
     before = judged(host("0000:01:00.0", "0000:02:00.0"))
     root = Memory(host("0000:01:00.0", "0000:02:00.0", "0000:03:00.0").entries())
-    snapshot = take(root, before.snapshot, frozenset({"0000:03:00.0"}))
-    after = judge_all(snapshot, "now", before=before)
+    snapshot = take_again(root, before.snapshot, frozenset({"0000:03:00.0"}))
+    after = judge_again(before, snapshot, "now")
     assert [group.id for group in after.report.groups] == [0, 1, 2]
     assert after.report.groups[0] is before.report.groups[0]
 

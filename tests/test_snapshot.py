@@ -16,12 +16,13 @@ from tests.support.faults import Watching
 from tests.support.functions import Function
 from tests.support.generated import broken_hosts, hosts
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact
-from vfioguard.kernel.group_members import Members
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.kernel.members import Members
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.tree import Tree
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 
 BDF = "0000:01:00.0"
 

@@ -10,15 +10,15 @@ from tests.inference.test_late_group import NAME as LATE
 from tests.inference.test_late_group import by_acpi
 from tests.support.hosts import x86_host
 from vfioguard import wording
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import Gap
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.output import Style
 from vfioguard.output.json import OUTPUT as JSON
 from vfioguard.output.text import OUTPUT
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.serve.answer.page import page
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 MODE = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.hosts import x86_host
 from vfioguard import wording
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Link, Memory
-from vfioguard.snapshot import take
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from release.completion import main
 from release.grammar import verbs
 from release.tests.shells import completions
-from vfioguard import evaluate, leaves
+from vfioguard import leaves
+from vfioguard.judging.policies import policy_names
 
 SHELLS = ["bash", "zsh", "fish"]
 DEVICES = ["0000:00:1f.0", "0000:41:00.0", "0000:41:00.1"]
@@ -52,7 +53,7 @@ def test_forms_of_output_are_completed(directory: Path, shell: str) -> None:
 @pytest.mark.parametrize("verb", ["report", "check group:0", "serve"])
 def test_policies_are_completed(directory: Path, shell: str, verb: str) -> None:
     found = completions(shell, directory, f"vfioguard {verb} --policy ")
-    assert found == sorted(evaluate.policy_names())
+    assert found == sorted(policy_names())
 
 
 @pytest.mark.parametrize("shell", SHELLS)

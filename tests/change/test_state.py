@@ -10,11 +10,11 @@ from tests.support.hosts import arm_host, x86_host
 from vfioguard.change.codec import decode, encode
 from vfioguard.change.compare import changes
 from vfioguard.change.state import Known, same, state_of
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.capture import load
 from vfioguard.root.memory import Entry, Memory, Refused
-from vfioguard.snapshot import take
 
 HOSTS = sorted((Path(__file__).parents[1] / "fixtures" / "sysfs").iterdir())
 

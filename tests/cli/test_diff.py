@@ -13,10 +13,10 @@ from tests.support.trees import write
 from vfioguard.change.codec import MARK, encode
 from vfioguard.change.state import state_of
 from vfioguard.cli.diff import state_at
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.capture import load
 from vfioguard.serve.http import schema
-from vfioguard.snapshot import take
 
 OLDER = str(HOSTS / "6.1-amd64--vtd-ir" / "as-booted.tar.xz")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import FindingReport
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 

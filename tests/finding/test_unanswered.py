@@ -6,10 +6,10 @@ import errno
 
 from tests.finding.test_findings import findings
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.closed import Closed
 from vfioguard.root.memory import Memory
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 DEVICE = "/sys/bus/pci/devices/0000:01:00.0"

@@ -9,15 +9,16 @@ from tests.acpi.own import OWN, sealed
 from tests.support import arm_firmware as arm
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact
 from vfioguard.inference.firmware import of_host
 from vfioguard.inference.memory import reserved
 from vfioguard.inference.memory.region import by_device
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.output.firmware.json import firmware_json
 from vfioguard.output.json import dumps
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 
 TABLES = "/sys/firmware/acpi/tables"
 DIRECT = b"0x0000000000001000 0x0000000000001fff direct\n"

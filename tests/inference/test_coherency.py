@@ -19,11 +19,11 @@ from tests.support.arm_firmware import (
     tree,
 )
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
 from vfioguard.inference.host import Host
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Link, Memory
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 
 HOSTS = Path(__file__).parents[1] / "fixtures" / "sysfs"
 RECORDED = sorted(

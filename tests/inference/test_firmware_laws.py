@@ -32,9 +32,9 @@ from tests.support.arm_firmware import (
 from vfioguard.acpi import iort as iort_table
 from vfioguard.inference.iort_ids import Nodes
 from vfioguard.inference.msi_domain.iort import resolve
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.recording import Recording
-from vfioguard.snapshot import take
 
 NIC = "0000:00:02.0"
 PORT = "0000:00:01.0"

@@ -16,8 +16,8 @@ from tests.support.packed_tables import Scope, dmar, drhd, hid, ivhd, ivmd, ivrs
 from vfioguard.inference.memory import reserved
 from vfioguard.inference.memory.region import Memory as Kept
 from vfioguard.inference.memory.region import by_device
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory, Refused
-from vfioguard.snapshot import take
 
 TABLES = "/sys/firmware/acpi/tables"
 USB, NIC, VGA, BRIDGE = 0x0C0330, 0x020000, 0x030000, 0x060400

@@ -12,8 +12,8 @@ from tests.support.packed_tables import table
 from vfioguard.acpi import iort, rimt, viot
 from vfioguard.inference.firmware.of_host import Given, of_files, of_host
 from vfioguard.inference.firmware.references import Lost, lost
+from vfioguard.reading.take import take
 from vfioguard.root import capture
-from vfioguard.snapshot import take
 
 CAPTURES = sorted(Path("tests/fixtures/sysfs").glob("*/*.tar.xz"))
 ITS, SMMU, COMPLEX = 48, 72, 72 + 16 + 64 + 20

@@ -9,10 +9,10 @@ import pytest
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
 from tests.support.packed_tables import dmar, drhd, io_apic_scope, madt
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory, Refused
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 TABLES = "/sys/firmware/acpi/tables"

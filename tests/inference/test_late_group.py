@@ -23,10 +23,10 @@ from tests.support.arm_firmware import (
     ungroup,
 )
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import Report, UngroupedDevice
 from vfioguard.root.memory import Entry, Link, Memory
-from vfioguard.snapshot import take
 
 NAME = "0000:01:00.0"
 COHACC = 1

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.arm_firmware import BASE, ECAM, EVERY_ID, cells, devicetree_host, tree
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Link, Memory
-from vfioguard.snapshot import take
 
 BRIDGE = f"{ECAM}/pci0000:00/0000:00:1e.0"
 SMMU, NOBODY = 777, 999

@@ -8,14 +8,14 @@ import pytest
 
 from tests.support.arm_firmware import acpi_host, isolated, table
 from vfioguard import wording
-from vfioguard.evaluate import evaluate
 from vfioguard.inference.firmware import of_host
 from vfioguard.inference.firmware.of_host import Given
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.output import Style
 from vfioguard.output.text import OUTPUT
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 ARCH = "/proc/sys/kernel/arch"

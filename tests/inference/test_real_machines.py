@@ -15,8 +15,8 @@ from tests.acpi.own import OWN
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.remapping.allowed import Evidence, Possible, of_host, possible
+from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 
 SHARED = Path(__file__).parents[3] / "shared" / "acpi"
 HOSTS = Path(__file__).parents[1] / "fixtures" / "sysfs"

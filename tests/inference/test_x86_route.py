@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.functions import Function, device_directory, link_device
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import GroupReport
 from vfioguard.root.memory import Entry, Link, Memory, Refused
-from vfioguard.snapshot import take
 
 ISOLATED = "iommu_group_has_isolated_msi"
 BDF = "0000:01:00.0"

@@ -8,8 +8,8 @@ from tests.support.packed_tables import ivhd, ivrs, madt
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.remapping import allowed
 from vfioguard.kernel.identity import dmi
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.snapshot import take
 
 TABLES = "/sys/firmware/acpi/tables"
 NAMES: dict[str, Entry] = {

@@ -10,9 +10,9 @@ from tests.support.packed_tables import ivhd, ivrs, madt, special
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.remapping import allowed
 from vfioguard.kernel.identity import arch, processor
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
-from vfioguard.snapshot import take
 
 HYGON = (
     b"processor\t: 0\nvendor_id\t: HygonGenuine\ncpu family\t: 24\nmodel\t\t: 4\n"

@@ -11,9 +11,9 @@ from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era
 from vfioguard.inference.borders import Version
 from vfioguard.kernel.identity import stable
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
-from vfioguard.snapshot import take
 
 DEBIAN = (
     b"Linux version 6.1.0-50-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14+"

@@ -10,12 +10,12 @@ import pytest
 
 from tests.cli.test_cli import ALLOWED, MIXED, NO_GROUPS, OVERRIDE, REFUSED, UNKNOWN, vfioguard
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.output import Style
 from vfioguard.output.nfd import OUTPUT
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 
 HOSTS = Path(__file__).parent.parent / "fixtures" / "sysfs"
 NOW = "2026-11-22T18:00:00Z"

@@ -17,13 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.output import Style
 from vfioguard.output.prometheus import OUTPUT, Family, families, render
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 HOSTS = sorted((Path(__file__).parent.parent / "fixtures" / "sysfs").iterdir())

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.evaluate import UnknownPolicy, evaluate
 from vfioguard.inference import backends, era
 from vfioguard.inference.borders import Version
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.judging.policies import UnknownPolicy
 from vfioguard.kernel.identity.symbols import Predicate
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 TYPE1 = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"

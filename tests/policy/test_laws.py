@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from tests.support.functions import CONFIG_WITH_MSI, CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.evaluate import evaluate, policy_names
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.judging.policies import policy_names
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.recording import Recording
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome, severity
 
 X86_CHIPS = {True: ("IR-PCI-MSIX", "IR-PCI-MSI", None), False: ("PCI-MSIX", "PCI-MSI", None)}

@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import GroupReport, Report
 from vfioguard.root.memory import Entry, Link, Memory, Refused
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 CAPABLE = "iommu_capable"

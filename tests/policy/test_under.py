@@ -7,14 +7,17 @@ from hypothesis import given, settings
 
 from tests.support.living import Living, lives
 from tests.test_agreement import CASES, HOSTS
-from vfioguard.evaluate import UnknownPolicy, evaluate, judge_all, policy_names, under
+from vfioguard.judging.evaluate import evaluate, judge
+from vfioguard.judging.policies import UnknownPolicy, policy_names
+from vfioguard.judging.under import under
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Memory
 from vfioguard.root.opening import open_root
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 
 
 def agrees(snapshot: Snapshot) -> None:
-    judged = judge_all(snapshot, "now")
+    judged = judge(snapshot, "now")
     for policy in policy_names():
         expected = evaluate(snapshot, "now", policy)
         groups = tuple(under(judged, policy, judged.report.groups))
@@ -39,7 +42,7 @@ def test_another_policy_changes_the_headlines_of_any_host_and_nothing_else(
 
 def test_a_verdict_that_a_group_has_already_is_that_very_object() -> None:
     host = "6.12-amd64--vtd-ir"
-    judged = judge_all(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
+    judged = judge(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
     groups = judged.report.groups
     for old, new in zip(groups, under(judged, "vfio_safe_irq_domain", groups), strict=True):
         assert new.headline is old.series
@@ -47,6 +50,6 @@ def test_a_verdict_that_a_group_has_already_is_that_very_object() -> None:
 
 def test_a_policy_that_does_not_exist_has_no_verdicts() -> None:
     host = "6.12-amd64--vtd-ir"
-    judged = judge_all(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
+    judged = judge(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
     with pytest.raises(UnknownPolicy):
         under(judged, "nothing", ())

@@ -10,14 +10,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from vfioguard.evaluate import evaluate, policy_names
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.judging.policies import policy_names
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.opening import open_root
 from vfioguard.serve.answer.latest import Latest, Scan
 from vfioguard.serve.follower import Follower, Hooks, Intervals
 from vfioguard.serve.host.reader import Reader
 from vfioguard.serve.senses.hint import News
-from vfioguard.snapshot import take
 
 SELDOM = Intervals(3600, 3600)
 

@@ -18,12 +18,12 @@ from tests.proofs.followed import bound
 from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.living import Living, Machine, told
 from tests.support.trees import write
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry
 from vfioguard.root.opening import open_root
 from vfioguard.serve.host.reader import Reader
 from vfioguard.serve.senses.hint import RECONCILE, News
-from vfioguard.snapshot import take
 
 _CHANGES, _LIVES, _GROUPS = 10_000, 40, 8
 _NAMES = (

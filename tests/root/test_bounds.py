@@ -12,13 +12,13 @@ import pytest
 from tests.support import attacks
 from tests.support.hosts import x86_host
 from tests.support.tars import END, file, header, pax, record
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import Gap
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root import capture
 from vfioguard.root.capture import LIMITS, BadCapture, Limits
 from vfioguard.root.memory import MAX_NAMES, MAX_STEPS, Entry, Link, Memory
 from vfioguard.root.packed import MAX_STREAMS
-from vfioguard.snapshot import take
 from vfioguard.verdict import Outcome
 
 SMALL = Limits(file=1 << 16, total=4 << 20, kept=1 << 20, members=100)

@@ -7,11 +7,11 @@ import errno
 import pytest
 
 from tests.support.hosts import x86_host
+from vfioguard.reading.take import take
 from vfioguard.root.capture import pack
 from vfioguard.root.closed import Closed
 from vfioguard.root.memory import Memory, Refused
 from vfioguard.root.recording import Recording
-from vfioguard.snapshot import take
 
 DEVICE = "/sys/bus/pci/devices/0000:01:00.0"
 

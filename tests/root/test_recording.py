@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from tests.support import trees
 from tests.support.generated import broken_hosts, hosts
 from tests.support.hosts import x86_host
+from vfioguard.reading.take import take
 from vfioguard.root import Root, capture
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 from vfioguard.root.opening import open_root
 from vfioguard.root.recording import Recording
 from vfioguard.root.tree import Tree
-from vfioguard.snapshot import take
 
 CAPTURES = sorted((Path(__file__).parents[1] / "fixtures" / "sysfs").glob("*/*.tar.xz"))
 

@@ -9,18 +9,20 @@ from typing import Any
 
 import httpx
 
-from vfioguard.evaluate import judge_all, policy_names, under
+from vfioguard.judging.evaluate import judge
+from vfioguard.judging.policies import policy_names
+from vfioguard.judging.under import under
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.serve.answer.latest import Latest, Scan
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import Follow
-from vfioguard.snapshot import take
 
 WHEN = "2026-11-22T18:00:00Z"
 
 
 def scan_of(entries: Mapping[str, Entry], pinned: str | None = None, when: str = WHEN) -> Scan:
-    judged = judge_all(take(Memory(entries)), when, pinned)
+    judged = judge(take(Memory(entries)), when, pinned)
     return Scan(judged.report, partial(under, judged), judged.snapshot, 1795370400.0, 0.25)
 
 

@@ -160,7 +160,7 @@ def test_a_bug_in_the_comparing_ends_nothing_but_itself(caplog: pytest.LogCaptur
 
 
 def test_a_latest_tells_every_report_that_it_serves() -> None:
-    from vfioguard.evaluate import policy_names
+    from vfioguard.judging.policies import policy_names
     from vfioguard.serve.answer.latest import Latest
 
     seen: list[Report] = []

@@ -11,22 +11,23 @@ from tests.support.following import follow
 from tests.support.living import Living, lives
 from vfioguard.change.compare import changes
 from vfioguard.change.state import Known, State, state_of
-from vfioguard.evaluate import judge_all
+from vfioguard.judging.again import judge_again
+from vfioguard.judging.evaluate import judge
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Memory
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.view import View, one_device_json
 from vfioguard.serve.host.holders import Holders
-from vfioguard.snapshot import take
 
 
 def reports(moments: list[Living]) -> Iterator[Report]:
     """That of each moment, followed from the one before."""
-    judged = judge_all(take(Memory(moments[0].entries())), "now")
+    judged = judge(take(Memory(moments[0].entries())), "now")
     yield judged.report
     for before, after in pairwise(moments):
         snapshot = follow(Memory(after.entries()), judged.snapshot, before, after)
-        judged = judge_all(snapshot, "now", before=judged)
+        judged = judge_again(judged, snapshot, "now")
         yield judged.report
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import UnknownPolicy
+from vfioguard.judging.policies import UnknownPolicy
 from vfioguard.report import GroupReport
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.latest import Latest, Scan

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from tests.serve.serving import Client, latest_of, problem, served
 from tests.support.hosts import x86_host
-from vfioguard.evaluate import policy_names
+from vfioguard.judging.policies import policy_names
 from vfioguard.serve.host.reader import Reader
 from vfioguard.serve.http import schema
 from vfioguard.verdict import Outcome

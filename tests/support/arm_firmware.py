@@ -10,9 +10,9 @@ import struct
 from collections.abc import Iterable, Mapping
 
 from tests.support.hosts import arm_host
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Link, Memory
-from vfioguard.snapshot import take
 
 ECAM = "/sys/devices/platform/10000000.pcie"
 SMMU = "/sys/devices/platform/arm-smmu-v3.0.auto/iommu/smmu3.0x0000000009050000"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.support.living import Living, told
-from vfioguard import refresh
+from vfioguard.reading import refresh
+from vfioguard.reading.again import take_again
 from vfioguard.root.memory import Memory
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 
 
 def follow(root: Memory, snapshot: Snapshot, before: Living, after: Living) -> Snapshot:
@@ -21,4 +22,4 @@ def follow(root: Memory, snapshot: Snapshot, before: Living, after: Living) -> S
             snapshot = again
         else:
             return snapshot
-    return take(root, snapshot, devices)
+    return take_again(root, snapshot, devices)

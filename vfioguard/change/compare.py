@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from vfioguard import places
+from vfioguard import unchanged
 from vfioguard.change import Change, Direction, Kind
 from vfioguard.change.match import match
 from vfioguard.change.state import FindingState, GroupState, Key, MemberState, State
@@ -102,7 +102,7 @@ def _differing(
     before: Sequence[GroupState], after: Sequence[GroupState]
 ) -> tuple[list[GroupState], list[GroupState]]:
     """Without the groups of which nothing changed: of 16,384 those are nearly all."""
-    differ = places.differing(before, after)
+    differ = unchanged.differing(before, after)
     if differ is not None:
         before, after = [before[at] for at in differ], [after[at] for at in differ]
     then = {group.id: group for group in before}

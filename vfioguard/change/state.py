@@ -5,7 +5,7 @@ A Report of 16,384 groups has 47 MB of proof as JSON; its State has 3.
 
 from typing import NamedTuple, TypeAlias
 
-from vfioguard import places, wording
+from vfioguard import unchanged, wording
 from vfioguard.fact import Why
 from vfioguard.report import GroupReport, Report
 from vfioguard.verdict import Outcome
@@ -116,7 +116,7 @@ def _groups(groups: tuple[GroupReport, ...], known: Known | None) -> tuple[Group
         return tuple([_group(group) for group in groups])
     if known.report.groups is groups:
         return known.state.groups
-    differ = places.differing(known.report.groups, groups)
+    differ = unchanged.differing(known.report.groups, groups)
     if differ is not None:  # as where nothing came or went
         states = list(known.state.groups)
         for at in differ:

@@ -6,10 +6,10 @@ import argparse
 
 from vfioguard.cli import host
 from vfioguard.cli.run import Failure
+from vfioguard.reading.take import take
 from vfioguard.root import Root, capture
 from vfioguard.root.memory import Entry
 from vfioguard.root.recording import Recording
-from vfioguard.snapshot import take
 
 _ENDINGS = (".tar", ".tar.gz", ".tar.xz")
 

@@ -14,11 +14,11 @@ from vfioguard.change.sentence import sentences
 from vfioguard.change.state import State, state_of
 from vfioguard.cli import host
 from vfioguard.cli.run import Failure
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import value_or
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel.identity import boot_id
 from vfioguard.output.json import Json, dumps
-from vfioguard.snapshot import take
+from vfioguard.reading.take import take
 
 _LABELS = {
     Direction.WORSE: ("worse:  ", "\x1b[31m"),

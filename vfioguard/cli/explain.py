@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from vfioguard import wording
 from vfioguard.cli import host
 from vfioguard.cli.run import Failure
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.output.explain.device import memory_lines, unit_lines
 from vfioguard.output.explain.symptom import is_symptom, named, symptom_lines
+from vfioguard.reading.take import take
 from vfioguard.report import NO_GROUP, UNBINDABLE, GroupReport, Report, UngroupedDevice
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 from vfioguard.verdict import Outcome, Verdict, exit_code, severity
 
 

@@ -12,7 +12,7 @@ from vfioguard.inference.firmware.of_host import Given, of_files, of_host
 from vfioguard.output.firmware.json import firmware_json
 from vfioguard.output.firmware.text import firmware_text
 from vfioguard.output.json import dumps
-from vfioguard.snapshot import take
+from vfioguard.reading.take import take
 
 #: A machine's whole acpidump has 5 MB or so.
 _LIMIT = 64 << 20

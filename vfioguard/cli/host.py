@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vfioguard import wording
 from vfioguard.cli.run import Failure
-from vfioguard.evaluate import evaluate
+from vfioguard.judging.evaluate import evaluate
+from vfioguard.reading.take import take
 from vfioguard.report import GroupReport, Report, UngroupedDevice
 from vfioguard.root import Root
 from vfioguard.root.marks import Marks, directory
 from vfioguard.root.opening import open_root
 from vfioguard.root.patience import NoAnswer, Patience
-from vfioguard.snapshot import take
 
 if TYPE_CHECKING:
     from vfioguard.output import Style

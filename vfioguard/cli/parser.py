@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from vfioguard import __version__, evaluate, leaves
+from vfioguard import __version__, leaves
+from vfioguard.judging.policies import policy_names
 
 #: 2 already means that something is refused.
 USAGE_ERROR = 3
@@ -229,7 +230,7 @@ def _policy(verb: Parser) -> None:
     verb.add_argument(
         "--policy",
         action=Once,
-        choices=evaluate.policy_names(),
+        choices=policy_names(),
         metavar="NAME",
         help="judge by this predicate, not the running kernel's; `policies` lists them",
     )

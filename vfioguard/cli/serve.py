@@ -6,12 +6,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from vfioguard import evaluate
 from vfioguard.cli.host import now, read, tables
 from vfioguard.cli.run import OWN_FAILURE, Failure
 from vfioguard.cli.settings import file
 from vfioguard.cli.settings.kinds import toml
 from vfioguard.cli.settings.table import SETTINGS
+from vfioguard.judging.policies import policy_names
 
 if TYPE_CHECKING:
     from vfioguard.serve.web import Web
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     reader = Reader(options.root, options.policy, tables(options), patience=patience)
     intervals = Intervals(options.poll_interval, options.interval)
     follow = following(options.root, options.state_directory)
-    latest = Latest(evaluate.policy_names(), min(intervals), published=follow.published)
+    latest = Latest(policy_names(), min(intervals), published=follow.published)
     read = remembering(reader.read, follow.history)
     if reader.running:  # processes run here and nowhere else
         read = holding(read, Holders(lambda: open_root("/", door=reader.patience.door)))

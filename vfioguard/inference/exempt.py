@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap, Why
-from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import NOIOMMU, Snapshot
 

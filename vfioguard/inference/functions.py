@@ -10,7 +10,7 @@ from typing import NamedTuple
 from vfioguard.bdf import Bdf, parse_bdf
 from vfioguard.fact import Fact, Reading
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.members import Members
 from vfioguard.snapshot import Snapshot
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ from vfioguard.inference.msi_domain.x86_route import Routes
 from vfioguard.inference.remapping import enabled
 from vfioguard.inference.witnesses import Finder, Witnesses
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.iommu_class import Iommu, instances
+from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
@@ -35,48 +35,20 @@ class Host:
         self, snapshot: Snapshot, finder: Finder | None = None, found: Witnesses | None = None
     ) -> None:
         self.snapshot = snapshot
-        self._finder = finder or Finder(Chips(), _units(snapshot))
-        self._chips = self._finder.chips
-        self._units = self._finder.units
+        self.finder = finder or Finder(Chips(), _units(snapshot))
         self._found = found
         self._isolated: dict[str, Answer] = {}
         self._groups: dict[int, Answer] = {}
 
-    def after(self, snapshot: Snapshot, changed: Iterable[tuple[Device, Device]] | None) -> Host:
-        """The host at a later moment; `changed`: the devices as they were and are.
-
-        None where devices came, went or moved.
-        """
-        if self.snapshot.iommus is not snapshot.iommus:
-            return Host(snapshot)
-        found = self._witnesses
-        alone = self.snapshot.devices is snapshot.devices
-        still = alone and changed is not None
-        for old, new in changed or ():
-            still = still and self._finder.still(found, old, new)
-        return Host(snapshot, self._finder, found if still else None)
-
-    def again(self) -> Host:
-        """The same for another thread: what is filled as it is asked is its own."""
-        return Host(self.snapshot, self._finder.again(), self._witnesses)
-
-    def moved(self, before: Host, groups: Sequence[Members]) -> Iterator[int]:
-        """The places of groups with a device that another remapping unit manages than before."""
-        if before.snapshot.iommus is self.snapshot.iommus:
-            return
-        was, now = (
-            {name: unit.name for name, unit in host._units.items()}  # noqa: SLF001
-            for host in (before, self)
-        )
-        for at, members in enumerate(groups):
-            if any(was.get(d.name) != now.get(d.name) for d in members.devices):
-                yield at
+    def for_another_thread(self) -> Host:
+        """The same host with answers of its own: they are filled in as they are asked for."""
+        return Host(self.snapshot, self.finder.for_another_thread(), self.witnesses)
 
     def forget(self) -> None:
         """Drop the answers on single devices and groups: by now they are in a Report."""
         self._isolated.clear()
         self._groups.clear()
-        # These refer back to it: without them it goes with its last user, and needs no collection.
+        # These two refer back to the Host; dropping them frees it without the cycle collector.
         for name in ("_domains", "_firmware"):
             self.__dict__.pop(name, None)
 
@@ -96,18 +68,19 @@ class Host:
             found.container,
             found.chipset,
             found.wiring,
-            self._witnesses,
+            self.witnesses,
             self.remapping if self.is_x86 else None,
         )
 
     @cached_property
-    def _witnesses(self) -> Witnesses:
-        return self._found or self._finder.find(self.snapshot)
+    def witnesses(self) -> Witnesses:
+        """The devices whose MSIs speak for more than themselves."""
+        return self._found or self.finder.find(self.snapshot)
 
     @cached_property
     def remapping(self) -> Answer:
         """Whether x86's interrupt remapping is enabled."""
-        return enabled.enabled(self.snapshot, self._witnesses, self._finder.names)
+        return enabled.enabled(self.snapshot, self.witnesses, self.finder.names)
 
     @cached_property
     def noiommu(self) -> Answer:
@@ -119,19 +92,21 @@ class Host:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
         from vfioguard.inference.msi_domain import of_machine  # of kernels before v6.3
 
-        return of_machine.isolated(self.snapshot, self._witnesses, self._all_by_firmware)
+        return of_machine.isolated(self.snapshot, self.witnesses, self._all_by_firmware)
 
     @cached_property
     def _domains(self) -> MsiDomains:
         if not self.is_x86:
             return self._with_route(_no_route)
-        routes = Routes(self.snapshot, self._chips, self._units, self._witnesses, self.remapping)
+        routes = Routes(
+            self.snapshot, self.finder.chips, self.finder.units, self.witnesses, self.remapping
+        )
         return self._with_route(routes)
 
     def _with_route(self, route: Callable[[Device], Answer]) -> MsiDomains:
         return MsiDomains(
             snapshot=self.snapshot,
-            family=self._chips.family,
+            family=self.finder.chips.family,
             route=route,
             firmware=self._by_firmware,
             no_pre_its=self._no_pre_its,
@@ -144,7 +119,7 @@ class Host:
     def _firmware(self) -> FirmwareDomains:
         from vfioguard.inference.msi_domain.by_firmware import FirmwareDomains
 
-        return FirmwareDomains(self.snapshot, self._witnesses)
+        return FirmwareDomains(self.snapshot, self.witnesses)
 
     def _all_by_firmware(self) -> Answer:
         return self._firmware.all_isolated()

@@ -1,7 +1,7 @@
 """The devices whose MSIs speak for more than themselves: the first of each kind.
 
 What is inferred of the whole machine sees these and no other device. So a device that changes
-concerns the other groups only where it changes this value (evaluate.py).
+concerns the other groups only where it changes this value (judging/again.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 from vfioguard.fact import Fact, Reading
 from vfioguard.inference.chips import Chips
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.group_members import every_device
 from vfioguard.kernel.iommu_class import Iommu
+from vfioguard.kernel.members import every_device
 from vfioguard.kernel.uevent import Uevent
 from vfioguard.snapshot import Snapshot
 
@@ -67,8 +67,8 @@ class Finder:
         #: The units that manage any device.
         self.names = names or frozenset(unit.name for unit in units.values())
 
-    def again(self) -> "Finder":
-        """The same for another thread: what is filled as it is asked is its own."""
+    def for_another_thread(self) -> "Finder":
+        """The same finder with chips of its own: they are filled in as they are asked for."""
         return Finder(Chips(), self.units, self.names)
 
     def find(self, snapshot: Snapshot) -> Witnesses:

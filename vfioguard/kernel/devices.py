@@ -24,7 +24,7 @@ class Device(NamedTuple):
 
     `chip` is the irq_chip of the first entry of `msi_irqs`, None where there is no entry.
     `msi_capability` (PCI only): whether the function has MSI or MSI-X (kernel/pci/pci_config.py).
-    `bridges`: the functions above it from the root bus down (kernel/memory_holders.py). Both are
+    `bridges`: the functions above it from the root bus down (reading/memory_holders.py). Both are
     None where nobody needed to know.
     """
 

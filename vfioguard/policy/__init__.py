@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.inference.host import Host
-from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer
 
 Isolated: TypeAlias = Callable[[Members], Answer]

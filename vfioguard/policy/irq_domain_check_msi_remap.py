@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from vfioguard.inference.borders import CHECK_MSI_REMAP, DOMAINS_OR_CAPABILITY, Version
 from vfioguard.inference.host import Host
-from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.identity.osrelease import Release
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.iommu_groups import Region
+from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask, every, some, whichever
 from vfioguard.policy import Isolated, Policy
 

@@ -13,7 +13,7 @@ from vfioguard.fact import Fact, Gap
 from vfioguard.inference.borders import Version
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
 

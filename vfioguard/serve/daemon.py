@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from vfioguard import places, wording
+from vfioguard import unchanged, wording
 from vfioguard.report import Report
 from vfioguard.serve import counts
 from vfioguard.serve.answer.latest import Latest, Scan
@@ -137,7 +137,7 @@ def _hooks(notifier: Notifier) -> Hooks:
 
 def _same_outcomes(one: Report, other: Report) -> bool:
     """Whether each group's is the same, so that nothing need be counted."""
-    differ = places.differing(one.groups, other.groups)
+    differ = unchanged.differing(one.groups, other.groups)
     return differ is not None and all(
         one.groups[at].outcome is other.groups[at].outcome for at in differ
     )

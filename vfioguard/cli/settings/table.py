@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 
-from vfioguard import evaluate
 from vfioguard.cli.settings.kinds import SWITCH, Setting, Wrong, choice, number, shown, text
+from vfioguard.judging.policies import policy_names
 
 
 def _address(value: str) -> None:
@@ -46,7 +46,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "policy",
-        choice("a policy", evaluate.policy_names()),
+        choice("a policy", policy_names()),
         None,
         "NAME",
         "judge by this predicate, not the running kernel's; `policies` lists them",

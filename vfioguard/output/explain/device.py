@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import tables
 from vfioguard.iommu.intel import ECAP_IR
-from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.iommu_groups import Region
+from vfioguard.kernel.members import Members
 from vfioguard.snapshot import Snapshot
 
 _REFUSED = "an attach is refused whatever the interrupts (EINVAL from v6.6, before by Intel EPERM)"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from operator import attrgetter
 
-from vfioguard import leaves, places, wording
+from vfioguard import leaves, unchanged, wording
 from vfioguard.bdf import parse_bdf
 from vfioguard.output import Output, Style, prometheus
 from vfioguard.output.json import (
@@ -119,7 +119,7 @@ class View:
         return self._ungrouped.get(name) if number is None else self._group(number)
 
     def _group(self, number: int) -> GroupReport | None:
-        at = places.numbered(self.report.groups, number, _number)
+        at = unchanged.numbered(self.report.groups, number, _number)
         return None if at is None else self.report.groups[at]
 
     @cached_property
@@ -163,7 +163,7 @@ _LINE_BLOCKS = Blocks(_line)
 def _changed(before: Report, after: Report) -> tuple[list[int], bool]:
     """The numbers of the groups that are not as they were; whether any device may have moved."""
     old, new = before.groups, after.groups
-    differ = places.differing(old, new)
+    differ = unchanged.differing(old, new)
     if differ is not None and all(old[at].id == new[at].id for at in differ):
         moved = any(_names(old[at]) != _names(new[at]) for at in differ)
         return [new[at].id for at in differ], moved

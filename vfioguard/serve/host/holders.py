@@ -14,13 +14,13 @@ from typing import NamedTuple, ParamSpec
 
 import psutil
 
-from vfioguard import places, wording
+from vfioguard import unchanged, wording
 from vfioguard.fact import Gap, Why, printable
-from vfioguard.kernel.earlier import keep
 from vfioguard.report import GroupReport, Holder, Report
 from vfioguard.root import Root
 from vfioguard.serve.answer.latest import Scan
 from vfioguard.serve.host.vfio_nodes import Nodes
+from vfioguard.unchanged import keep
 
 P = ParamSpec("P")
 
@@ -75,7 +75,7 @@ class Holders:
         groups = report.groups
         # Where anything is raised in between, the next report is taken in as a whole.
         seen, self._seen = self._seen, ()
-        differ = places.differing(seen, groups)
+        differ = unchanged.differing(seen, groups)
         others = self._nodes.see(groups, differ)
         if not self._nodes:
             self.held, self._seen, self._shown = Held({}, None), groups, groups

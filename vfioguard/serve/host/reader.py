@@ -11,15 +11,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from vfioguard import refresh, wording
-from vfioguard.evaluate import Judged, disagreements, judge_all, under
+from vfioguard import wording
 from vfioguard.inference.firmware.of_host import of_host
 from vfioguard.inference.memory import reserved
 from vfioguard.inference.remapping import allowed
+from vfioguard.judging.again import disagreements, judge_again
+from vfioguard.judging.evaluate import Judged, judge
+from vfioguard.judging.under import under
 from vfioguard.kernel import devices
-from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.members import Members
 from vfioguard.output.firmware.json import firmware_json
 from vfioguard.output.json import dumps
+from vfioguard.reading import refresh
+from vfioguard.reading.again import take_again
+from vfioguard.reading.take import take
 from vfioguard.root import Root
 from vfioguard.root.memory import Memory
 from vfioguard.root.opening import open_root
@@ -27,7 +32,7 @@ from vfioguard.root.patience import Patience
 from vfioguard.serve.answer.body import Body, whole
 from vfioguard.serve.answer.latest import Scan
 from vfioguard.serve.senses.hint import EVERYTHING, News
-from vfioguard.snapshot import Snapshot, take
+from vfioguard.snapshot import Snapshot
 
 _log = logging.getLogger("vfioguard")
 
@@ -95,24 +100,28 @@ class Reader:
             self._root = self._open()
         root = self._root
         before = self._judged
-        if before is None or news.everything:
-            kind, snapshot = "full", take(root, before.snapshot if before else None)
+        if before is None:
+            kind, snapshot = "full", take(root)
+        elif news.everything:
+            kind, snapshot = "full", take_again(root, before.snapshot)
         else:
             kind, snapshot = self._follow(root, before.snapshot, news)
         door.leave()
         self.readings[kind] += 1
         if kind != "devices":
             self._listed = None
-        if before is not None and snapshot is before.snapshot:
+        if before is None:
+            judged = judge(snapshot, generated_at, self._pinned)
+        elif snapshot is before.snapshot:
             judged = before._replace(report=before.report._replace(generated_at=generated_at))
         else:
-            judged = judge_all(snapshot, generated_at, self._pinned, before)
+            judged = judge_again(before, snapshot, generated_at)
         if before is not None and news.reconcile:
             wrong = disagreements(judged)
             self.mismatches += wrong + _astray(root, before.snapshot, snapshot)
             if wrong:
                 _log.error("%d groups had another verdict than they should have: a bug", wrong)
-                judged = judge_all(snapshot, generated_at, self._pinned)
+                judged = judge(snapshot, generated_at, self._pinned)
         self._judged = judged
         firmware = partial(self._firmware.render, snapshot)
         return Scan(
@@ -133,11 +142,11 @@ class Reader:
             changed |= set(refresh.unannounced(root, self._patrol(snapshot)))
             listings = listings or not self._same_functions(root, snapshot)
         if listings or len(changed) > _MANY:
-            return "listings", take(root, snapshot, changed)
+            return "listings", take_again(root, snapshot, changed)
         for name in sorted(changed):
             again = refresh.function(root, snapshot, name)
             if again is None:
-                return "listings", take(root, snapshot, changed)
+                return "listings", take_again(root, snapshot, changed)
             snapshot = again
         return "devices", snapshot
 
@@ -187,7 +196,9 @@ class _Firmware:
 
 
 def _astray(root: Root, before: Snapshot, full: Snapshot) -> int:
-    """How many groups are not what following the changed devices leads to: 0, or a bug.
+    """Count the groups for which the incremental update differs from the full reading.
+
+    Anything but 0 is a bug.
 
     What differs may have changed without a word; told of it, the follower must get there.
     """
@@ -199,9 +210,9 @@ def _astray(root: Root, before: Snapshot, full: Snapshot) -> int:
         for one in (members, was.get(members.group.id, members))
         for device in one.devices
     }
-    followed = take(root, before, frozenset(changed))
+    followed = take_again(root, before, frozenset(changed))
     wrong = sum(one != other for one, other in zip(followed.members, full.members, strict=False))
     wrong += abs(len(followed.members) - len(full.members))
-    if wrong and take(root, full) != full:
+    if wrong and take_again(root, full) != full:
         return 0  # the host changed between the two readings
     return wrong

@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from vfioguard.evaluate import evaluate
 from vfioguard.fact import Fact, Gap, gap_from
+from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel import iommu_groups, log
 from vfioguard.kernel.firmware.acpi_tables import FILES, AcpiTables, state
 from vfioguard.kernel.identity import config, osrelease, symbols
 from vfioguard.kernel.interrupts import irq, irq_domains
+from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root import Root
-from vfioguard.snapshot import take
 from vfioguard.verdict import severity
 
 _NETLINK_KOBJECT_UEVENT = 15  # include/uapi/linux/netlink.h

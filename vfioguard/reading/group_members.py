@@ -4,27 +4,15 @@ A device's own `iommu_group` link names its group. A group is listed only where 
 all have been found that way (iommu_groups.py).
 """
 
-from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
 
-from vfioguard import places
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.kernel import devices, iommu_class, iommu_groups
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.earlier import Earlier, keep
+from vfioguard.kernel.members import LINKS, Members
+from vfioguard.reading.earlier import Earlier
 from vfioguard.root import Directory, Root
-
-#: The source of groups that the links of their devices name, where the list was not recorded.
-LINKS = f"{devices.PCI}/*/iommu_group"
-
-
-class Members(NamedTuple):
-    """A group with its devices; `complete` proves that there are no others, or is a gap."""
-
-    group: iommu_groups.Group
-    devices: tuple[Device, ...]
-    complete: Reading[object]
+from vfioguard.unchanged import keep
 
 
 def read(
@@ -87,24 +75,6 @@ def again(root: Root, old: Members, device: Device) -> Members | None:
         return None
     devices = (*old.devices[:at], keep(device, old.devices[at]), *old.devices[at + 1 :])
     return keep(Members(keep(reader.group(old.group.id), old.group), devices, complete), old)
-
-
-def place(groups: tuple[Members, ...], number: int) -> int | None:
-    """Where the group of this number stands."""
-    return places.numbered(groups, number, _number)
-
-
-def _number(members: Members) -> int:
-    return members.group.id
-
-
-def every_device(
-    groups: Reading[tuple[Members, ...]], alone: tuple[Device, ...]
-) -> Iterator[Device]:
-    """All devices, those of the groups first."""
-    for members in groups.value if isinstance(groups, Fact) else ():
-        yield from members.devices
-    yield from alone
 
 
 def ungrouped(

@@ -8,22 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from vfioguard.fact import Fact, Gap, printable
-from vfioguard.kernel import devices, group_members, iommu_groups, memory_holders, module_param
+from vfioguard.kernel import devices, iommu_groups, module_param
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.earlier import Earlier, keep
-from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.identity.running import is_x86
 from vfioguard.kernel.interrupts import irq
+from vfioguard.kernel.members import Members, every_device, place
 from vfioguard.kernel.pci import pci_topology
+from vfioguard.reading import group_members, memory_holders
+from vfioguard.reading.msi_capability import remapping_seen, wired_remapped, with_capability
+from vfioguard.reading.take import container, parameters
 from vfioguard.root import Directory, Root
-from vfioguard.snapshot import (
-    Snapshot,
-    container,
-    parameters,
-    remapping_seen,
-    wired_remapped,
-    with_capability,
-)
+from vfioguard.snapshot import Snapshot
+from vfioguard.unchanged import keep
 
 
 def overrides(root: Root, before: Snapshot) -> Snapshot:
@@ -55,7 +51,7 @@ def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
 
 def same_functions(before: Snapshot, names: Iterable[str]) -> bool:
     """Whether these are the names of the PCI functions that there were."""
-    every = group_members.every_device(before.groups, before.devices)
+    every = every_device(before.groups, before.devices)
     known = {device.name for device in every if device.bus == "pci"}
     return known == set(map(printable, names))
 
@@ -105,7 +101,7 @@ def _with(before: Snapshot, old: Members, new: Members) -> Snapshot:
         return before
     assert isinstance(before.groups, Fact), "a group was found in it"
     groups = list(before.groups.value)
-    at = group_members.place(before.groups.value, old.group.id)
+    at = place(before.groups.value, old.group.id)
     assert at is not None, "it was found there"
     groups[at] = new
     return before._replace(groups=before.groups._replace(value=tuple(groups)))
@@ -117,6 +113,6 @@ def _capability(bus: Directory, before: Snapshot, old: Device, now: Device) -> D
         return now
     if any(isinstance(d.chip, Fact) and d.chip.value.startswith(irq.REMAPPED) for d in (old, now)):
         return None
-    every = group_members.every_device(before.groups, before.devices)
+    every = every_device(before.groups, before.devices)
     seen = remapping_seen(before.interrupts, every)
-    return with_capability(bus, now, seen, Earlier(alone=(old,)))
+    return with_capability(bus, now, old, seen=seen)

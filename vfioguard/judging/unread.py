@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import cast
 
 from vfioguard.fact import Fact, Gap, Why
-from vfioguard.kernel import group_members, iommu_groups
+from vfioguard.kernel import iommu_groups
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.iommu_class import instances
+from vfioguard.kernel.members import LINKS, Members
 from vfioguard.snapshot import Snapshot
-
-_BRIDGES = Device._fields.index("bridges")
 
 
 def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:
@@ -30,12 +29,12 @@ def of_groups(snapshot: Snapshot) -> Gap | None:
     groups = snapshot.groups
     if isinstance(groups, Gap):
         return groups
-    if groups.source == group_members.LINKS:
+    if groups.source == LINKS:
         return Gap(Why.ABSENT, iommu_groups.PATH, "not recorded", "ENOENT")
     return None
 
 
-def of_lists(snapshot: Snapshot) -> Iterator[Gap]:
+def _of_lists(snapshot: Snapshot) -> Iterator[Gap]:
     """The gap in the list of groups, and those of the devices that are in none."""
     listed = of_groups(snapshot)
     if listed is not None and snapshot.members:
@@ -51,8 +50,20 @@ def of_group(members: Members) -> tuple[Gap, ...]:
     return tuple(_there([*found, *_of_devices(devices)]))
 
 
-def once(gaps: Iterator[Gap]) -> Iterator[Gap]:
-    """The first gap of each source."""
+def of_each(groups: Iterable[Members]) -> dict[int, tuple[Gap, ...]]:
+    """The gaps of the groups that have any, by the number of the group."""
+    each = ((members.group.id, of_group(members)) for members in groups)
+    return {number: gaps for number, gaps in each if gaps}
+
+
+def of_all(
+    host: tuple[Gap, ...], snapshot: Snapshot, groups: Mapping[int, tuple[Gap, ...]]
+) -> tuple[Gap, ...]:
+    """All gaps of a Snapshot, one for each source; those of `host` and of `groups` are known."""
+    return tuple(_once(chain(host, _of_lists(snapshot), *groups.values())))
+
+
+def _once(gaps: Iterable[Gap]) -> Iterator[Gap]:
     seen: set[str] = set()
     for gap in gaps:
         if gap.source not in seen:
@@ -66,8 +77,9 @@ def _there(gaps: Iterable[Gap]) -> Iterator[Gap]:
 
 def _of_devices(devices: tuple[Device, ...]) -> Iterator[Gap]:
     for device in devices:
-        for field in device[:_BRIDGES]:  # no verdict rests on a function's way from the root bus
-            if isinstance(field, Gap):
+        for field in device:
+            # No verdict rests on a function's way from the root bus.
+            if isinstance(field, Gap) and field is not device.bridges:
                 yield field
 
 

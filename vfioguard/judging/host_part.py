@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vfioguard import unread
 from vfioguard.fact import Fact, Gap, value_or
 from vfioguard.inference.host import Host
+from vfioguard.judging import unread
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.module_param import Parameter
 from vfioguard.logic import Answer
@@ -13,7 +13,7 @@ from vfioguard.policy import Policy
 from vfioguard.report import HostReport, OverrideReport, PolicyReport
 
 
-class Frame(NamedTuple):
+class HostPart(NamedTuple):
     """Everything here is made of `context` alone, which is what any verdict rests on.
 
     `carried`: policy -> whether the running kernel decides by it. `gaps` are neither those of
@@ -29,13 +29,8 @@ class Frame(NamedTuple):
     firmware: tuple[tuple[str, str], ...]
 
 
-def frame(
-    host: Host, policies: Mapping[str, Policy], pinned: str | None, before: Frame | None
-) -> Frame:
-    """That of a host; the very same as `before` where nothing differs in what it rests on."""
-    context = (pinned, *host.context)
-    if before is not None and before.context == context:
-        return before
+def of(host: Host, policies: Mapping[str, Policy], pinned: str | None) -> HostPart:
+    """The part of a host's Report that is not about its groups."""
     carried = {name: policy.carried(host) for name, policy in policies.items()}
     in_force = tuple(
         name
@@ -43,23 +38,38 @@ def frame(
         if policy.backend and carried[name].truth and host.has_backend(policy.backend)
     )
     acpi = host.snapshot.acpi
-    return Frame(
-        context,
-        carried,
-        _host(host, in_force, pinned),
-        tuple(_override(parameter) for parameter in host.snapshot.parameters),
-        tuple(
+    return HostPart(
+        context=_context(host, pinned),
+        carried=carried,
+        host=_host(host, in_force, pinned),
+        overrides=tuple(_override(parameter) for parameter in host.snapshot.parameters),
+        policies=tuple(
             PolicyReport(
-                *policy[:5],
-                policy.name in in_force,
-                carried[policy.name],
-                host.backend_exists(policy.backend) if policy.backend else None,
+                name=policy.name,
+                backend=policy.backend,
+                kernels=policy.kernels,
+                summary=policy.summary,
+                source=policy.source,
+                in_force=policy.name in in_force,
+                carried=carried[policy.name],
+                offered=host.backend_exists(policy.backend) if policy.backend else None,
             )
             for policy in policies.values()
         ),
-        unread.of_host(host.snapshot),
-        tuple(zip(acpi._fields, map(acpi_tables.state, acpi), strict=True)),
+        gaps=unread.of_host(host.snapshot),
+        firmware=tuple(zip(acpi._fields, map(acpi_tables.state, acpi), strict=True)),
     )
+
+
+def of_later(
+    host: Host, policies: Mapping[str, Policy], pinned: str | None, before: HostPart
+) -> HostPart:
+    """The same of a host at a later moment: `before` itself if nothing that it rests on differs."""
+    return before if before.context == _context(host, pinned) else of(host, policies, pinned)
+
+
+def _context(host: Host, pinned: str | None) -> tuple[object, ...]:
+    return (pinned, *host.context)
 
 
 def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostReport:
@@ -67,13 +77,13 @@ def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostRepo
     release = snapshot.kernel.release
     iommus = snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ()
     return HostReport(
-        release.value.text if isinstance(release, Fact) else None,
-        value_or(snapshot.kernel.arch, None),
-        tuple(unit.name for unit in iommus),
-        in_force,
-        pinned,
-        host.remapping if host.is_x86 else None,
-        snapshot.modules,
+        kernel=release.value.text if isinstance(release, Fact) else None,
+        arch=value_or(snapshot.kernel.arch, None),
+        iommu=tuple(unit.name for unit in iommus),
+        policies_in_force=in_force,
+        pinned=pinned,
+        remapping=host.remapping if host.is_x86 else None,
+        modules=snapshot.modules,
     )
 
 

@@ -12,6 +12,11 @@ T = TypeVar("T")
 _RUN = 128
 
 
+def keep(new: T, old: T | None) -> T:
+    """The earlier object where it says the same."""
+    return old if old is not None and old == new else new
+
+
 def differing(old: Sequence[object], new: Sequence[object]) -> tuple[int, ...] | None:
     """Where the two differ; None where there are more of one than of the other.
 

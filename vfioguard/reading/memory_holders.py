@@ -7,9 +7,10 @@ group in the group's `reserved_regions` ("direct", "direct-relaxable").
 
 from vfioguard.fact import Fact, Reading
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.earlier import Earlier, keep
-from vfioguard.kernel.group_members import Members
+from vfioguard.kernel.members import Members
+from vfioguard.reading.earlier import Earlier
 from vfioguard.root import Directory
+from vfioguard.unchanged import keep
 
 
 def with_bridges(

@@ -8,9 +8,10 @@ from typing import TypeAlias
 from vfioguard.fact import Fact, Gap, Why, value_or
 from vfioguard.inference import exempt
 from vfioguard.inference.host import Host
+from vfioguard.judging.host_part import HostPart
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.group_members import Members
 from vfioguard.kernel.iommu_groups import Group
+from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
 from vfioguard.report import DeviceReport, GroupReport
@@ -24,20 +25,13 @@ _ALWAYS_SHOWN = ("type1", "iommufd")
 _Judge: TypeAlias = "Callable[[Members, Answer | None], Verdict]"
 
 
-class Judges:
-    """Those of one host. `carried`: policy -> whether the running kernel decides by it.
+class GroupVerdicts:
+    """Judges the groups of one host, by what its `part` says that the running kernel carries."""
 
-    `pinned` is the policy that makes the headline, None for the worst of those in force.
-    """
-
-    def __init__(
-        self,
-        host: Host,
-        policies: Mapping[str, Policy],
-        carried: Mapping[str, Answer],
-        pinned: str | None,
-    ) -> None:
-        self._host = host
+    def __init__(self, host: Host, policies: Mapping[str, Policy], part: HostPart) -> None:
+        self.host = host
+        self.part = part
+        carried, pinned = part.carried, part.host.pinned
         offered = {policy.backend for policy in policies.values() if policy.backend}
         self._backends: list[tuple[str, _Judge | None]] = []
         for backend in [*_ALWAYS_SHOWN, *sorted(offered.difference(_ALWAYS_SHOWN))]:
@@ -58,12 +52,12 @@ class Judges:
         )
         pinned = self._pinned
         return GroupReport(
-            members.group.id,
-            value_or(members.group.type, None),
-            tuple([_device(self._host, device) for device in members.devices]),
-            pinned(members) if pinned else self._worst(backends, settled),
-            backends,
-            self._series(members, settled),
+            id=members.group.id,
+            type=value_or(members.group.type, None),
+            devices=tuple([_device(self.host, device) for device in members.devices]),
+            headline=pinned(members) if pinned else self._worst(backends, settled),
+            backends=backends,
+            series=self._series(members, settled),
         )
 
     def _worst(
@@ -156,9 +150,9 @@ def _device(host: Host, device: Device) -> DeviceReport:
     uevent = device.uevent
     found = uevent.value if isinstance(uevent, Fact) else None
     return DeviceReport(
-        device.name,
-        device.bus,
-        found.driver if found else None,
-        found.pci_class if found else None,
-        host.isolated(device),
+        name=device.name,
+        bus=device.bus,
+        driver=found.driver if found else None,
+        pci_class=found.pci_class if found else None,
+        isolated=host.isolated(device),
     )

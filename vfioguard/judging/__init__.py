@@ -1,0 +1,1 @@
+"""From a Snapshot to the Report: every policy applied to every group."""

@@ -1,0 +1,100 @@
+"""Judging a host again: a group that nothing changed for keeps its very verdict."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
+
+from vfioguard.inference.host import Host
+from vfioguard.judging import host_part, unread
+from vfioguard.judging.evaluate import Judged, assemble, find
+from vfioguard.judging.group_verdicts import GroupVerdicts
+from vfioguard.judging.policies import policies
+from vfioguard.judging.reuse import Reuse
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.members import Members
+from vfioguard.report import GroupReport
+from vfioguard.snapshot import Snapshot
+from vfioguard.unchanged import keep
+
+#: Groups judged between two moments at which the answers on single devices are dropped.
+AT_ONCE = 256
+
+
+def judge_again(before: Judged, snapshot: Snapshot, generated_at: str) -> Judged:
+    """Judge the host at a later moment, by the policy that was pinned `before`.
+
+    A group whose verdict cannot differ is the object in `before` (unchanged.py).
+    """
+    pinned = before.report.host.pinned
+    reuse = Reuse(before.snapshot.members, before.report.groups, snapshot)
+    host = _later(before.host, snapshot, reuse.changed())
+    part = host_part.of_later(host, policies(), pinned, before.part)
+    verdicts = GroupVerdicts(host, policies(), part)
+    if part is before.part:
+        places: Iterable[int] = {*reuse.differ, *_elsewhere(before.host, host, reuse.groups)}
+    else:
+        places = range(len(reuse.groups))
+    groups = _groups(verdicts, reuse, places)
+    gaps = reuse.gaps(before.gaps)
+    unknown = unread.of_all(part.gaps, snapshot, gaps)
+    if part is before.part and unknown == before.report.gaps:
+        findings = before.report.findings
+    else:
+        findings = tuple(find(host, unknown))
+    report = assemble(generated_at, verdicts, groups, findings, unknown)
+    return Judged(report, host, part, gaps)
+
+
+def disagreements(judged: Judged) -> int:
+    """Count the groups whose followed verdict differs from one computed from scratch.
+
+    Anything but 0 is a bug.
+    """
+    host = Host(judged.snapshot)
+    pinned = judged.report.host.pinned
+    part = host_part.of(host, policies(), pinned)
+    verdicts = GroupVerdicts(host, policies(), part)
+    wrong = 0
+    pairs = zip(judged.snapshot.members, judged.report.groups, strict=True)
+    for place, (members, report) in enumerate(pairs):
+        wrong += verdicts.group(members) != report
+        if place % AT_ONCE == 0:  # or a second set of all verdicts would be held meanwhile
+            host.forget()
+    return wrong
+
+
+def _later(
+    before: Host, snapshot: Snapshot, changed: Iterable[tuple[Device, Device]] | None
+) -> Host:
+    """The host at a later moment, with what was found of the machine if that still holds.
+
+    `changed` are the devices as they were and are; None if devices came, went or moved.
+    """
+    if before.snapshot.iommus is not snapshot.iommus:
+        return Host(snapshot)
+    witnesses = before.witnesses
+    holds = before.snapshot.devices is snapshot.devices and changed is not None
+    for old, new in changed or ():
+        holds = holds and before.finder.still(witnesses, old, new)
+    return Host(snapshot, before.finder, witnesses if holds else None)
+
+
+def _elsewhere(before: Host, now: Host, groups: Sequence[Members]) -> Iterator[int]:
+    """The places of groups with a device that another remapping unit manages than before."""
+    if before.snapshot.iommus is now.snapshot.iommus:
+        return
+    old, new = (
+        {name: unit.name for name, unit in host.finder.units.items()} for host in (before, now)
+    )
+    for place, members in enumerate(groups):
+        if any(old.get(device.name) != new.get(device.name) for device in members.devices):
+            yield place
+
+
+def _groups(
+    verdicts: GroupVerdicts, reuse: Reuse, places: Iterable[int]
+) -> tuple[GroupReport, ...]:
+    """The verdicts on all groups; those at `places` are made, at least where groups differ."""
+    reports = reuse.reports()
+    for place in places:
+        reports[place] = keep(verdicts.group(reuse.groups[place]), reports[place])
+    return tuple(cast("list[GroupReport]", reports))

@@ -1,0 +1,45 @@
+"""What a Report says of a device without a group: why, and what one of its own would get."""
+
+from collections.abc import Iterator
+
+from vfioguard.fact import Fact
+from vfioguard.inference.host import Host
+from vfioguard.judging.group_verdicts import GroupVerdicts
+from vfioguard.kernel import iommu_class
+from vfioguard.kernel.devices import Device
+from vfioguard.report import UngroupedDevice
+from vfioguard.verdict import Outcome
+
+_WOULD = {
+    Outcome.ALLOWED: "it would be allowed",
+    Outcome.BY_OVERRIDE: "it would be allowed by the override alone",
+    Outcome.REFUSED: "it would be refused",
+    Outcome.UNKNOWN: "its interrupts would decide, which are not known",
+}
+
+
+def ungrouped(host: Host, verdicts: GroupVerdicts) -> Iterator[UngroupedDevice]:
+    """The devices of the host that have no group, in the order in which they were read."""
+    devices = host.snapshot.devices
+    if not devices:
+        return
+    plain = host.is_x86 and host.noiommu.truth is False and isinstance(host.snapshot.groups, Fact)
+    if plain and not iommu_class.driven(host.snapshot.iommus, "virtio-iommu"):
+        yield from map(_bare, devices)
+        return
+    from vfioguard.inference.without_group import reasons  # most hosts need it for none
+
+    reason = reasons.reasons(host)
+    for number, device in enumerate(devices, 1):
+        why = reason(device)
+        text = why.text
+        if why.late:
+            text += f"; alone in it, {_WOULD[verdicts.alone(device, -number)]}"
+        yield _bare(device)._replace(binds=why.binds, reason=text, because=why.because)
+
+
+def _bare(device: Device) -> UngroupedDevice:
+    uevent = device.uevent.value if isinstance(device.uevent, Fact) else None
+    return UngroupedDevice(
+        device.name, uevent.driver if uevent else None, uevent.pci_class if uevent else None
+    )

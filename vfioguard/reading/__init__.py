@@ -1,0 +1,1 @@
+"""Reading the host into a Snapshot: all of it, or what changed."""

@@ -1,0 +1,35 @@
+"""Reading the whole host again: what stayed the same stays the same object."""
+
+from vfioguard.reading.earlier import Earlier
+from vfioguard.reading.take import Boot, boot, moment
+from vfioguard.root import Root
+from vfioguard.snapshot import Snapshot
+from vfioguard.unchanged import keep
+
+
+def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = None) -> Snapshot:
+    """Read the host again; every part that equals the one of `before` is that object.
+
+    With the names of the devices that `changed`, directories are listed and those devices read.
+    The state of the others, what is static within a boot, and the log are taken from `before`.
+    """
+    if changed is None:
+        still = boot(root)
+    else:
+        still = Boot(before.kernel, before.acpi, before.machine, before.processor)
+    now = moment(root, still, Earlier(before, changed))
+    return Snapshot(
+        kernel=keep(now.kernel, before.kernel),
+        parameters=keep(now.parameters, before.parameters),
+        iommus=keep(now.iommus, before.iommus),
+        interrupts=keep(now.interrupts, before.interrupts),
+        groups=now.groups,  # kept one by one
+        devices=keep(now.devices, before.devices),
+        acpi=keep(now.acpi, before.acpi),
+        wiring=keep(now.wiring, before.wiring),
+        machine=keep(now.machine, before.machine),
+        processor=keep(now.processor, before.processor),
+        chipset=keep(now.chipset, before.chipset),
+        modules=keep(now.modules, before.modules),
+        container=keep(now.container, before.container),
+    )

@@ -1,0 +1,183 @@
+"""Reading the whole host: what is read, and in which order."""
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.kernel import devices, iommu_class, module_param
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.firmware import acpi_tables
+from vfioguard.kernel.identity import running
+from vfioguard.kernel.identity.running import Kernel, is_x86
+from vfioguard.kernel.interrupts import ir_translation, irq, irq_domains, proc_interrupts
+from vfioguard.kernel.members import Members
+from vfioguard.reading import group_members, memory_holders
+from vfioguard.reading.earlier import Earlier
+from vfioguard.reading.msi_capability import remapping_seen, with_capability
+from vfioguard.root import Directory, Root, listing
+from vfioguard.snapshot import IOMMUFD, NOIOMMU, TYPE1, Interrupts, Snapshot
+
+# What most hosts do not need is imported where it is read.
+if TYPE_CHECKING:
+    from vfioguard.kernel.firmware.wiring import Wiring
+    from vfioguard.kernel.identity.dmi import Machine
+    from vfioguard.kernel.identity.processor import Processor
+    from vfioguard.kernel.log import Log
+else:  # names for the annotations below, which are no strings (ARCHITECTURE.md)
+    Log = Machine = Processor = Wiring = object
+
+
+class Boot(NamedTuple):
+    """What stays as it is until the next boot. `machine` and `processor`: None without an IVRS."""
+
+    kernel: Kernel
+    acpi: acpi_tables.AcpiTables
+    machine: Reading[Machine] | None
+    processor: Reading[Processor] | None
+
+
+def take(root: Root) -> Snapshot:
+    """Read the whole host once. Every failure is a gap; nothing is written."""
+    return moment(root, boot(root), Earlier())
+
+
+def boot(root: Root) -> Boot:
+    """Read the kernel, the tables, and the machine where Linux reads an IVRS by it."""
+    acpi = acpi_tables.read(root)
+    amd = isinstance(acpi.ivrs, Fact)
+    kernel = running.read(root, ivrs=amd)
+    if not amd:
+        return Boot(kernel, acpi, None, None)
+    from vfioguard.kernel.identity import dmi, processor
+
+    return Boot(kernel, acpi, dmi.read(root), processor.read(root))
+
+
+def moment(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
+    """Read all that may change within a boot, but for what `earlier` knows."""
+    kernel = still.kernel
+    iommus = iommu_class.read(root)
+    irqs = irq.directory(root)
+    bus, functions = _pci(root, irqs, earlier)
+    x86 = is_x86(kernel)
+    interrupts = _interrupts(root, irqs, earlier, x86=x86)
+    chipset = None
+    if x86 and bus is not None and isinstance(functions, Fact):
+        seen = remapping_seen(interrupts, functions.value)
+        chipset = None if seen else _chipset(bus, functions.value)
+        functions = functions._replace(
+            value=tuple(
+                [
+                    with_capability(bus, device, earlier.device(device.name), seen=seen)
+                    for device in functions.value
+                ]
+            )
+        )
+    groups = group_members.read(root, irqs, iommus, functions, earlier)
+    alone = group_members.ungrouped(functions, groups)
+    if x86 and bus is not None:
+        groups, alone = memory_holders.with_bridges(bus, groups, alone, earlier)
+    overrides = parameters(root, kernel)
+    return Snapshot(
+        kernel=kernel,
+        parameters=overrides,
+        iommus=iommus,
+        interrupts=interrupts,
+        groups=groups,
+        devices=alone,
+        acpi=still.acpi,
+        wiring=None if x86 else _wiring(root, functions, groups, earlier),
+        machine=still.machine,
+        processor=still.processor,
+        chipset=chipset,
+        modules=module_param.modules(root, overrides),
+        container=container(root, kernel, overrides, interrupts.log, earlier.container),
+    )
+
+
+def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]:
+    """Both overrides and the no-IOMMU mode as they are now."""
+    return tuple(
+        module_param.read(root, module, name, kernel.cmdline)
+        for module, name in (TYPE1, IOMMUFD, NOIOMMU)
+    )
+
+
+def container(
+    root: Root,
+    kernel: Kernel,
+    overrides: tuple[module_param.Parameter, ...],
+    log: Reading[Log] | None,
+    earlier: Reading[bool] | None,
+) -> Reading[bool] | None:
+    """Whether VFIO provides /dev/vfio/vfio: asked where only iommufd is seen to be loaded.
+
+    Returns None where nothing rests on it.
+    """
+    loaded = {parameter.module for parameter in overrides if isinstance(parameter.current, Fact)}
+    if isinstance(kernel.config, Fact) or loaded.isdisjoint({IOMMUFD[0]}) or TYPE1[0] in loaded:
+        return None
+    if isinstance(earlier, Fact):
+        return earlier
+    from vfioguard.kernel import container
+
+    return container.read(root, log)
+
+
+def _chipset(bus: Directory, functions: tuple[Device, ...]) -> Reading[tuple[str, int]] | None:
+    from vfioguard.kernel.pci import chipset
+
+    return chipset.revision(bus, functions)
+
+
+def _wiring(
+    root: Root,
+    functions: Reading[tuple[Device, ...]],
+    groups: Reading[tuple[Members, ...]],
+    earlier: Earlier,
+) -> Wiring:
+    """Off x86 the kernel finds MSI domains through firmware; members of other buses count too."""
+    from vfioguard.kernel.firmware import wiring
+
+    others = {
+        device.name: device.uevent.source.rpartition("/")[0]
+        for members in (groups.value if isinstance(groups, Fact) else ())
+        for device in members.devices
+        if device.bus != "pci"
+    }
+    names = [device.name for device in functions.value] if isinstance(functions, Fact) else []
+    return wiring.read(root, names, others, earlier.wiring, earlier.changed or frozenset())
+
+
+def _pci(
+    root: Root, irqs: Directory, earlier: Earlier
+) -> tuple[Directory | None, Reading[tuple[Device, ...]]]:
+    names = listing(root, devices.PCI)
+    if isinstance(names, Gap):
+        return None, names
+    bus = root.under(devices.PCI)
+    functions = tuple(
+        [earlier.function(name, partial(devices.read_pci, bus, irqs, name)) for name in names.value]
+    )
+    return bus, Fact(functions, names.raw, names.source)
+
+
+def _interrupts(root: Root, irqs: Directory, earlier: Earlier, *, x86: bool) -> Interrupts:
+    wired = irq.wired(irqs) if x86 else ()
+    on_io_apic = any(
+        isinstance(entry.chip, Fact) and entry.chip.value.endswith("IO-APIC") for entry in wired
+    )
+    return Interrupts(
+        wired=wired,
+        proc=proc_interrupts.read(root),
+        domains=irq_domains.read(root),
+        ir_translation=ir_translation.read(root),
+        # Thousands of system calls on a live host, so only where the interrupts say nothing.
+        log=None if on_io_apic else earlier.log or _log(root),
+    )
+
+
+def _log(root: Root) -> Reading[Log]:
+    from vfioguard.kernel import log
+
+    return log.read(root)
