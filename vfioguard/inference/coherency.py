@@ -13,7 +13,7 @@ from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era, tables
 from vfioguard.inference.msi_domain.of_device import S390, X86
-from vfioguard.inference.without_group.translated import unit_name
+from vfioguard.inference.translated import unit_name
 from vfioguard.iommu import IommuDriver
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.acpi_tables import devicetree_boot

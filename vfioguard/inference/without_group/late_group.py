@@ -13,9 +13,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from vfioguard.fact import Fact, Gap
-from vfioguard.inference import borders, era
+from vfioguard.inference import borders, era, translated
 from vfioguard.inference.msi_domain.of_device import ARM, X86
-from vfioguard.inference.without_group import translated
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.wiring import Wiring
 from vfioguard.kernel.iommu_class import driven, instances
