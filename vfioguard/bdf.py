@@ -24,8 +24,10 @@ def parse_bdf(text: str) -> Bdf | None:
     """Read `0000:41:00.0`, or `41:00.0` as people type it (domain 0); None if it is neither."""
     if full := re.fullmatch(_FULL, text):
         domain, bus, device, function = full.groups()
-        return Bdf(int(domain, 16), int(bus, 16), int(device, 16), int(function))
+        return Bdf(
+            domain=int(domain, 16), bus=int(bus, 16), device=int(device, 16), function=int(function)
+        )
     if short := re.fullmatch(_SHORT, text):
         bus, device, function = short.groups()
-        return Bdf(0, int(bus, 16), int(device, 16), int(function))
+        return Bdf(domain=0, bus=int(bus, 16), device=int(device, 16), function=int(function))
     return None

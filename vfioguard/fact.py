@@ -87,7 +87,12 @@ def gap_from(error: OSError, source: str) -> Gap:
     name = _errno.errorcode.get(number)
     # Not strerror of the exception: a recording keeps the number, and must say the same.
     detail = os.strerror(number) if number else str(error)
-    return Gap(why, printable(source), "it does not answer" if name == UNANSWERED else detail, name)
+    return Gap(
+        why=why,
+        source=printable(source),
+        detail="it does not answer" if name == UNANSWERED else detail,
+        errno=name,
+    )
 
 
 def parse(raw: bytes, source: str, parser: Callable[[bytes], T]) -> Reading[T]:

@@ -55,7 +55,12 @@ class Verdict(NamedTuple):
 
 def judge(policy: str, isolated: Answer, override: Answer) -> Verdict:
     """Join the interrupt test and the override into the outcome."""
-    return Verdict(policy, _outcome(isolated.truth, override.truth), isolated, override)
+    return Verdict(
+        policy=policy,
+        outcome=_outcome(isolated.truth, override.truth),
+        isolated=isolated,
+        override=override,
+    )
 
 
 def _outcome(isolated: bool | None, override: bool | None) -> Outcome:

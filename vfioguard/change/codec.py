@@ -82,16 +82,16 @@ def decode(raw: bytes) -> State:
 
 def _state(found: dict[str, object]) -> State:
     return State(
-        _text(found["at"]),
-        _maybe(_text, found["boot_id"]),
-        _maybe(_text, found["kernel"]),
-        _maybe(_bool, found["remapping"]),
-        _each(_text, found["policies"]),
-        _each(_override, found["overrides"]),
-        _bool(found["groups_read"]),
-        _each(_group, found["groups"]),
-        _each(_member, found["ungrouped"]),
-        _each(_finding, found["findings"]),
+        at=_text(found["at"]),
+        boot_id=_maybe(_text, found["boot_id"]),
+        kernel=_maybe(_text, found["kernel"]),
+        remapping=_maybe(_bool, found["remapping"]),
+        policies=_each(_text, found["policies"]),
+        overrides=_each(_override, found["overrides"]),
+        groups_read=_bool(found["groups_read"]),
+        groups=_each(_group, found["groups"]),
+        ungrouped=_each(_member, found["ungrouped"]),
+        findings=_each(_finding, found["findings"]),
     )
 
 
@@ -106,18 +106,23 @@ def _finding(value: object) -> FindingState:
 
 def _member(value: object) -> MemberState:
     bus, name, driver, code = _fields(value, len(MemberState._fields))
-    return MemberState(_text(bus), _text(name), _maybe(_text, driver), _maybe(_number, code))
+    return MemberState(
+        bus=_text(bus),
+        name=_text(name),
+        driver=_maybe(_text, driver),
+        pci_class=_maybe(_number, code),
+    )
 
 
 def _group(value: object) -> GroupState:
     number, outcome, needs, policy, reason, members = _fields(value, len(GroupState._fields))
     return GroupState(
-        _number(number),
-        Outcome(_text(outcome)),
-        _maybe(_bool, needs),
-        _text(policy),
-        _text(reason),
-        _each(_member, members),
+        id=_number(number),
+        outcome=Outcome(_text(outcome)),
+        needs_override=_maybe(_bool, needs),
+        policy=_text(policy),
+        reason=_text(reason),
+        members=_each(_member, members),
     )
 
 

@@ -40,27 +40,83 @@ def _of_host(before: State, after: State) -> Iterator[Change]:
     since: str | None = None
     if before.boot_id and after.boot_id and before.boot_id != after.boot_id:
         since = "since the reboot"
-        yield Change(Kind.BOOT, HOST, before.boot_id, after.boot_id, None, at)
+        yield Change(
+            kind=Kind.BOOT,
+            subject=HOST,
+            before=before.boot_id,
+            after=after.boot_id,
+            cause=None,
+            at=at,
+        )
     if before.kernel != after.kernel:
         since = f"since kernel {after.kernel or 'unknown'}"
-        yield Change(Kind.KERNEL, HOST, before.kernel, after.kernel, None, at)
+        yield Change(
+            kind=Kind.KERNEL,
+            subject=HOST,
+            before=before.kernel,
+            after=after.kernel,
+            cause=None,
+            at=at,
+        )
     if before.policies != after.policies:
-        yield Change(Kind.POLICY, HOST, before.policies, after.policies, since, at)
+        yield Change(
+            kind=Kind.POLICY,
+            subject=HOST,
+            before=before.policies,
+            after=after.policies,
+            cause=since,
+            at=at,
+        )
     if before.remapping is not after.remapping:
-        yield Change(Kind.REMAPPING, HOST, before.remapping, after.remapping, since, at)
+        yield Change(
+            kind=Kind.REMAPPING,
+            subject=HOST,
+            before=before.remapping,
+            after=after.remapping,
+            cause=since,
+            at=at,
+        )
     if before.groups_read is not after.groups_read:
-        yield Change(Kind.EVIDENCE, HOST, before.groups_read, after.groups_read, None, at)
+        yield Change(
+            kind=Kind.EVIDENCE,
+            subject=HOST,
+            before=before.groups_read,
+            after=after.groups_read,
+            cause=None,
+            at=at,
+        )
     then, now = dict(before.overrides), dict(after.overrides)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) is not now.get(name):
-            yield Change(Kind.OVERRIDE, name, then.get(name), now.get(name), None, at)
+            yield Change(
+                kind=Kind.OVERRIDE,
+                subject=name,
+                before=then.get(name),
+                after=now.get(name),
+                cause=None,
+                at=at,
+            )
 
 
 def _findings(before: State, after: State) -> Iterator[Change]:
     for found in _only(after.findings, before.findings):
-        yield Change(Kind.FINDING_APPEARED, found.name, None, found.summary, None, after.at)
+        yield Change(
+            kind=Kind.FINDING_APPEARED,
+            subject=found.name,
+            before=None,
+            after=found.summary,
+            cause=None,
+            at=after.at,
+        )
     for found in _only(before.findings, after.findings):
-        yield Change(Kind.FINDING_CLEARED, found.name, found.summary, None, None, after.at)
+        yield Change(
+            kind=Kind.FINDING_CLEARED,
+            subject=found.name,
+            before=found.summary,
+            after=None,
+            cause=None,
+            at=after.at,
+        )
 
 
 def _only(these: Iterable[FindingState], not_those: Iterable[FindingState]) -> list[FindingState]:
@@ -82,12 +138,26 @@ def _groups(before: State, after: State, host: tuple[Change, ...]) -> Iterator[C
     for group in found.new:
         subject = f"group:{group.id}"
         yield Change(
-            Kind.GROUP_APPEARED, subject, None, group.outcome, None, at, group.id, group.members
+            kind=Kind.GROUP_APPEARED,
+            subject=subject,
+            before=None,
+            after=group.outcome,
+            cause=None,
+            at=at,
+            group=group.id,
+            devices=group.members,
         )
     for group in found.gone:
         subject = f"group:{group.id}"
         yield Change(
-            Kind.GROUP_VANISHED, subject, group.outcome, None, None, at, group.id, group.members
+            kind=Kind.GROUP_VANISHED,
+            subject=subject,
+            before=group.outcome,
+            after=None,
+            cause=None,
+            at=at,
+            group=group.id,
+            devices=group.members,
         )
     for then, now in found.pairs:
         yield from _pair(then, now, host, at)
@@ -118,16 +188,41 @@ def _differing(
 def _pair(then: GroupState, now: GroupState, host: tuple[Change, ...], at: str) -> Iterator[Change]:
     subject = f"group:{now.id}"
     if then.id != now.id:
-        yield Change(Kind.RENUMBERED, subject, then.id, now.id, None, at, now.id, now.members)
+        yield Change(
+            kind=Kind.RENUMBERED,
+            subject=subject,
+            before=then.id,
+            after=now.id,
+            cause=None,
+            at=at,
+            group=now.id,
+            devices=now.members,
+        )
     was, now_is = _keys(then), _keys(now)
     left = tuple(member.name for member in then.members if member.key not in now_is)
     joined = tuple(member.name for member in now.members if member.key not in was)
     if left or joined:
-        yield Change(Kind.MEMBERSHIP, subject, left, joined, None, at, now.id, now.members)
+        yield Change(
+            kind=Kind.MEMBERSHIP,
+            subject=subject,
+            before=left,
+            after=joined,
+            cause=None,
+            at=at,
+            group=now.id,
+            devices=now.members,
+        )
     if then.outcome is not now.outcome:
         cause = _cause(then, now, host, membership=bool(left or joined))
         yield Change(
-            Kind.OUTCOME, subject, then.outcome, now.outcome, cause, at, now.id, now.members
+            kind=Kind.OUTCOME,
+            subject=subject,
+            before=then.outcome,
+            after=now.outcome,
+            cause=cause,
+            at=at,
+            group=now.id,
+            devices=now.members,
         )
 
 
@@ -171,7 +266,16 @@ def _devices(before: dict[Key, _Where], after: dict[Key, _Where], at: str) -> It
             yield Change(Kind.DRIVER, name, *drivers, None, at, now.group, devices)
         was, is_now = _place(then), _place(now)
         if was != is_now and NO_GROUP in {was, is_now}:
-            yield Change(Kind.UNGROUPED, name, was, is_now, None, at, seen.group, devices)
+            yield Change(
+                kind=Kind.UNGROUPED,
+                subject=name,
+                before=was,
+                after=is_now,
+                cause=None,
+                at=at,
+                group=seen.group,
+                devices=devices,
+            )
 
 
 def _place(where: _Where | None) -> str | None:

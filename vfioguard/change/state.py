@@ -83,16 +83,21 @@ def state_of(report: Report, boot_id: str | None, known: Known | None = None) ->
     host = report.host
     gap = report.groups_read
     return State(
-        report.generated_at,
-        boot_id,
-        host.kernel,
-        None if host.remapping is None else host.remapping.truth,
-        (host.pinned,) if host.pinned else host.policies_in_force,
-        tuple((o.name, o.pending if o.value is None else o.value) for o in report.overrides),
-        gap is None or gap.why is Why.ABSENT,
-        _groups(report.groups, known),
-        tuple(MemberState("pci", d.name, d.driver, d.pci_class) for d in report.ungrouped),
-        tuple(FindingState(f.name, f.severity, f.summary) for f in report.findings),
+        at=report.generated_at,
+        boot_id=boot_id,
+        kernel=host.kernel,
+        remapping=None if host.remapping is None else host.remapping.truth,
+        policies=(host.pinned,) if host.pinned else host.policies_in_force,
+        overrides=tuple(
+            (o.name, o.pending if o.value is None else o.value) for o in report.overrides
+        ),
+        groups_read=gap is None or gap.why is Why.ABSENT,
+        groups=_groups(report.groups, known),
+        ungrouped=tuple(
+            MemberState(bus="pci", name=d.name, driver=d.driver, pci_class=d.pci_class)
+            for d in report.ungrouped
+        ),
+        findings=tuple(FindingState(f.name, f.severity, f.summary) for f in report.findings),
     )
 
 
@@ -135,10 +140,15 @@ def _groups(groups: tuple[GroupReport, ...], known: Known | None) -> tuple[Group
 
 def _group(group: GroupReport) -> GroupState:
     return GroupState(
-        group.id,
-        group.outcome,
-        group.headline.needs_override,
-        group.headline.policy,
-        "" if group.outcome is Outcome.ALLOWED else wording.general_reason(group),
-        tuple([MemberState(d.bus, d.name, d.driver, d.pci_class) for d in group.devices]),
+        id=group.id,
+        outcome=group.outcome,
+        needs_override=group.headline.needs_override,
+        policy=group.headline.policy,
+        reason="" if group.outcome is Outcome.ALLOWED else wording.general_reason(group),
+        members=tuple(
+            [
+                MemberState(bus=d.bus, name=d.name, driver=d.driver, pci_class=d.pci_class)
+                for d in group.devices
+            ]
+        ),
     )

@@ -44,5 +44,5 @@ def _given(path: str) -> list[Given]:
     found = dump.split(raw)
     given = [Given(one.signature, path, one.raw) for one in found.tables]
     if found.broken is not None:
-        given.append(Given("file", path, b"", found.broken))
+        given.append(Given(signature="file", source=path, raw=b"", broken=found.broken))
     return given

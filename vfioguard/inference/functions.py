@@ -81,7 +81,9 @@ def functions(snapshot: Snapshot) -> tuple[Function, ...]:
 
 def _function(snapshot: Snapshot, device: Device, members: Members | None) -> Function:
     bdf = parse_bdf(device.name) if device.bus == "pci" else None
-    return Function(device, bdf, _above(_bridges(snapshot, device)), members)
+    return Function(
+        device=device, bdf=bdf, above=_above(_bridges(snapshot, device)), members=members
+    )
 
 
 def _bridges(snapshot: Snapshot, device: Device) -> Reading[tuple[str, ...]] | None:

@@ -85,11 +85,13 @@ class Finder:
                 families.setdefault(kind[1], device)
         told = [(device, self.chips.family(device)) for device in families.values()]
         return Witnesses(
-            kinds,
-            {family: _witness(device) for family, device in families.items()},
-            next((_witness(d) for d, family in told if family and family.isolates is False), None),
-            next((_witness(d) for d, family in told if family and family.its), None),
-            tuple(one for one in vmd if one.driver == "vmd" or isinstance(one.chip, Fact)),
+            by_kind=kinds,
+            by_family={family: _witness(device) for family, device in families.items()},
+            unisolated=next(
+                (_witness(d) for d, family in told if family and family.isolates is False), None
+            ),
+            its=next((_witness(d) for d, family in told if family and family.its), None),
+            vmd=tuple(one for one in vmd if one.driver == "vmd" or isinstance(one.chip, Fact)),
         )
 
     def still(self, found: Witnesses, old: Device, new: Device) -> bool:
@@ -117,8 +119,17 @@ class Finder:
 def _witness(device: Device) -> Witness:
     group = device.group if isinstance(device.group, int) else None
     if device.driver != "vmd":
-        return Witness(device.name, group, None, device.msi_irqs, device.chip)
-    return Witness(device.name, group, "vmd", device.msi_irqs, device.chip, device.uevent)
+        return Witness(
+            name=device.name, group=group, driver=None, msi_irqs=device.msi_irqs, chip=device.chip
+        )
+    return Witness(
+        name=device.name,
+        group=group,
+        driver="vmd",
+        msi_irqs=device.msi_irqs,
+        chip=device.chip,
+        uevent=device.uevent,
+    )
 
 
 def _before(witness: Witness, device: Device) -> bool:

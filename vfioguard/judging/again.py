@@ -41,7 +41,7 @@ def judge_again(before: Judged, snapshot: Snapshot, generated_at: str) -> Judged
     else:
         findings = tuple(find(host, unknown))
     report = assemble(generated_at, verdicts, groups, findings, unknown)
-    return Judged(report, host, part, gaps)
+    return Judged(report=report, host=host, part=part, gaps=gaps)
 
 
 def disagreements(judged: Judged) -> int:

@@ -58,14 +58,16 @@ def judge(
     unknown = unread.of_all(part.gaps, snapshot, gaps)
     found = tuple(find(host, unknown)) if findings else ()
     report = assemble(generated_at, verdicts, groups, found, unknown)
-    return Judged(report, host, part, gaps)
+    return Judged(report=report, host=host, part=part, gaps=gaps)
 
 
 def find(host: Host, gaps: tuple[Gap, ...]) -> Iterator[FindingReport]:
     """What every finding says of the host; `gaps` are all that could not be read."""
     for kind in _findings():
         for found in kind.find(host, gaps):
-            yield FindingReport(kind.name, kind.severity, found.summary, found.because)
+            yield FindingReport(
+                name=kind.name, severity=kind.severity, summary=found.summary, because=found.because
+            )
 
 
 @cache

@@ -73,7 +73,7 @@ class GroupVerdicts:
         `number` is one that no group has.
         """
         missing = Gap(Why.ABSENT, device.uevent.source, "there is no such group yet")
-        group = Group(number, missing, missing, None)
+        group = Group(id=number, type=missing, reserved_regions=missing, name=None)
         members = Members(group, (device,), Fact(True, b"", device.uevent.source))
         return self._worst(self.group(members).backends, exempt.by_kind(members)).outcome
 

@@ -30,7 +30,7 @@ def of_groups(snapshot: Snapshot) -> Gap | None:
     if isinstance(groups, Gap):
         return groups
     if groups.source == LINKS:
-        return Gap(Why.ABSENT, iommu_groups.PATH, "not recorded", "ENOENT")
+        return Gap(why=Why.ABSENT, source=iommu_groups.PATH, detail="not recorded", errno="ENOENT")
     return None
 
 

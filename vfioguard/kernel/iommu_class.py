@@ -60,4 +60,9 @@ def _instance(root: Root, name: str) -> Iommu:
         file: reading(root, f"{PATH}/{name}/{file}", number)
         for file, number in (driver.attributes if driver else ())
     }
-    return Iommu(printable(name), driver, attributes, listing(root, f"{PATH}/{name}/devices"))
+    return Iommu(
+        name=printable(name),
+        driver=driver,
+        attributes=attributes,
+        devices=listing(root, f"{PATH}/{name}/devices"),
+    )

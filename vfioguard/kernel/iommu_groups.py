@@ -94,10 +94,10 @@ class Reader:
         kind = self.type(number)
         translated = isinstance(kind, Fact) and kind.value in _TRANSLATED
         return Group(
-            number,
-            kind,
-            self._reserved(f"{number}/reserved_regions"),
-            None if translated else self._text(f"{number}/name"),
+            id=number,
+            type=kind,
+            reserved_regions=self._reserved(f"{number}/reserved_regions"),
+            name=None if translated else self._text(f"{number}/name"),
         )
 
     def type(self, number: int) -> Reading[str]:

@@ -55,8 +55,10 @@ def read(root: Root, module: str, name: str, cmdline: Reading[tuple[str, ...]]) 
     """One bool parameter of one module."""
     current = reading(root, f"/sys/module/{module}/parameters/{name}", parse)
     if not isinstance(current, Gap) or current.why is not Why.ABSENT:
-        return Parameter(module, name, current, None)
-    return Parameter(module, name, current, _pending(root, module, name, cmdline))
+        return Parameter(module=module, name=name, current=current, pending=None)
+    return Parameter(
+        module=module, name=name, current=current, pending=_pending(root, module, name, cmdline)
+    )
 
 
 def modules(root: Root, parameters: Iterable[Parameter]) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class Family(NamedTuple):
 
 
 def _gauge(name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Family:
-    return Family(name, "gauge", text, samples)
+    return Family(name=name, kind="gauge", help=text, samples=samples)
 
 
 def render(families: Iterable[Family], *, openmetrics: bool) -> str:
@@ -99,7 +99,10 @@ def families(report: Report, limit: int = MAX_SERIES) -> Iterator[Family]:
 def _about(report: Report) -> Iterator[Family]:
     host = report.host
     yield Family(
-        "vfioguard_build", "info", "The version of vfioguard.", [((("version", __version__),), 1)]
+        name=("vfioguard_build"),
+        kind=("info"),
+        help=("The version of vfioguard."),
+        samples=[((("version", __version__),), 1)],
     )
     about = (
         ("kernel", host.kernel or ""),
@@ -107,7 +110,12 @@ def _about(report: Report) -> Iterator[Family]:
         ("policy", host.pinned or ",".join(host.policies_in_force)),
         ("iommu", ",".join(host.iommu)),
     )
-    yield Family("vfioguard_host", "info", "The host and what decides on it.", [(about, 1)])
+    yield Family(
+        name="vfioguard_host",
+        kind="info",
+        help="The host and what decides on it.",
+        samples=[(about, 1)],
+    )
     # Without an errno the reader chose not to read (a sleeping device), or understood nothing.
     unreadable = {_source(g.source) for g in report.gaps if g.errno or g.why == "malformed"}
     yield _gauge(

@@ -16,7 +16,12 @@ def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = No
     if changed is None:
         still = boot(root)
     else:
-        still = Boot(before.kernel, before.acpi, before.machine, before.processor)
+        still = Boot(
+            kernel=before.kernel,
+            acpi=before.acpi,
+            machine=before.machine,
+            processor=before.processor,
+        )
     now = moment(root, still, Earlier(before, changed))
     return Snapshot(
         kernel=keep(now.kernel, before.kernel),

@@ -59,7 +59,9 @@ def _unnamed(group: iommu_groups.Group, members: list[Device]) -> iommu_groups.G
     if not any("vfio" in (device.driver or "") for device in members):
         return group
     source = f"{iommu_groups.PATH}/{group.id}/name"
-    return group._replace(name=Gap(Why.FAILED, source, "not recorded", "ENOENT"))
+    return group._replace(
+        name=Gap(why=Why.FAILED, source=source, detail="not recorded", errno="ENOENT")
+    )
 
 
 def again(root: Root, old: Members, device: Device) -> Members | None:

@@ -47,10 +47,10 @@ def boot(root: Root) -> Boot:
     amd = isinstance(acpi.ivrs, Fact)
     kernel = running.read(root, ivrs=amd)
     if not amd:
-        return Boot(kernel, acpi, None, None)
+        return Boot(kernel=kernel, acpi=acpi, machine=None, processor=None)
     from vfioguard.kernel.identity import dmi, processor
 
-    return Boot(kernel, acpi, dmi.read(root), processor.read(root))
+    return Boot(kernel=kernel, acpi=acpi, machine=dmi.read(root), processor=processor.read(root))
 
 
 def moment(root: Root, still: Boot, earlier: Earlier) -> Snapshot:

@@ -84,9 +84,12 @@ def _header(block: bytes) -> _Header:
     if block[257:263] == b"ustar\0" and block[345]:
         name = _string(block[345:500]) + b"/" + name
     return _Header(
-        name, _number(block[100:108]) & 0o7777, _number(block[124:136]), block[156:157],
-        _string(block[157:257]),
-    )  # fmt: skip
+        name=name,
+        mode=_number(block[100:108]) & 0o7777,
+        size=_number(block[124:136]),
+        kind=block[156:157],
+        target=_string(block[157:257]),
+    )
 
 
 def _sound(block: bytes) -> bool:
@@ -183,10 +186,10 @@ def _member(header: _Header, records: dict[str, str], content: bytes | None) -> 
     if kind in {_REGULAR, b"\0"} and path.endswith("/"):
         kind = _DIRECTORY  # as Unix V7 wrote them; a name that is cut may end so too
     return Member(
-        path,
-        _KINDS.get(kind, "other"),
-        header.mode,
-        records.get("linkpath", _text(header.target)),
-        content,
-        records,
+        name=path,
+        kind=_KINDS.get(kind, "other"),
+        mode=header.mode,
+        target=records.get("linkpath", _text(header.target)),
+        content=content,
+        records=records,
     )

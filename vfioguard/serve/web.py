@@ -72,7 +72,12 @@ def opened(web: Web) -> Generator[Opened]:
     ) as listeners:
         hosts = frozenset(filter(None, map(name_of, web.allowed_host)))
         face = Face(hosts, checked.guard, Access(every=web.access_log))
-        yield Opened(listeners, face, checked.tls, affordable(web.limits, listeners.sockets))
+        yield Opened(
+            listeners=listeners,
+            face=face,
+            tls=checked.tls,
+            limits=affordable(web.limits, listeners.sockets),
+        )
 
 
 def _check(web: Web) -> _Checked:

@@ -88,7 +88,7 @@ def choice(article: str, names: tuple[str, ...]) -> Kind:
             raise Wrong(f"{shown(value)} is not {article}; {hint}")
         return value
 
-    return Kind(article, from_toml, from_toml, names)
+    return Kind(article=article, from_text=from_toml, from_toml=from_toml, choices=names)
 
 
 def number(unit: str, least: float, most: float, *, whole: bool = False) -> Kind:

@@ -75,9 +75,11 @@ def of_host(snapshot: Snapshot) -> Firmware:
     arch = snapshot.kernel.arch
     x86 = arch.value in _X86 if isinstance(arch, Fact) else not arm.has_gic(decoded)
     if not x86:
-        return Firmware(arm.sentence(decoded), None, decoded, memory)
+        return Firmware(
+            sentence=arm.sentence(decoded), remapping=None, tables=decoded, memory=memory
+        )
     remapping = allowed.of_host(snapshot)
-    return Firmware(remapping.sentence, remapping, decoded, memory)
+    return Firmware(sentence=remapping.sentence, remapping=remapping, tables=decoded, memory=memory)
 
 
 def of_files(given: Sequence[Given]) -> Firmware:
@@ -88,7 +90,9 @@ def of_files(given: Sequence[Given]) -> Firmware:
     decoded: list[Decoded] = []
     for one in given:
         if one.broken is not None:
-            decoded.append(Decoded(one.signature, one.source, None, one.broken))
+            decoded.append(
+                Decoded(signature=one.signature, source=one.source, table=None, broken=one.broken)
+            )
         elif one.signature in leaves:
             raw = Fact(one.raw, one.raw, one.source)
             decoded.append(_decode(one.signature, leaves[one.signature], raw))
@@ -111,10 +115,12 @@ def _evidence(given: Sequence[Given]) -> Evidence:
 
 def _decode(signature: str, leaf: str, reading: Reading[bytes]) -> Decoded:
     if isinstance(reading, Gap):
-        return Decoded(signature, reading.source, None, None, reading)
+        return Decoded(
+            signature=signature, source=reading.source, table=None, broken=None, gap=reading
+        )
     table, broken = tables.parse(leaf, reading.value)
     if broken is not None or signature not in _REFERRING:
-        return Decoded(signature, reading.source, table, broken)
+        return Decoded(signature=signature, source=reading.source, table=table, broken=broken)
     from vfioguard.inference.firmware.references import lost  # three parsers for one table in ten
 
     return Decoded(signature, reading.source, table, lost=lost(table))

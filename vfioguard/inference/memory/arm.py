@@ -40,7 +40,15 @@ def memory(
                 start, end = _span(one.base, one.length)
                 relaxable = node.body.remap_permitted
                 holders = tuple(holder(f, start, end, relaxable=relaxable) for f in found)
-                yield Memory("RMR", start, end, table.source, node.offset, holders, gaps)
+                yield Memory(
+                    kind="RMR",
+                    start=start,
+                    end=end,
+                    source=table.source,
+                    offset=node.offset,
+                    holders=holders,
+                    gaps=gaps,
+                )
 
 
 def _span(base: int, length: int) -> tuple[int, int]:

@@ -46,7 +46,12 @@ def pages(length: int) -> int:
 def holder(function: Function, start: int, end: int, *, relaxable: bool) -> Holder:
     """A device with what its group shows of the memory."""
     group = None if function.members is None else function.members.group.id
-    return Holder(function.device.name, group, relaxable, _shown(function, start, end))
+    return Holder(
+        device=function.device.name,
+        group=group,
+        relaxable=relaxable,
+        shown=_shown(function, start, end),
+    )
 
 
 def _shown(function: Function, start: int, end: int) -> bool | None:

@@ -84,7 +84,9 @@ def _either(one: Possible, other: Possible) -> Possible:
     if answer.truth is False:
         reasons = (*one.reasons, *other.reasons)
         text = f"{'; '.join(reasons)}: {IMPOSSIBLE}"
-        return Possible(answer, text, reasons, (*one.missing, *other.missing))
+        return Possible(
+            answer=answer, sentence=text, reasons=reasons, missing=(*one.missing, *other.missing)
+        )
     return one if one.answer.truth is answer.truth else other
 
 
@@ -105,15 +107,15 @@ def evidence(snapshot: Snapshot) -> Evidence:
     """What a snapshot has of it."""
     found = snapshot.acpi
     return Evidence(
-        found.dmar,
-        found.ivrs,
-        (found.madt,),
-        _ecaps(snapshot),
-        snapshot.kernel.cmdline,
-        _classes(snapshot) if isinstance(found.ivrs, Fact) else None,
-        era.version(snapshot),
-        snapshot.machine,
-        snapshot.processor,
+        dmar=found.dmar,
+        ivrs=found.ivrs,
+        madts=(found.madt,),
+        ecaps=_ecaps(snapshot),
+        options=snapshot.kernel.cmdline,
+        classes=_classes(snapshot) if isinstance(found.ivrs, Fact) else None,
+        version=era.version(snapshot),
+        machine=snapshot.machine,
+        processor=snapshot.processor,
     )
 
 

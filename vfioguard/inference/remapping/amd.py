@@ -118,7 +118,9 @@ def _in_form(
     order = owners = [Listed(number, certain=True) for number in places]
     if isinstance(madt, Fact):
         order, owners = _listed(madt.value)
-    seen = IoApics(places, order, owners, asked.classes, asked.processor)
+    seen = IoApics(
+        places=places, order=order, owners=owners, classes=asked.classes, processor=asked.processor
+    )
     forgotten = amd_southbridge.forgotten(form, seen)
     if coverage.missing and coverage.answer is not None and forgotten is not False:
         minds = "does not" if forgotten else "may not"

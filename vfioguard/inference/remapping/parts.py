@@ -53,10 +53,14 @@ def conclude(parts: Sequence[Part]) -> Possible:
     missing = tuple(number for part in parts for number in part.missing)
     if answer.truth:
         findings = tuple(part.finding for part in parts)
-        return Possible(answer, "; ".join(findings), findings, missing)
+        return Possible(
+            answer=answer, sentence="; ".join(findings), reasons=findings, missing=missing
+        )
     decided = [p.finding for p in parts if p.answer is not None and p.answer.truth is answer.truth]
     end = IMPOSSIBLE if answer.truth is False else "whether interrupts can be remapped is not known"
-    return Possible(answer, f"{decided[0]}: {end}", tuple(decided), missing)
+    return Possible(
+        answer=answer, sentence=f"{decided[0]}: {end}", reasons=tuple(decided), missing=missing
+    )
 
 
 def part(

@@ -30,12 +30,12 @@ def read(root: Root, *, ivrs: bool) -> Kernel:
     release = osrelease.read(root)
     text = release.value.text if isinstance(release, Fact) else None
     kernel = Kernel(
-        release,
-        arch.read(root, text),
-        symbols.read(root),
-        config.read(root, text),
-        cmdline.read(root),
-        hypervisor.read(root),
+        release=release,
+        arch=arch.read(root, text),
+        predicate=symbols.read(root),
+        config=config.read(root, text),
+        cmdline=cmdline.read(root),
+        hypervisor=hypervisor.read(root),
     )
     told = isinstance(release, Gap) or release.value.sublevel is not None
     if told or (is_x86(kernel) and not ivrs):

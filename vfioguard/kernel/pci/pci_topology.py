@@ -70,7 +70,12 @@ def _place(target: str, *, express: bool) -> Place:
     root = roots[-1]  # a VMD has one root bus below another
     host_bridge = "/".join(["/sys/devices", *parts[:root]])
     root_bus = f"{host_bridge}/{parts[root]}"
-    return Place(host_bridge, tuple(parts[root + 1 : -1]), express, root_bus)
+    return Place(
+        host_bridge=host_bridge,
+        bridges=tuple(parts[root + 1 : -1]),
+        express=express,
+        root_bus=root_bus,
+    )
 
 
 def _root_bus(part: str) -> bool:

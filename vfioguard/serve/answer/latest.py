@@ -112,7 +112,7 @@ class Latest:
             number, since = (old.number + 1 if old else 1), scan.report.generated_at
         else:
             number, since = old.number, old.since
-        self._current = _Current(scan, view, number, since, self._clock())
+        self._current = _Current(scan=scan, view=view, number=number, since=since, at=self._clock())
         self._failure = None
         self._others.forget()
         if self._published is not None:
@@ -205,7 +205,12 @@ class Latest:
         if policy is None or policy == view.report.host.pinned:
             return Single(view, view.report.generated_at, view.tag)
         tag = f"{view.tag}-{policy}-{current.number}"
-        return Single(view, current.since, tag, partial(current.scan.under, policy))
+        return Single(
+            view=view,
+            generated_at=current.since,
+            tag=tag,
+            under=partial(current.scan.under, policy),
+        )
 
     def _render(self, report: Report, previous: View | None) -> View:
         if previous is not None and _same(report, previous.report):
@@ -215,4 +220,4 @@ class Latest:
 
 def _same(one: Report, other: Report) -> bool:
     """Whether two reports differ in nothing but when they were made."""
-    return one[1:] == other[1:]
+    return one._replace(generated_at=other.generated_at) == other

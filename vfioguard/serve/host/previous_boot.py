@@ -31,7 +31,12 @@ class History:
             return report
         if now is None or now.truth is not False:
             return report
-        found = FindingReport(NAME, "warning", _summary(previous, report), self._proof(now))
+        found = FindingReport(
+            name=NAME,
+            severity=("warning"),
+            summary=_summary(previous, report),
+            because=self._proof(now),
+        )
         return report._replace(findings=(*report.findings, found))
 
     def _proof(self, now: Answer) -> Answer:

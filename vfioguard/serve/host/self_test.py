@@ -60,28 +60,65 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind("IOMMU groups", "list", (iommu_groups.PATH,), "every verdict"),
-    _Kind("PCI devices", "list", ("/sys/bus/pci/devices",), "the devices, and what drives them"),
-    _Kind("IOMMU units", "list", ("/sys/class/iommu",), "which unit translates for a device"),
-    _Kind("interrupts", "list", (irq.PATH,), "the chip of each interrupt"),
-    _Kind("interrupts in /proc", "head", ("/proc/interrupts",), "the same, where sysfs is silent"),
-    _Kind("module parameters", "list", ("/sys/module",), "whether an override is set"),
-    _Kind("command line", "head", ("/proc/cmdline",), "what a module would be loaded with"),
+    _Kind(name="IOMMU groups", call="list", paths=(iommu_groups.PATH,), without="every verdict"),
     _Kind(
-        "kernel configuration",
-        "head",
-        (*config.PATHS, config.GZ),
-        "whether a backend that is not loaded exists",
+        name=("PCI devices"),
+        call=("list"),
+        paths=("/sys/bus/pci/devices",),
+        without=("the devices, and what drives them"),
     ),
     _Kind(
-        "kernel symbols",
-        "head",
-        (symbols.BTF, symbols.KALLSYMS),
-        "the rule of a kernel that may carry backports",
+        name="IOMMU units",
+        call="list",
+        paths=("/sys/class/iommu",),
+        without=("which unit translates for a device"),
     ),
-    _Kind("debugfs", "list", (irq_domains.PATH,), "the interrupt domains of devices without MSIs"),
-    _Kind("kernel log", "records", (log.KMSG,), "what the kernel said of remapping when it booted"),
-    _Kind("other processes", "list", ("/proc/1/fd",), "who holds a group open"),
+    _Kind(name="interrupts", call="list", paths=(irq.PATH,), without="the chip of each interrupt"),
+    _Kind(
+        name=("interrupts in /proc"),
+        call=("head"),
+        paths=("/proc/interrupts",),
+        without=("the same, where sysfs is silent"),
+    ),
+    _Kind(
+        name="module parameters",
+        call="list",
+        paths=("/sys/module",),
+        without="whether an override is set",
+    ),
+    _Kind(
+        name="command line",
+        call="head",
+        paths=("/proc/cmdline",),
+        without="what a module would be loaded with",
+    ),
+    _Kind(
+        name="kernel configuration",
+        call="head",
+        paths=(*config.PATHS, config.GZ),
+        without="whether a backend that is not loaded exists",
+    ),
+    _Kind(
+        name="kernel symbols",
+        call="head",
+        paths=(symbols.BTF, symbols.KALLSYMS),
+        without="the rule of a kernel that may carry backports",
+    ),
+    _Kind(
+        name=("debugfs"),
+        call=("list"),
+        paths=(irq_domains.PATH,),
+        without=("the interrupt domains of devices without MSIs"),
+    ),
+    _Kind(
+        name=("kernel log"),
+        call=("records"),
+        paths=(log.KMSG,),
+        without=("what the kernel said of remapping when it booted"),
+    ),
+    _Kind(
+        name="other processes", call="list", paths=("/proc/1/fd",), without="who holds a group open"
+    ),
 )
 
 

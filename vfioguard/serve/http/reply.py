@@ -46,15 +46,25 @@ def cached(asked: Asked, tag: str, media_type: str, body: Body | bytes) -> Reply
     if known & {etag, "*"}:
         return Reply(304, None, headers)
     if isinstance(body, bytes):
-        return Reply(200, media_type, headers, body)
+        return Reply(status=200, media_type=media_type, headers=headers, body=body)
     if not packed:
-        return Reply(200, media_type, headers, body.plain())
-    return Reply(200, media_type, {**headers, "content-encoding": "gzip"}, body.gzip())
+        return Reply(status=200, media_type=media_type, headers=headers, body=body.plain())
+    return Reply(
+        status=200,
+        media_type=media_type,
+        headers={**headers, "content-encoding": "gzip"},
+        body=body.gzip(),
+    )
 
 
 def fresh(media_type: str, body: Parts | bytes, headers: dict[str, str] | None = None) -> Reply:
     """What is true only now."""
-    return Reply(200, media_type, {"cache-control": "no-store", **_VARY, **(headers or {})}, body)
+    return Reply(
+        status=200,
+        media_type=media_type,
+        headers={"cache-control": "no-store", **_VARY, **(headers or {})},
+        body=body,
+    )
 
 
 def refused(
@@ -64,4 +74,6 @@ def refused(
     headers = {"cache-control": "no-store"}
     if again is not None:
         headers["retry-after"] = str(again)
-    return Reply(status, MEDIA_TYPE, headers, problem(status, detail, more))
+    return Reply(
+        status=status, media_type=MEDIA_TYPE, headers=headers, body=problem(status, detail, more)
+    )

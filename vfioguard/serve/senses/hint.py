@@ -28,14 +28,14 @@ class News(NamedTuple):
     def __or__(self, other: News) -> News:
         """Both at once."""
         return News(
-            self.devices | other.devices,
-            self.listings or other.listings,
-            self.parameters or other.parameters,
-            self.everything or other.everything,
-            self.poll or other.poll,
-            self.reconcile or other.reconcile,
-            self.lost or other.lost,
-            self.reload or other.reload,
+            devices=self.devices | other.devices,
+            listings=self.listings or other.listings,
+            parameters=self.parameters or other.parameters,
+            everything=self.everything or other.everything,
+            poll=self.poll or other.poll,
+            reconcile=self.reconcile or other.reconcile,
+            lost=self.lost or other.lost,
+            reload=self.reload or other.reload,
         )
 
     @property

@@ -113,7 +113,9 @@ class Follow:
         state = known.state if before is None else carried(before, known.state)
         found = () if before is None else changes(before, state)
         unsaved = self._saved is None or not same(self._saved, state)
-        return _Compared(known, state, found, prepare(found), unsaved)
+        return _Compared(
+            known=known, state=state, changes=found, events=prepare(found), unsaved=unsaved
+        )
 
     async def _save_for_ever(self) -> None:
         while True:

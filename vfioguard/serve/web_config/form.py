@@ -119,11 +119,11 @@ def load(path: str) -> WebConfig:
     if interval and not burst:
         raise rate["burst"].bad("is 0: no request would be answered")
     return WebConfig(
-        _tls(top["tls_server_config"], os.path.dirname(os.path.abspath(path))),
-        {name: _hashed(value) for name, value in top["basic_auth_users"].mapping().items()},
-        tuple(_header(name, value) for name, value in http["headers"].mapping().items()),
-        interval,
-        burst,
+        tls=_tls(top["tls_server_config"], os.path.dirname(os.path.abspath(path))),
+        users={name: _hashed(value) for name, value in top["basic_auth_users"].mapping().items()},
+        headers=tuple(_header(name, value) for name, value in http["headers"].mapping().items()),
+        interval=interval,
+        burst=burst,
     )
 
 
@@ -144,13 +144,13 @@ def _tls(value: Value, directory: str) -> TlsConfig | None:
     if minimum > maximum:
         raise keys["min_version"].bad("is above max_version")
     return TlsConfig(
-        files["cert_file"], files["key_file"], cert, key,
-        auth, files["client_ca_file"], client_ca,
-        _sans(keys["client_allowed_sans"], auth),
-        minimum, maximum,
-        tuple(found for _, name in suites if (found := _CIPHERS[name])),
-        keys["prefer_server_cipher_suites"].switch(default=True),
-        _curve(keys["curve_preferences"]),
+        cert_file=files["cert_file"], key_file=files["key_file"], cert=cert, key=key,
+        client_auth=auth, client_ca_file=files["client_ca_file"], client_ca=client_ca,
+        allowed_sans=_sans(keys["client_allowed_sans"], auth),
+        minimum=minimum, maximum=maximum,
+        ciphers=tuple(found for _, name in suites if (found := _CIPHERS[name])),
+        ours_first=keys["prefer_server_cipher_suites"].switch(default=True),
+        curve=_curve(keys["curve_preferences"]),
     )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ class Secured:
         else:
             passwords = None
         rate = Rate(config.interval, config.burst)
-        return _Now(config, tls, passwords, rate)
+        return _Now(config=config, tls=tls, passwords=passwords, rate=rate)
 
     def _files(self) -> tuple[str, ...]:
         tls = self._now.config.tls
