@@ -45,7 +45,7 @@ bench: $(VENV)/ready ## measure the commands on synthetic hosts
 # Coverage-guided, on the parsers of firmware tables: make fuzz FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/ready ## fuzz the parsers of firmware tables
-	$(VENV)/bin/pip install --quiet --group fuzz
+	$(VENV)/bin/python -m pip install --quiet --group fuzz
 	PYTHONPATH=. $(VENV)/bin/python fuzz/acpi.py -max_total_time=$(FUZZ_SECONDS) \
 		-timeout=5 -rss_limit_mb=512 fuzz/corpus/acpi
 
@@ -109,12 +109,12 @@ deb: dated $(VENV)/package wheel sbom man completion ## build the Debian package
 # pip reads dependency groups from 25.1 on.
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)/bin/pip install --quiet --editable . --group test
+	$(VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)/bin/python -m pip install --quiet --editable . --group test
 	touch $@
 
 $(VENV)/package: $(VENV)/ready
-	$(VENV)/bin/pip install --quiet --group package
+	$(VENV)/bin/python -m pip install --quiet --group package
 	touch $@
 
 clean: ## remove what was built

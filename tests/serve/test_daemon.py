@@ -9,13 +9,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import SERVE
 from tests.support.hosts import x86_host
 from tests.support.trees import write
 from vfioguard.serve.scan import Reader
@@ -56,7 +56,7 @@ class Daemon:
 def daemon(
     root: Path, *options: str, listen: str = "127.0.0.1:0", **environment: str
 ) -> Iterator[Daemon]:
-    command = [sys.executable, "-m", "vfioguard", "serve", "--root", str(root)]
+    command = [*SERVE, "--root", str(root)]
     command += ["--web.listen-address", listen, *options]
     with subprocess.Popen(
         command,
@@ -191,7 +191,7 @@ def test_a_host_that_goes_away_closes_the_gate_and_ends_nothing(tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_served_is_one_line_and_exit_3(options: list[str], line: str) -> None:
-    command = [sys.executable, "-m", "vfioguard", "serve", *options]
+    command = [*SERVE, *options]
     result = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
     )
@@ -203,7 +203,7 @@ def test_what_cannot_be_served_is_one_line_and_exit_3(options: list[str], line: 
 def test_a_port_in_use_is_one_line_and_exit_3() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        command = [sys.executable, "-m", "vfioguard", "serve", "--web.listen-address", address]
+        command = [*SERVE, "--web.listen-address", address]
         result = subprocess.run(
             command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
         )
