@@ -33,24 +33,19 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def tool(name: str) -> str:
-    """A console script beside this interpreter."""
-    return str(Path(sys.executable).parent / name)
-
-
 @pytest.mark.parametrize(
     "command",
     [
-        (tool("ruff"), "check", "."),
-        (tool("ruff"), "format", "--check", "."),
-        (tool("mypy"),),
-        (tool("pyright"), "--pythonpath", sys.executable),
-        (tool("lint-imports"), "--no-cache"),
+        ("-m", "ruff", "check", "."),
+        ("-m", "ruff", "format", "--check", "."),
+        ("-m", "mypy"),
+        ("-m", "pyright", "--pythonpath", sys.executable),
+        ("-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"),
     ],
     ids=["ruff", "format", "mypy", "pyright", "floors"],
 )
 def test_linter_has_nothing_to_say(command: tuple[str, ...]) -> None:
-    result = run(*command)
+    result = run(sys.executable, *command)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
