@@ -140,7 +140,7 @@ def border(name: str) -> Iterator[str]:
     said = re.search(rf"((?:^#:.*\n)+){name} = ", own.read_text(), re.MULTILINE)
     if said is None or not re.search(r"\w/\w|\w\(\)|[Cc]ommit\s", said[1].replace("\n#:", "")):
         yield f"the kernel's file, function or commit in a comment `#:` above {name}"
-    if not any(named(name, path.read_text()) for path in others):
+    if not any(re.search(rf"\b{name}\b", path.read_text()) for path in others):
         yield "a rule that asks it"
     if not any(named(release, POLICY) for release in releases(name)):
         yield f"one of its releases ({', '.join(releases(name))}) in docs/policy.md"
