@@ -33,6 +33,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "command",
     [
