@@ -28,7 +28,7 @@ quick: $(VENV)/ready ## the tests of rules and verdicts, in under a minute
 	$(VENV)/bin/python -m pytest -q --hypothesis-profile=quick -k 'not promtool' \
 		tests/inference tests/policy tests/irqchip tests/iommu tests/finding tests/kernel \
 		tests/change tests/output tests/test_agreement.py tests/test_logic.py tests/test_fact.py \
-		tests/test_field.py tests/test_documents.py
+		tests/test_field.py tests/test_documents.py tests/test_beside.py
 
 test: $(VENV)/ready ## all tests, without the linters
 	$(VENV)/bin/python -m pytest --deselect tests/test_conventions.py::test_linter_has_nothing_to_say
