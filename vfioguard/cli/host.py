@@ -1,19 +1,18 @@
-"""What the verbs share: reading the host that was asked for, and finding targets in its report."""
+"""What the verbs share: reading the host of `--root`, and how its report is shown."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from vfioguard import wording
-from vfioguard.cli.run import Failure
+from vfioguard.cli.failure import Failure
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
-from vfioguard.report import GroupReport, Report, UngroupedDevice
+from vfioguard.report import Report
 from vfioguard.root import Root
 from vfioguard.root.marks import Marks, directory
 from vfioguard.root.opening import open_root
@@ -29,7 +28,8 @@ def read_report(
     options: argparse.Namespace, patience: Patience | None = None, *, findings: bool = True
 ) -> Report:
     """Read and judge the host of `--root`; raises what `read` does."""
-    return evaluate(read(options, take, patience), now(), options.policy, findings=findings)
+    snapshot = read(options, take, patience)
+    return evaluate(snapshot, wording.now(), options.policy, findings=findings)
 
 
 def read(
@@ -82,11 +82,6 @@ def again(options: argparse.Namespace) -> str:
     return "".join(f" {flag} {quote(value)}" for flag, value in given if value)
 
 
-def now() -> str:
-    """RFC 3339, UTC, seconds."""
-    return wording.moment(time.time())
-
-
 def style(*, every_group: bool = False) -> Style:
     """Colour only where a terminal shows it and nobody asked for none (no-color.org)."""
     from vfioguard.output import Style  # `check` has none
@@ -95,36 +90,3 @@ def style(*, every_group: bool = False) -> Style:
     width = (os.get_terminal_size(sys.stdout.fileno()).columns if tty else 0) or 80
     color = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(max(width, 40), color, every_group)
-
-
-def find(report: Report, target: str) -> GroupReport | UngroupedDevice:
-    """The group that a target names, or the device that has none; raises `Failure`."""
-    if target.startswith("group:"):
-        return _find_group(report, target)
-    found = _find_device(report, target)
-    if found is None:
-        from vfioguard.bdf import parse_bdf  # people leave the domain out; scripts copy the name
-
-        bdf = parse_bdf(target)
-        found = None if bdf is None else _find_device(report, str(bdf))
-    if found is not None:
-        return found
-    names = [device.name for group in report.groups for device in group.devices]
-    names += [device.name for device in report.ungrouped]
-    raise Failure(wording.missing(target, "device", names))
-
-
-def _find_device(report: Report, name: str) -> GroupReport | UngroupedDevice | None:
-    for group in report.groups:
-        if any(device.name == name for device in group.devices):
-            return group
-    return next((device for device in report.ungrouped if device.name == name), None)
-
-
-def _find_group(report: Report, target: str) -> GroupReport:
-    number = target.removeprefix("group:")
-    for group in report.groups:
-        if number == str(group.id):
-            return group
-    ids = [f"group:{group.id}" for group in report.groups]
-    raise Failure(wording.missing(target, "IOMMU group", ids))

@@ -15,10 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-#: Verbs that read a host whatever is typed behind them.
-_READING = frozenset(
-    {"capture", "check", "diff", "explain", "firmware", "policies", "report", "watch"}
-)
 #: Seconds for which an interrupted parent waits for its child, which a terminal interrupts as well.
 _INTERRUPTED = 0.3
 #: What stands before the status: the child ends at once, or cannot.
@@ -92,7 +88,7 @@ def _reads(arguments: list[str]) -> bool:
     verb = arguments[0] if arguments else ""
     if verb == "serve":
         return "--self-test" in arguments
-    return verb in _READING and not any(
+    return verb[:1] not in {"", "-"} and not any(
         flag == "--root" and os.path.isfile(path)
         for flag, path in zip(arguments, arguments[1:], strict=False)  # noqa: RUF007 - no import
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple, cast
 
-from vfioguard.cli.run import Failure
+from vfioguard.cli.failure import Failure
 from vfioguard.cli.settings.kinds import Setting, Wrong, shown, toml
 from vfioguard.cli.settings.table import SETTINGS
 from vfioguard.cli.settings.toml_lines import Lines

@@ -6,18 +6,47 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from vfioguard.cli.host import now, read, tables
-from vfioguard.cli.run import OWN_FAILURE, Failure
+from vfioguard import wording
+from vfioguard.cli.arguments import Once, Parser
+from vfioguard.cli.failure import OWN_FAILURE, Failure
+from vfioguard.cli.host import read, tables
 from vfioguard.cli.settings import file
 from vfioguard.cli.settings.kinds import toml
+from vfioguard.cli.settings.options import add_settings
 from vfioguard.cli.settings.table import SETTINGS
+from vfioguard.cli.verbs import Verb
 from vfioguard.judging.policies import policy_names
 
 if TYPE_CHECKING:
     from vfioguard.serve.web import Web
 
 
-def run(options: argparse.Namespace) -> int:
+def _arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        action=Once,
+        metavar="PATH",
+        help="the file of settings, over which options win "
+        f"(default {file.DEFAULT_FILE}, if there)",
+    )
+    parser.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="print the settings and where each comes from, and do not serve",
+    )
+    parser.add_argument(
+        "--self-test",
+        dest="self_test",
+        action="store_true",
+        help="print what this process can and cannot read of the host, and do not serve; "
+        "exit status 3 where no verdict can be made",
+    )
+    add_settings(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, either of which is a success."""
     settled = file.settle(options)
     if options.config_check:
@@ -84,6 +113,13 @@ def _self_test(options: argparse.Namespace) -> int:
     """Nothing that is missing is a failure, but the list of groups."""
     from vfioguard.serve.host import self_test
 
-    found = read(options, lambda root: self_test.run(root, now()))
+    found = read(options, lambda root: self_test.run(root, wording.now()))
     print(found.summary, *found.lines, sep="\n")
     return 0 if found.possible else OWN_FAILURE
+
+
+VERB = Verb(
+    help="the daemon: HTTP and metrics",
+    arguments=_arguments,
+    run=_run,
+)
