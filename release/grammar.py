@@ -50,7 +50,9 @@ def _verb(name: str, text: str, one: argparse.ArgumentParser) -> Verb:
     found = [_option(action) for action in one._actions]
     options = tuple(option for option in found if option.flags)
     positionals = tuple(option for option in found if not option.flags)
-    return Verb(name, text, one.epilog or "", options, positionals)
+    return Verb(
+        name=name, help=text, epilog=one.epilog or "", options=options, positionals=positionals
+    )
 
 
 def _option(action: argparse.Action) -> Option:
@@ -61,5 +63,10 @@ def _option(action: argparse.Action) -> Option:
         metavar = "|".join(choices)
     many = action.nargs == "+" or isinstance(action, argparse._AppendAction)
     return Option(
-        tuple(action.option_strings), metavar, choices, action.help or "", many, completes
+        flags=tuple(action.option_strings),
+        metavar=metavar,
+        choices=choices,
+        help=action.help or "",
+        many=many,
+        completes=completes,
     )

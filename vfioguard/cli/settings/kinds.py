@@ -73,7 +73,7 @@ def text(article: str = "a string", check: Callable[[str], object] = str) -> Kin
         check(value)
         return value
 
-    return Kind(article, from_toml, from_toml)
+    return Kind(article=article, from_text=from_toml, from_toml=from_toml)
 
 
 def choice(article: str, names: tuple[str, ...]) -> Kind:
@@ -109,7 +109,7 @@ def number(unit: str, least: float, most: float, *, whole: bool = False) -> Kind
             raise Wrong(f"{shown(value)} is not {article}") from None
         return from_toml(found)
 
-    return Kind(article, from_text, from_toml, unit=unit)
+    return Kind(article=article, from_text=from_text, from_toml=from_toml, unit=unit)
 
 
 def _switch(value: object) -> bool:
@@ -119,7 +119,7 @@ def _switch(value: object) -> bool:
 
 
 #: On or off; the option has a `--no-` form, as a switch of the file must be undone by an option.
-SWITCH = Kind("true or false", _switch, _switch)
+SWITCH = Kind(article="true or false", from_text=_switch, from_toml=_switch)
 
 
 def toml(value: object) -> str:
