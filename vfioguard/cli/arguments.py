@@ -63,13 +63,17 @@ class Once(argparse.Action):
 def add_root(parser: Parser) -> None:
     """Add the options that say which host is read."""
     parser.add_argument(
-        "--root", action=Once, default="/", metavar="PATH", help="a directory or a capture file"
+        "--root",
+        action=Once,
+        default="/",
+        metavar="PATH",
+        help="the host: a directory or a capture file",
     )
     parser.add_argument(
         "--acpi-tables",
         action=Once,
         metavar="DIR",
-        help="ACPI tables handed over as files (default $CREDENTIALS_DIRECTORY)",
+        help="a directory of ACPI tables to read instead (default $CREDENTIALS_DIRECTORY)",
     )
 
 
@@ -80,7 +84,7 @@ def add_policy(parser: Parser) -> None:
         action=Once,
         choices=policy_names(),
         metavar="NAME",
-        help="judge by this predicate, not the running kernel's; `policies` lists them",
+        help="judge by this policy, not the running kernel's; `policies` lists them",
     )
 
 

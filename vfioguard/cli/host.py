@@ -27,7 +27,7 @@ T = TypeVar("T")
 def read_report(
     options: argparse.Namespace, patience: Patience | None = None, *, findings: bool = True
 ) -> Report:
-    """Read and judge the host of `--root`; raises what `read` does."""
+    """Read and judge the host of `--root`. Raises what `read` does."""
     snapshot = read(options, take, patience)
     return evaluate(snapshot, wording.now(), options.policy, findings=findings)
 
@@ -35,10 +35,11 @@ def read_report(
 def read(
     options: argparse.Namespace, reader: Callable[[Root], T], patience: Patience | None = None
 ) -> T:
-    """What `reader` makes of the host of `--root`, with the ACPI tables that were handed over.
+    """Call `reader` with the host of `--root` and return its result.
 
-    A read that never returns costs its one fact; the reader begins anew then. `patience` is for
-    who reads more than once. Raises `CannotOpen`, and `Failure` where too many hang.
+    A read that never returns costs one fact, and `reader` is called again without it. Pass the
+    same `patience` each time if the host is read more than once. Raises `CannotOpen`, or `Failure`
+    if too many reads hang.
     """
     return read_at(options.root, reader, options.work.hung, tables(options), patience)
 
@@ -50,22 +51,25 @@ def read_at(
     handed: str = "",
     patience: Patience | None = None,
 ) -> T:
-    """The same of the host at `path`; `hung` gets the paths that still hold a thread."""
+    """Call `reader` with the host at `path` and return its result.
+
+    `hung` gets the paths at which a thread still hangs, `handed` is a directory of ACPI tables.
+    """
     if not os.path.isdir(path):
         return reader(open_root(path, handed))
-    known = patience or Patience(Marks(directory(), path))
+    waiting = patience or Patience(Marks(directory(), path))
     try:
-        return known.run(lambda door: reader(open_root(path, handed, door)))
+        return waiting.run(lambda door: reader(open_root(path, handed, door)))
     except NoAnswer as error:
         raise Failure(f"{path}: {error}") from error
     finally:
-        hung += known.hung
+        hung += waiting.hung
 
 
 def tables(options: argparse.Namespace) -> str:
-    """The directory of ACPI tables that were handed over, "" where none were.
+    """The directory of ACPI tables that somebody handed over, or "".
 
-    systemd sets the variable for what runs in the unit, and that is on this host (systemd.exec(5)).
+    systemd sets the variable in the unit (systemd.exec(5)). Its tables are those of this host.
     """
     given: str | None = options.acpi_tables
     if given is None and options.root == "/":
@@ -74,7 +78,7 @@ def tables(options: argparse.Namespace) -> str:
 
 
 def again(options: argparse.Namespace) -> str:
-    """What to add to a command that shall read the same host; nothing for this one."""
+    """The options by which another command reads the same host; "" if it is this host."""
     from shlex import quote  # `check` proposes no command
 
     given = (("--root", options.root if options.root != "/" else None),
@@ -83,7 +87,10 @@ def again(options: argparse.Namespace) -> str:
 
 
 def style(*, every_group: bool = False) -> Style:
-    """Colour only where a terminal shows it and nobody asked for none (no-color.org)."""
+    """The style of standard output: in colour if it is a terminal and NO_COLOR is not set.
+
+    See no-color.org.
+    """
     from vfioguard.output import Style  # `check` has none
 
     tty = sys.stdout.isatty()

@@ -36,7 +36,7 @@ def _add(parser: Parser, setting: Setting) -> None:
 
 
 def _default(setting: Setting) -> str:
-    """As it would be typed."""
+    """The default as it would be typed."""
     if setting.default is None:
         return "default none"
     if not setting.repeatable:

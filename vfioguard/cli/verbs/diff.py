@@ -25,7 +25,7 @@ from vfioguard.reading.take import take
 
 def _arguments(parser: Parser) -> None:
     parser.add_argument("before", metavar="A", help="/, a directory, a capture or a state file")
-    parser.add_argument("after", metavar="B", help="the same; what changed from A to B is told")
+    parser.add_argument("after", metavar="B", help="the same; the changes from A to B are printed")
     add_output(parser)
     add_policy(parser)
 

@@ -27,7 +27,7 @@ def _arguments(parser: Parser) -> None:
         "target",
         nargs="+",
         metavar="BDF|group:N|TEXT",
-        help="a device, or a whole group, an errno, a message",
+        help="a device, a whole group, an errno or a message",
     )
 
 

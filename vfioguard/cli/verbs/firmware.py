@@ -27,7 +27,7 @@ def _arguments(parser: Parser) -> None:
         "--table",
         action="append",
         metavar="FILE",
-        help="tables from elsewhere instead: raw or acpidump's text; may be repeated",
+        help="decode these tables instead, raw or acpidump's text; may be repeated",
     )
 
 

@@ -1,4 +1,4 @@
-"""`vfioguard policies`: the predicates, which of them are in force here, and why."""
+"""`vfioguard policies`: the policies, which of them are in force here, and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 VERB = Verb(
-    help="the predicates, and which are in force here",
+    help="the policies, and which are in force here",
     arguments=_arguments,
     run=_run,
 )

@@ -29,7 +29,7 @@ def _arguments(parser: Parser) -> None:
         "--output-file",
         action=Once,
         metavar="FILE",
-        help="replace FILE by the report, at once and readable by all, instead of printing it",
+        help="write the report to FILE, readable by all, instead of printing it",
     )
     parser.add_argument("--all", action="store_true", help="text: one line for every group")
     parser.add_argument(

@@ -26,21 +26,20 @@ def _arguments(parser: Parser) -> None:
         dest="config_file",
         action=Once,
         metavar="PATH",
-        help="the file of settings, over which options win "
-        f"(default {file.DEFAULT_FILE}, if there)",
+        help=f"the file of settings; options win over it (default {file.DEFAULT_FILE}, if there)",
     )
     parser.add_argument(
         "--config.check",
         dest="config_check",
         action="store_true",
-        help="print the settings and where each comes from, and do not serve",
+        help="print each setting and its origin, and do not serve",
     )
     parser.add_argument(
         "--self-test",
         dest="self_test",
         action="store_true",
-        help="print what this process can and cannot read of the host, and do not serve; "
-        "exit status 3 where no verdict can be made",
+        help="print what this process can and cannot read, and do not serve; "
+        "exit status 3 if no verdict is possible",
     )
     add_settings(parser)
 
@@ -58,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
             print(f"vfioguard: {setting.key} is {toml(value)} ({origin})", file=sys.stderr)
     if options.self_test:
         return _self_test(options)
-    # FastAPI and uvicorn take half a second, so not before this verb was chosen.
+    # FastAPI and uvicorn take half a second: `--help` and the options above do without them.
     from vfioguard.serve.connection.listeners import CannotListen
     from vfioguard.serve.daemon import Followed, serve
     from vfioguard.serve.follower import Intervals
@@ -100,12 +99,12 @@ def _web(options: argparse.Namespace) -> Web:
 
 
 def _self_test(options: argparse.Namespace) -> int:
-    """Nothing that is missing is a failure, but the list of groups."""
+    """Print what can be read. Only a missing list of groups is a failure."""
     from vfioguard.serve.host import self_test
 
-    found = read(options, lambda root: self_test.run(root, wording.now()))
-    print(found.summary, *found.lines, sep="\n")
-    return 0 if found.possible else OWN_FAILURE
+    result = read(options, lambda root: self_test.run(root, wording.now()))
+    print(result.summary, *result.lines, sep="\n")
+    return 0 if result.possible else OWN_FAILURE
 
 
 VERB = Verb(
