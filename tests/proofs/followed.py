@@ -44,9 +44,9 @@ class Followed:
         )
         self.follower = Follower(self._read, self.backlog, self.latest, intervals, hooks)
 
-    def _read(self, news: Hint) -> Scan:
+    def _read(self, hint: Hint) -> Scan:
         self.begun += 1
-        return self.reader.read(news)
+        return self.reader.read(hint)
 
     def _published(self, _report: Report) -> None:
         self.served = self.begun

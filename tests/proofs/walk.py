@@ -103,7 +103,7 @@ def change(root: str, before: Mapping[str, Entry], after: Mapping[str, Entry]) -
     write(root, differ)
 
 
-def news(before: Living, after: Living) -> Hint:
+def hint(before: Living, after: Living) -> Hint:
     """What the senses tell of it, polls among them."""
     devices, listings, overrides = told(before, after)
     return Hint(devices, listings=listings, poll=overrides or before.types != after.types)
@@ -120,10 +120,10 @@ def live(chance: random.Random, root: str, changes: int, seen: Counter[str]) -> 
         seen[kind] += 1
         before, entries = entries, after.entries()
         change(root, before, entries)
-        scan = reader.read(news(host, after))
+        scan = reader.read(hint(host, after))
         full = evaluate(take(open_root(root)), "")
         if scan.report._replace(generated_at="") != full:
-            said = news(host, after)
+            said = hint(host, after)
             raise SystemExit(f"BROKEN: change {number} of {host.machine}: {kind}, {said}")
         if number % 50 == 0:
             reader.read(RECONCILE)
