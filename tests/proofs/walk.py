@@ -22,7 +22,7 @@ from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry
 from vfioguard.root.opening import open_root
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.senses.hint import RECONCILE, Hint
 
 _CHANGES, _LIVES, _GROUPS = 10_000, 40, 8
@@ -113,7 +113,7 @@ def live(chance: random.Random, root: str, changes: int, seen: Counter[str]) -> 
     host = Living(machine(chance), {})
     entries = host.entries()
     write(root, entries)
-    reader = Reader(root, None)
+    reader = HostReader(root, None)
     reader.read()
     for number in range(changes):
         kind, after = step(chance, host)

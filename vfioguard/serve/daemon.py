@@ -27,7 +27,7 @@ from vfioguard.serve.connection.connections import Connections
 from vfioguard.serve.connection.server import Server
 from vfioguard.serve.follower import Follower, Hooks, Intervals
 from vfioguard.serve.host.holders import Holders
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.senses.hint import RELOAD, Hint
@@ -79,13 +79,13 @@ def serve(web: Web, host: Followed) -> None:
     """
     sys.setswitchinterval(_SWITCH)
     patience = Patience(Marks(directory(), host.root))
-    reader = Reader(host.root, host.policy, host.tables, patience=patience)
+    reader = HostReader(host.root, host.policy, host.tables, patience=patience)
     follow = _follow(host)
     with opened(web) as face:
         asyncio.run(_serve(face, host, reader, follow))
 
 
-async def _serve(face: Opened, host: Followed, reader: Reader, follow: Follow) -> None:
+async def _serve(face: Opened, host: Followed, reader: HostReader, follow: Follow) -> None:
     server, backlog, senses, follower, follow, notifier = compose(face, host, reader, follow)
 
     def stop() -> None:
@@ -121,7 +121,7 @@ async def _serve(face: Opened, host: Followed, reader: Reader, follow: Follow) -
             raise error
 
 
-def compose(face: Opened, host: Followed, reader: Reader, follow: Follow) -> Parts:
+def compose(face: Opened, host: Followed, reader: HostReader, follow: Follow) -> Parts:
     """Make the parts of the daemon. Within the event loop: they make futures."""
     notifier = Notifier()
     backlog = Backlog(reader.patience)
@@ -151,7 +151,7 @@ def compose(face: Opened, host: Followed, reader: Reader, follow: Follow) -> Par
     )
 
 
-def _read(reader: Reader, follow: Follow) -> Callable[[Hint], Scan]:
+def _read(reader: HostReader, follow: Follow) -> Callable[[Hint], Scan]:
     """Reading the host, with what the previous boot and other processes add to the Report."""
     # Processes run here and nowhere else.
     holders = (
