@@ -32,10 +32,10 @@ from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.senses.hint import RELOAD, Hint
 from vfioguard.serve.senses.senses import Senses
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.serve.telling.journal import Journal, is_stderr
 from vfioguard.serve.telling.log import Trouble
-from vfioguard.serve.telling.log_lines import Teller
+from vfioguard.serve.telling.log_lines import LogTeller
 from vfioguard.serve.telling.state_files import StateFiles, default_directory
 from vfioguard.serve.telling.systemd import Notifier
 from vfioguard.serve.web import Opened, Web, opened
@@ -68,7 +68,7 @@ class Parts(NamedTuple):
     backlog: Backlog
     senses: Senses
     follower: Follower
-    follow: Follow
+    follow: ChangeTeller
     notifier: Notifier
 
 
@@ -85,7 +85,7 @@ def serve(web: Web, host: Followed) -> None:
         asyncio.run(_serve(face, host, reader, follow))
 
 
-async def _serve(face: Opened, host: Followed, reader: HostReader, follow: Follow) -> None:
+async def _serve(face: Opened, host: Followed, reader: HostReader, follow: ChangeTeller) -> None:
     server, backlog, senses, follower, follow, notifier = compose(face, host, reader, follow)
 
     def stop() -> None:
@@ -121,7 +121,7 @@ async def _serve(face: Opened, host: Followed, reader: HostReader, follow: Follo
             raise error
 
 
-def compose(face: Opened, host: Followed, reader: HostReader, follow: Follow) -> Parts:
+def compose(face: Opened, host: Followed, reader: HostReader, follow: ChangeTeller) -> Parts:
     """Make the parts of the daemon. Within the event loop: they make futures."""
     notifier = Notifier()
     backlog = Backlog(reader.patience)
@@ -151,7 +151,7 @@ def compose(face: Opened, host: Followed, reader: HostReader, follow: Follow) ->
     )
 
 
-def _read(reader: HostReader, follow: Follow) -> Callable[[Hint], Scan]:
+def _read(reader: HostReader, follow: ChangeTeller) -> Callable[[Hint], Scan]:
     """Reading the host, with what the previous boot and other processes add to the Report."""
     # Processes run here and nowhere else.
     holders = (
@@ -168,12 +168,12 @@ def _read(reader: HostReader, follow: Follow) -> Callable[[Hint], Scan]:
     return read
 
 
-def _follow(host: Followed) -> Follow:
+def _follow(host: Followed) -> ChangeTeller:
     """What tells of changes; the state is kept where the host was told, or where systemd says."""
     where = host.state_directory or default_directory(os.environ)
     journal = Journal() if is_stderr(os.environ) else None
     boot = value_or(boot_id.read(open_root(host.root)), None)
-    return Follow(boot, StateFiles(where) if where else None, Teller(journal))
+    return ChangeTeller(boot, StateFiles(where) if where else None, LogTeller(journal))
 
 
 def _ended(server: Server, task: asyncio.Task[None]) -> None:
@@ -182,7 +182,7 @@ def _ended(server: Server, task: asyncio.Task[None]) -> None:
         server.stop()
 
 
-def _hooks(notifier: Notifier, follow: Follow) -> Hooks:
+def _hooks(notifier: Notifier, follow: ChangeTeller) -> Hooks:
     """Who is told of each reading: what tells of changes, the log, systemd."""
     told = ""
     shown: Report | None = None

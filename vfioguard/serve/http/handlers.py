@@ -18,7 +18,7 @@ from vfioguard.serve.answer.view import View, canonical, forms, one_device_json,
 from vfioguard.serve.http import metrics, negotiate
 from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.reply import Asked, Reply, cached, fresh
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.verdict import Outcome
 
 _JSON = "application/json"
@@ -53,7 +53,7 @@ class Handlers:
         self,
         latest: Latest,
         requests: Counter[tuple[str, int]],
-        follow: Follow,
+        follow: ChangeTeller,
         counted: Sequence[Counted],
     ) -> None:
         self._latest = latest
