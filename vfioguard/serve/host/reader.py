@@ -140,18 +140,10 @@ class HostReader:
         self.readings[kind] += 1
         if kind != "devices":
             self._listed = None
-        if before is None:
-            judged = judge(snapshot, generated_at, self._pinned)
-        elif snapshot is before.snapshot:
-            judged = before._replace(report=before.report._replace(generated_at=generated_at))
-        else:
-            judged = judge_again(before, snapshot, generated_at)
+        judged = self._judge(snapshot, generated_at)
         if before is not None and hint.reconcile:
-            wrong = disagreements(judged)
-            self.mismatches += wrong + _astray(root, before.snapshot, snapshot)
-            if wrong:
-                _log.error("%d groups had another verdict than they should have: a bug", wrong)
-                judged = judge(snapshot, generated_at, self._pinned)
+            self.mismatches += _astray(root, before.snapshot, snapshot)
+            judged = self._checked(judged)
         self._judged = judged
         firmware = partial(self._firmware.render, snapshot)
         return Scan(
@@ -162,6 +154,24 @@ class HostReader:
             seconds=self._clock() - began,
             firmware=firmware,
         )
+
+    def _judge(self, snapshot: Snapshot, generated_at: str) -> Judged:
+        """Judge what differs from the last reading."""
+        before = self._judged
+        if before is None:
+            return judge(snapshot, generated_at, self._pinned)
+        if snapshot is before.snapshot:
+            return before._replace(report=before.report._replace(generated_at=generated_at))
+        return judge_again(before, snapshot, generated_at)
+
+    def _checked(self, judged: Judged) -> Judged:
+        """Compare the verdicts with ones made from scratch. Returns the latter if any differs."""
+        wrong = disagreements(judged)
+        if not wrong:
+            return judged
+        self.mismatches += wrong
+        _log.error("%d groups had another verdict than they should have: a bug", wrong)
+        return judge(judged.snapshot, judged.report.generated_at, self._pinned)
 
     def _follow(self, root: Root, snapshot: Snapshot, hint: Hint) -> tuple[str, Snapshot]:
         """Read as little as suffices. Returns the kind of the reading, and the new snapshot."""
