@@ -89,7 +89,7 @@ class Notifier:
 
 
 def _address(text: str) -> str | None:
-    """The socket's address: a path, or a name in the abstract namespace, which begins with an @.
+    """The socket's address: a path, or after an @ a name in the abstract namespace.
 
     Returns None if nobody listens, or if the address is of another kind.
     """
