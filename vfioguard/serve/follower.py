@@ -101,7 +101,7 @@ class Follower:
         owed = NOTHING
         while True:
             now = self._clock()
-            # A steady stream of hints must not put off what is looked for at intervals.
+            # A steady stream of hints must not put off the readings at intervals.
             regular = RECONCILE if now >= full_at else POLL if now >= poll_at else NOTHING
             hint = self._backlog.take() | owed | regular
             owed = NOTHING if await self._once(hint) else hint | EVERYTHING

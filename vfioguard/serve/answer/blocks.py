@@ -26,7 +26,10 @@ class Blocks:
         self._kept = dict(kept or {})
 
     def after(self, changed: Iterable[int] | None) -> Blocks:
-        """The blocks for a later report. `changed` groups differ in it; None if all groups may."""
+        """The blocks for a later report.
+
+        `changed` has the numbers of the groups that differ in it. None means that all may.
+        """
         if changed is None:
             return Blocks(self._render, self._between)
         stale = {number // _BLOCK for number in changed}

@@ -23,7 +23,7 @@ _STALE = 3
 
 
 class _Current(NamedTuple):
-    """The answer that is served. `at` is the clock's time when it was published.
+    """The answer that is served since `published`, in seconds of the clock.
 
     `number` grows with each scan after which any policy may give another verdict. `since` is when
     the first scan of this number was made (RFC 3339).
@@ -33,7 +33,7 @@ class _Current(NamedTuple):
     view: View
     number: int
     since: str
-    at: float
+    published: float
 
 
 class Single(NamedTuple):
@@ -97,7 +97,9 @@ class Latest:
             number, since = (old.number + 1 if old else 1), scan.report.generated_at
         else:
             number, since = old.number, old.since
-        self._current = _Current(scan=scan, view=view, number=number, since=since, at=self._clock())
+        self._current = _Current(
+            scan=scan, view=view, number=number, since=since, published=self._clock()
+        )
         self._failure = None
         self._others.forget()
 
@@ -143,7 +145,7 @@ class Latest:
         """
         if self._current is None:
             return "the host has not been read yet"
-        age = self._clock() - self._current.at
+        age = self._clock() - self._current.published
         # A reading that takes long delays the next one, which does not make the answer stale.
         if age > _STALE * (self._interval + self._current.scan.seconds):
             return f"the host was last read {age:.0f} s ago"

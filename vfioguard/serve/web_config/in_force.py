@@ -14,7 +14,7 @@ from vfioguard.serve.web_config.form import WebConfig, load
 from vfioguard.serve.web_config.tls import context
 from vfioguard.serve.web_config.yaml_file import BadFile
 
-if TYPE_CHECKING:  # bcrypt is needed only where there are users
+if TYPE_CHECKING:  # bcrypt is needed only if there are users
     from vfioguard.serve.web_config.passwords import Passwords
 
 #: The least seconds between two looks at whether a file has changed.
