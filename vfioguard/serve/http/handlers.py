@@ -18,7 +18,7 @@ from vfioguard.serve.answer.view import View, forms, one_device_json, one_group_
 from vfioguard.serve.http import metrics, negotiate
 from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.reply import Asked, Reply, cached, fresh
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.target import NoTarget
 from vfioguard.verdict import Outcome
 
@@ -54,7 +54,7 @@ class Handlers:
         self,
         latest: Latest,
         requests: Counter[tuple[str, int]],
-        follow: Follow,
+        follow: ChangeTeller,
         counted: Sequence[Counted],
     ) -> None:
         self._latest = latest
