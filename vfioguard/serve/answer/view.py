@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from vfioguard import leaves, unchanged, wording
 from vfioguard.bdf import parse_bdf
-from vfioguard.output import Output, Style, prometheus
+from vfioguard.output import Output, Style
 from vfioguard.output.json import (
     Json,
     device_json,
@@ -63,11 +63,6 @@ class View:
         tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
         groups = self.json_blocks.pieces(self.report.groups)
         return Body((*pieces(head), *groups, *pieces(tail)), self.tag)
-
-    def metrics(self, *, openmetrics: bool) -> Body:
-        """The metrics that the report knows."""
-        families = prometheus.families(self.report)
-        return whole(prometheus.render(families, openmetrics=openmetrics).encode())
 
     def form(self, output: Output) -> Body:
         """Another form of the whole report."""
