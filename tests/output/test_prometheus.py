@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.judging.evaluate import evaluate
-from vfioguard.metrics.family import Family, measured
+from vfioguard.metrics.family import Family, Measured
 from vfioguard.metrics.of_report import of_report
 from vfioguard.output import Style
 from vfioguard.output.prometheus import OUTPUT, render
@@ -216,32 +216,19 @@ def test_there_are_at_most_five_series_for_a_device() -> None:
 
 @given(st.text(st.characters(codec=None)))
 def test_any_label_survives_the_way_to_prometheus(value: str) -> None:
-    family = Family[str](
-        name="x",
-        kind="gauge",
-        help="Text.",
-        labels=("label", "last"),
-        samples=lambda text: [((text, "1"), 1)],
-    )
-    (measure,) = measured([family], value)
-    (parsed,) = text_string_to_metric_families(render(measure))
+    family = Family(name="x", kind="gauge", help="Text.", labels=("label", "last"))
+    text = render(Measured(family, [((value, "1"), 1)]))
+    (parsed,) = text_string_to_metric_families(text)
     (sample,) = parsed.samples
     escaped = value.encode("utf-8", "backslashreplace").decode()
     assert sample.labels == {"label": escaped, "last": "1"}
 
 
 def test_counters_and_infos_are_named_as_the_format_wants_it() -> None:
-    table: list[Family[float]] = [
-        Family(
-            name="a_seconds",
-            kind="counter",
-            help="A.",
-            samples=lambda seconds: [((), seconds)],
-            unit="seconds",
-        ),
-        Family(name="b", kind="info", help="B.", labels=("v",), samples=lambda _: [(("1",), 1)]),
-    ]
-    assert "".join(map(render, measured(table, 1.5))) == (
+    seconds = Family(name="a_seconds", kind="counter", help="A.", unit="seconds")
+    info = Family(name="b", kind="info", help="B.", labels=("v",))
+    asked = (Measured(seconds, [((), 1.5)]), Measured(info, [(("1",), 1)]))
+    assert "".join(map(render, asked)) == (
         "# HELP a_seconds_total A.\n# TYPE a_seconds_total counter\na_seconds_total 1.5\n"
         '# HELP b_info B.\n# TYPE b_info gauge\nb_info{v="1"} 1\n'
     )

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from vfioguard.judging.evaluate import evaluate
-from vfioguard.metrics.family import Family, measured
+from vfioguard.metrics.family import Family, Table, measured
 from vfioguard.metrics.of_report import of_report
 from vfioguard.output import Style
 from vfioguard.output.prometheus import OUTPUT
@@ -45,25 +45,15 @@ def as_in_text(family: Metric) -> Metric:
     return seen
 
 
-def table(value: str) -> list[Family[float]]:
-    """A counter with a unit, an info, and a gauge with this label."""
-    return [
-        Family(
-            name="a_seconds",
-            kind="counter",
-            help="A.",
-            samples=lambda seconds: [((), seconds)],
-            unit="seconds",
-        ),
-        Family(name="b", kind="info", help="B.", labels=("v",), samples=lambda _: [(("1",), 1)]),
-        Family(
-            name="c", kind="gauge", help="C.", labels=("last",), samples=lambda _: [((value,), 7)]
-        ),
-    ]
+TABLE: Table[str] = {
+    Family(name="a_seconds", kind="counter", help="A.", unit="seconds"): lambda _: [((), 1.5)],
+    Family(name="b", kind="info", help="B.", labels=("v",)): lambda _: [(("1",), 1)],
+    Family(name="c", kind="gauge", help="C.", labels=("last",)): lambda text: [((text,), 7)],
+}
 
 
 def test_counters_infos_and_units_are_named_as_each_format_wants_it() -> None:
-    registry = registry_of(MeasuredCollector(lambda: measured(table("x"), 1.5)))
+    registry = registry_of(MeasuredCollector(lambda: measured(TABLE, "x")))
     assert exposed(registry, openmetrics=False).decode() == (
         "# HELP a_seconds_total A.\n# TYPE a_seconds_total counter\na_seconds_total 1.5\n"
         '# HELP b_info B.\n# TYPE b_info gauge\nb_info{v="1"} 1.0\n'
@@ -80,7 +70,7 @@ def test_counters_infos_and_units_are_named_as_each_format_wants_it() -> None:
 
 @given(st.text(st.characters(codec=None)))
 def test_any_label_survives_the_way_to_prometheus(value: str) -> None:
-    registry = registry_of(MeasuredCollector(lambda: measured(table(value), 0)))
+    registry = registry_of(MeasuredCollector(lambda: measured(TABLE, value)))
     escaped = value.encode("utf-8", "backslashreplace").decode()
     text, openmetrics = (
         exposed(registry, openmetrics=openmetrics).decode() for openmetrics in (False, True)

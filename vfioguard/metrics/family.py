@@ -1,46 +1,46 @@
-"""A metric as a row of a table, which the textfile and the daemon's /metrics both render.
+"""Metrics as tables, which the textfile and the daemon's /metrics both render.
 
 https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 Source = TypeVar("Source")
 Label = TypeVar("Label", bound=str)
 
-#: The values of the labels in the row's order, and the number.
+#: The values of the labels in the family's order, and the number.
 Sample: TypeAlias = tuple[tuple[str, ...], float]
 
 
-class Family(NamedTuple, Generic[Source]):
-    """One row. `name` has no _total and no _info, and `unit` ends it.
-
-    `samples` gives the samples of a source. It gives none where the number is not known.
-    """
+class Family(NamedTuple):
+    """What a scraper is told of a metric. `name` has no _total and no _info; `unit` ends it."""
 
     name: str
     kind: Literal["gauge", "counter", "info"]
     help: str
-    samples: Callable[[Source], Iterable[Sample]]
     labels: tuple[str, ...] = ()
     unit: str = ""
 
 
-class Measured(NamedTuple):
-    """A row and the samples of one source."""
+#: Each metric, and what gives its samples: none where the number is not known.
+Table: TypeAlias = Mapping[Family, Callable[[Source], Iterable[Sample]]]
 
-    family: Family[Any]
+
+class Measured(NamedTuple):
+    """A metric and its samples at one moment."""
+
+    family: Family
     samples: Iterable[Sample]
 
 
-def measured(table: Iterable[Family[Source]], source: Source) -> Iterator[Measured]:
-    """Each row with its samples, which are counted when the row is reached."""
-    return (Measured(family, family.samples(source)) for family in table)
+def measured(table: Table[Source], source: Source) -> Iterator[Measured]:
+    """Each metric of the table, whose samples are taken from the source when it is reached."""
+    return (Measured(family, samples(source)) for family, samples in table.items())
 
 
 def single(number: float | None) -> list[Sample]:
-    """The sample of a metric without labels. Returns none if the number is None."""
+    """The sample of a metric without labels. Returns no sample if `number` is None."""
     return [] if number is None else [((), number)]
 
 

@@ -6,7 +6,7 @@ from itertools import chain
 from vfioguard import __version__
 from vfioguard.metrics import addresses
 from vfioguard.metrics.attaches import Attaches
-from vfioguard.metrics.family import Family, Measured, Sample, by_label, measured, single
+from vfioguard.metrics.family import Family, Measured, Sample, Table, by_label, measured, single
 from vfioguard.report import GroupReport, Report
 from vfioguard.verdict import Outcome, Verdict
 
@@ -96,121 +96,105 @@ def _by_backend(groups: Iterable[GroupReport]) -> Iterable[Sample]:
     ]
 
 
-HOST: tuple[Family[Report], ...] = (
+HOST: Table[Report] = {
     Family(
         name="vfioguard_build",
         kind="info",
         help="The version of vfioguard.",
         labels=("version",),
-        samples=lambda _: [((__version__,), 1)],
-    ),
+    ): lambda _: [((__version__,), 1)],
     Family(
         name="vfioguard_host",
         kind="info",
         help="The host and what decides on it.",
         labels=("kernel", "arch", "policy", "iommu"),
-        samples=_host,
-    ),
+    ): _host,
     Family(
         name="vfioguard_evidence_readable",
         kind="gauge",
         help="0 where something at or below this path exists and could not be read. "
         "What is absent, or was not needed, counts as readable.",
         labels=("source",),
-        samples=_evidence,
-    ),
+    ): _evidence,
     Family(
         name="vfioguard_override_enabled",
         kind="gauge",
         help="Whether the parameter is set. Absent where its module is not loaded or it is "
         "unreadable.",
         labels=("parameter",),
-        samples=_enabled,
-    ),
+    ): _enabled,
     Family(
         name="vfioguard_override_pending",
         kind="gauge",
         help="Whether loading the module, which is not loaded, would set the parameter.",
         labels=("parameter",),
-        samples=_pending,
-    ),
+    ): _pending,
     Family(
         name="vfioguard_finding",
         kind="gauge",
         help="1 for each kind of finding about this host; the report says what and why.",
         labels=("finding", "severity"),
-        samples=_findings,
-    ),
+    ): _findings,
     Family(
         name="vfioguard_devices_without_group",
         kind="gauge",
         help="PCI functions in no IOMMU group.",
-        samples=lambda report: single(len(report.ungrouped)),
-    ),
-)
+    ): lambda report: single(len(report.ungrouped)),
+}
 
-GROUPS: tuple[Family[Attaches], ...] = (
+GROUPS: Table[Attaches] = {
     Family(
         name="vfioguard_groups",
         kind="gauge",
         help="IOMMU groups by what the kernel would answer to an attach through the backend. "
         "All zero where this kernel does not have the backend.",
         labels=("backend", "outcome"),
-        samples=lambda attaches: _by_backend(attaches.groups),
-    ),
+    ): lambda attaches: _by_backend(attaches.groups),
     Family(
         name="vfioguard_bound_groups",
         kind="gauge",
         help="The same of those IOMMU groups alone that have a member bound to a VFIO driver.",
         labels=("backend", "outcome"),
-        samples=lambda attaches: _by_backend(group for group in attaches.groups if group.on_vfio),
-    ),
+    ): lambda attaches: _by_backend(group for group in attaches.groups if group.on_vfio),
     Family(
         name="vfioguard_headline_groups",
         kind="gauge",
         help="IOMMU groups by the worst answer of the backends, or by the policy that was asked "
         "for.",
         labels=("outcome",),
-        samples=lambda attaches: by_label(_outcomes(group.headline for group in attaches.groups)),
-    ),
+    ): lambda attaches: by_label(_outcomes(group.headline for group in attaches.groups)),
     Family(
         name="vfioguard_series_groups",
         kind="gauge",
         help="IOMMU groups by the vfio_safe_irq_domain series of 2016.",
         labels=("outcome",),
-        samples=lambda attaches: by_label(_outcomes(group.series for group in attaches.groups)),
-    ),
+    ): lambda attaches: by_label(_outcomes(group.series for group in attaches.groups)),
     Family(
         name="vfioguard_series_disagreements",
         kind="gauge",
         help="IOMMU groups of which the series of 2016 says otherwise than the headline.",
-        samples=lambda attaches: single(sum(group.agrees is False for group in attaches.groups)),
-    ),
+    ): lambda attaches: single(sum(group.agrees is False for group in attaches.groups)),
     Family(
         name="vfioguard_override_needed",
         kind="gauge",
         help="Whether any group is refused without the override. Absent where that is not known.",
-        samples=lambda attaches: single(attaches.override_needed),
-    ),
+    ): lambda attaches: single(attaches.override_needed),
     Family(
         name="vfioguard_groups_exposed",
         kind="gauge",
         help="IOMMU groups known to need the override, and bound to a VFIO driver or held open "
         "now.",
-        samples=lambda attaches: single(attaches.exposed),
-    ),
+    ): lambda attaches: single(attaches.exposed),
     Family(
         name="vfioguard_group_needs_override",
         kind="gauge",
         help="1 for every PCI function of every group that is not known to be allowed with the "
         "override off, and one without an address for its other members.",
         labels=("group", "backend", "outcome", *addresses.LABELS),
-        samples=lambda attaches: attaches.series,
-    ),
+    ): lambda attaches: attaches.series,
     Family(
         name="vfioguard_dropped_series",
         kind="gauge",
         help="Series that were cut from vfioguard_group_needs_override.",
-        samples=lambda attaches: single(attaches.dropped),
-    ),
-)
+    ): lambda attaches: single(attaches.dropped),
+}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from vfioguard.fact import printable
 from vfioguard.metrics import addresses
-from vfioguard.metrics.family import Family, Measured, Sample, by_label, measured, single
+from vfioguard.metrics.family import Family, Measured, Sample, Table, by_label, measured, single
 from vfioguard.serve.connection.connections import REASONS, Connections, Pool
 from vfioguard.serve.host.reader import Reader
 from vfioguard.serve.senses.kmsg import LogFollower
@@ -48,99 +48,87 @@ def _hangs(reader: Reader) -> Iterable[Sample]:
     return [((printable(path),), 1) for path in sorted({*patience.hung, *patience.elsewhere})]
 
 
-UEVENTS: tuple[Family[Watcher], ...] = (
+UEVENTS: Table[Watcher] = {
     Family(
         name="vfioguard_watcher_up",
         kind="gauge",
         help="Whether uevents are being received.",
-        samples=lambda watcher: single(int(watcher.up)),
-    ),
+    ): lambda watcher: single(int(watcher.up)),
     Family(
         name="vfioguard_uevents",
         kind="counter",
         help="Uevents received, by subsystem; those of no concern together.",
         labels=("subsystem",),
-        samples=lambda watcher: by_label(
-            {subsystem: watcher.events[subsystem] for subsystem in (*COUNTED, OTHER)}
-        ),
+    ): lambda watcher: by_label(
+        {subsystem: watcher.events[subsystem] for subsystem in (*COUNTED, OTHER)}
     ),
     Family(
         name="vfioguard_uevent_overruns",
         kind="counter",
         help="Times the kernel dropped uevents as the socket was full; the host was read anew.",
-        samples=lambda watcher: single(watcher.overruns),
-    ),
+    ): lambda watcher: single(watcher.overruns),
     Family(
         name="vfioguard_uevent_gaps",
         kind="counter",
         help="Numbers that uevents skipped: some of them are of other network namespaces.",
-        samples=lambda watcher: single(watcher.gaps),
-    ),
+    ): lambda watcher: single(watcher.gaps),
     Family(
         name="vfioguard_uevent_buffer_bytes",
         kind="gauge",
         help="The socket's receive buffer; some 1,300 bytes are one uevent.",
-        samples=lambda watcher: single(watcher.buffer),
         unit="bytes",
-    ),
-)
+    ): lambda watcher: single(watcher.buffer),
+}
 
-LOG: tuple[Family[LogFollower], ...] = (
+LOG: Table[LogFollower] = {
     Family(
         name="vfioguard_iommu_faults",
         kind="counter",
         help="Faults that the IOMMU's driver logged, by device; empty where it named none, and "
         "beyond 256 devices.",
         labels=addresses.LABELS,
-        samples=lambda log: [
-            (addresses.address(name), number) for name, number in sorted(log.faults.items())
-        ],
-    ),
+    ): lambda log: [
+        (addresses.address(name), number) for name, number in sorted(log.faults.items())
+    ],
     Family(
         name="vfioguard_refused_attaches",
         kind="counter",
         help="Attaches that VFIO's type1 refused for lack of isolation, by the kernel's log.",
-        samples=lambda log: single(log.refused),
-    ),
-)
+    ): lambda log: single(log.refused),
+}
 
-READER: tuple[Family[Reader], ...] = (
+READER: Table[Reader] = {
     Family(
         name="vfioguard_snapshots",
         kind="counter",
         help="Readings of the host: full, of its listings, or of single devices.",
         labels=("kind",),
-        samples=lambda reader: by_label(reader.readings),
-    ),
+    ): lambda reader: by_label(reader.readings),
     Family(
         name="vfioguard_reconcile_mismatches",
         kind="counter",
         help="Groups that were followed to another state than a full reading found. Anything but "
         "0 is a bug.",
-        samples=lambda reader: single(reader.mismatches),
-    ),
+    ): lambda reader: single(reader.mismatches),
     Family(
         name="vfioguard_reads_given_up",
         kind="counter",
         help="Reads of the host that did not return in time and were given up.",
-        samples=lambda reader: single(reader.patience.given_up),
-    ),
+    ): lambda reader: single(reader.patience.given_up),
     Family(
         name="vfioguard_read_hangs",
         kind="gauge",
         help="Paths that are left out as a read of them has not returned yet.",
         labels=("path",),
-        samples=_hangs,
-    ),
-)
+    ): _hangs,
+}
 
-CONNECTIONS: tuple[Family[Connections], ...] = (
+CONNECTIONS: Table[Connections] = {
     Family(
         name="vfioguard_http_connections_dropped",
         kind="counter",
         help="Connections closed on the client, by listener and reason: full (no room), pushed (to "
         "make room), slow (a deadline), tls (no agreement) or malformed (no request).",
         labels=("listener", "reason"),
-        samples=_dropped,
-    ),
-)
+    ): _dropped,
+}

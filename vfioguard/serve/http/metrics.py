@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 
-from vfioguard.metrics.family import Family, Measured, Sample, by_label, measured, single
+from vfioguard.metrics.family import Family, Measured, Sample, Table, by_label, measured, single
 from vfioguard.metrics.of_report import of_report
 from vfioguard.report import Report
 from vfioguard.serve.answer.body import Body, whole
@@ -69,86 +69,76 @@ def _held(report: Report) -> Iterable[Sample]:
 
 
 #: Only the daemon looks at other processes, so that a command's Report has no holders.
-HOLDERS: tuple[Family[Report], ...] = (
+HOLDERS: Table[Report] = {
     Family(
         name="vfioguard_held_groups",
         kind="gauge",
         help="IOMMU groups that a process is seen to hold open now, by the headline. Absent where "
         "none is bound to a VFIO driver, and where the processes cannot be looked at.",
         labels=("outcome",),
-        samples=_held,
-    ),
-)
+    ): _held,
+}
 
-READINGS: tuple[Family[Latest], ...] = (
+READINGS: Table[Latest] = {
     Family(
         name="vfioguard_snapshot_timestamp_seconds",
         kind="gauge",
         help="When the host was last read, in Unix time. Absent before the first reading.",
-        samples=lambda latest: single(latest.scan and latest.scan.taken_at),
         unit="seconds",
-    ),
+    ): lambda latest: single(latest.scan and latest.scan.taken_at),
     Family(
         name="vfioguard_snapshot_duration_seconds",
         kind="gauge",
         help="How long the last reading took, judging included.",
-        samples=lambda latest: single(latest.scan and latest.scan.seconds),
         unit="seconds",
-    ),
+    ): lambda latest: single(latest.scan and latest.scan.seconds),
     Family(
         name="vfioguard_snapshot_failures",
         kind="counter",
         help="Readings that failed as a whole.",
-        samples=lambda latest: single(latest.failures),
-    ),
+    ): lambda latest: single(latest.failures),
     Family(
         name="vfioguard_ready",
         kind="gauge",
         help="Whether the answers may be relied on: 0 before the first reading, after one that "
         "failed, while lost events have not been made up for, and when none came for three "
         "intervals.",
-        samples=lambda latest: single(int(latest.unready() is None)),
-    ),
-)
+    ): lambda latest: single(int(latest.unready() is None)),
+}
 
-REQUESTS: tuple[Family[Requests], ...] = (
+REQUESTS: Table[Requests] = {
     Family(
         name="vfioguard_http_requests",
         kind="counter",
         help="HTTP requests by route and status.",
         labels=("handler", "code"),
-        samples=lambda requests: [
-            ((handler, str(code)), number) for (handler, code), number in sorted(requests.items())
-        ],
-    ),
-)
+    ): lambda requests: [
+        ((handler, str(code)), number) for (handler, code), number in sorted(requests.items())
+    ],
+}
 
-CHANGES: tuple[Family[Follow], ...] = (
+CHANGES: Table[Follow] = {
     Family(
         name="vfioguard_group_changes",
         kind="counter",
         help="Changes of groups, devices and the host by kind, since the daemon was started and "
         "against the state that it had kept.",
         labels=("kind",),
-        samples=lambda follow: by_label(follow.counts),
-    ),
+    ): lambda follow: by_label(follow.counts),
     Family(
         name="vfioguard_event_streams",
         kind="gauge",
         help="Clients that follow /v1/events now.",
-        samples=lambda follow: single(follow.hub.streams),
-    ),
+    ): lambda follow: single(follow.hub.streams),
     Family(
         name="vfioguard_event_resets",
         kind="counter",
         help="Times that a client of /v1/events had missed changes and was told to read anew.",
-        samples=lambda follow: single(follow.hub.resets),
-    ),
+    ): lambda follow: single(follow.hub.resets),
     Family(
         name="vfioguard_state_kept",
         kind="gauge",
         help="Whether the state could be written for the next start. Absent without a directory "
         "for it.",
-        samples=lambda follow: single(None if follow.kept is None else int(follow.kept)),
-    ),
-)
+    ): lambda follow: single(None if follow.kept is None else int(follow.kept)),
+}
