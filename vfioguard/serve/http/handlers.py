@@ -8,15 +8,16 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from vfioguard.output.json import Json, dumps
-from vfioguard.output.prometheus import OPENMETRICS, TEXT
+from vfioguard.output.prometheus import TEXT
 from vfioguard.report import GroupReport, UngroupedDevice
 from vfioguard.serve.answer.body import Body, pieces
 from vfioguard.serve.answer.gate import check
 from vfioguard.serve.answer.latest import Latest, Single
 from vfioguard.serve.answer.passing import Busy
 from vfioguard.serve.answer.view import View, forms, one_device_json, one_group_json
-from vfioguard.serve.http import metrics, negotiate
-from vfioguard.serve.http.metrics import Counted
+from vfioguard.serve.http import negotiate
+from vfioguard.serve.http.exposition import OPENMETRICS
+from vfioguard.serve.http.metrics import Counted, DaemonMetrics, report_metrics
 from vfioguard.serve.http.reply import Asked, Reply, cached, fresh
 from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.target import NoTarget
@@ -58,9 +59,7 @@ class Handlers:
         counted: Sequence[Counted],
     ) -> None:
         self._latest = latest
-        self._counted = counted
-        self._follow = follow
-        self._requests = requests
+        self._metrics = DaemonMetrics(latest, requests, follow, counted)
         self._forms = forms()
 
     async def report(self, asked: Asked, policy: str | None) -> Reply:
@@ -127,13 +126,11 @@ class Handlers:
         """Prometheus text 0.0.4 or OpenMetrics 1.0, as asked for."""
         offered = ("text/plain", "application/openmetrics-text")
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
-        tail = metrics.tail(
-            self._latest, self._requests, self._follow, self._counted, openmetrics=openmetrics
-        )
         name = "openmetrics" if openmetrics else "metrics"
-        make = partial(View.metrics, openmetrics=openmetrics)
-        body = await self._latest.body(None, name, make)
-        body = Body((*(body.pieces if body else ()), *pieces(tail)))
+        make = partial(report_metrics, openmetrics=openmetrics)
+        kept = await self._latest.body(None, name, make)
+        own = pieces(self._metrics.text(openmetrics=openmetrics))
+        body = Body((*(kept.pieces if kept else ()), *own))
         media_type = OPENMETRICS if openmetrics else TEXT
         if not asked.gzip:
             return fresh(media_type, body.plain())
