@@ -1,8 +1,8 @@
 """iommufd, v6.2 and later: the same question as type1's, asked when a device is bound.
 
 drivers/iommu/iommufd/device.c iommufd_device_setup_msi() (v6.2 to v6.4), iommufd_device_bind()
-(v6.6 to v7.2), iommufd_bind_iommu() (v7.3). From v6.6 it comes before the ownership test and logs
-nothing, so a refusal leaves no trace.
+(v6.6 to v7.2), iommufd_bind_iommu() (v7.3). From v6.6 on the test comes before the ownership test
+and logs nothing, so a refusal leaves no trace.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, some, whichever
 from vfioguard.policy import Isolated, Policy
 
-#: Before it there was none, and later drivers know no such capability.
+#: The first kernel with iommufd, and the last series whose drivers report the capability.
 _ITS_FIRST = Version(6, 2)
 _CLAIM = "iommufd finds the group's MSIs isolated"
 

@@ -1,9 +1,9 @@
 """v4.11 to v6.2: every MSI domain of the machine remaps, or the IOMMU driver says it does.
 
 drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); policy.md 1.1, eras C1 to C3.
-Up to v4.13 the domains count only where the group has a software MSI region (Arm SMMU), and only
-the capability elsewhere. From v6.0 the capability is asked of any device of the group, which is
-the same answer, as x86's is one switch for the machine.
+Up to v4.13 the domains decide if the group has a software MSI region (Arm SMMU); else the
+capability decides. From v6.0 on the kernel asks any device of the group for the capability. The
+answer is the same, because x86's capability is one switch for the machine.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from vfioguard.logic import Answer, ask, every, some, whichever
 from vfioguard.policy import Isolated, Policy
 
 _CLAIM = "every MSI domain of the machine isolates, or the IOMMU remaps interrupts"
-#: The drivers of this era are alike.
+#: The first kernel of this era; its drivers and the later ones report the same.
 _DRIVERS = Version(4, 11)
-#: MSI_IOVA_BASE of the SMMU drivers: what IOMMU_RESV_SW_MSI looks like from outside.
+#: MSI_IOVA_BASE of the SMMU drivers: sysfs shows IOMMU_RESV_SW_MSI as type "msi" at this address.
 _SW_MSI = 0x08000000
 
 
@@ -44,7 +44,7 @@ def _nobody(_release: Release) -> None:
 
 
 def _before_4_14(members: Members, domains: Answer, capability: Answer) -> Answer:
-    """`resv_msi ? domains : capability`; where the regions cannot be read, both must agree."""
+    """`resv_msi ? domains : capability`; if the regions cannot be read, both tests must agree."""
     regions = members.group.reserved_regions
     translated = ask("the group has a software MSI region", regions, _has_sw_msi)
     return some(

@@ -1,10 +1,11 @@
 """The series of 2016 as posted (v9, patches 5/7 and 6/7), never merged; always shown.
 
 A group is safe if the IOMMU has interrupt remapping (which SMMUs no longer claim, 6/7), or if every
-device is either not linked to an MSI controller or linked to one that remaps. *Linked* is taken as
-the thread takes it: x86, the device has MSIs or a capability for them (policy.md 6.3). The x86
-kernels of 2016 gave ordinary PCI devices no MSI domain at all, so the posted code would have found
-none linked and admitted nearly every group with remapping off: the objection of its reviewers.
+device is either not linked to an MSI controller or linked to one that remaps. *Linked* means what
+the thread means: an x86 device is linked if it has MSIs or a capability for them (policy.md 6.3).
+The x86 kernels of 2016 gave ordinary PCI devices no MSI domain at all. So the posted code would
+have found no device linked, and admitted nearly every group with remapping off. Its reviewers
+objected to that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
 
-#: Its patch 6/7 is what v4.11 took: SMMUs no longer claim the capability.
+#: v4.11 took patch 6/7: from then on SMMUs no longer claim the capability.
 _DRIVERS = Version(4, 11)
 _NAME = "vfio_safe_irq_domain"
 _CLAIM = "interrupt remapping, or no device linked to an MSI controller without it"
