@@ -51,8 +51,8 @@ LINES: tuple[Line, ...] = (
         about=About.INTERRUPTS,
     ),
     Line(
-        pattern=r"This system BIOS has enabled interrupt remapping|on a chipset that contains an "
-        r"erratum",
+        pattern=r"This system BIOS has enabled interrupt remapping|"
+        r"on a chipset that contains an erratum",
         means="the chipset (early Intel 5500, 5520 and X58) cannot remap interrupts reliably: "
         "Linux keeps it off",
         change="no setting helps on this chipset; the override is all there is",
