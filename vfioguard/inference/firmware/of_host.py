@@ -55,7 +55,7 @@ class Firmware(NamedTuple):
     sentence: str
     remapping: Possible | None
     tables: tuple[Decoded, ...]
-    memory: reserved.Found | None = None
+    memory: reserved.ReservedMemory | None = None
 
 
 class Given(NamedTuple):

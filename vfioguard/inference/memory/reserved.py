@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 _MOST = 65536
 
 
-class Found(NamedTuple):
+class ReservedMemory(NamedTuple):
     """All of it; `gaps` are the tables that may hold more and cannot be read."""
 
     memory: tuple[Memory, ...]
     gaps: tuple[Gap, ...]
 
 
-def of_host(snapshot: Snapshot) -> Found:
+def of_host(snapshot: Snapshot) -> ReservedMemory:
     """Every piece of memory in the tables of a host; without a table nothing is imported."""
     acpi = snapshot.acpi
     readings = (acpi.dmar, acpi.ivrs, acpi.iort)
     if not any(isinstance(one, Fact) for one in readings):
-        return Found((), _gaps(*readings))
+        return ReservedMemory((), _gaps(*readings))
     index = Index(functions(snapshot))
     dmar, ivrs, iort = tables.dmar(acpi.dmar), tables.ivrs(acpi.ivrs), tables.iort(acpi.iort)
     places: Mapping[str, Reading[Place]] = snapshot.wiring.places if snapshot.wiring else {}
     found, gaps = _bounded(_memory(dmar, ivrs, iort, index, places))
-    return Found(found, (*_gaps(dmar, ivrs, iort), *gaps))
+    return ReservedMemory(found, (*_gaps(dmar, ivrs, iort), *gaps))
 
 
 def _memory(
@@ -69,7 +69,7 @@ def _memory(
         yield from arm.memory(iort, index, places)
 
 
-def _bounded(memory: Iterator[Memory]) -> Found:
+def _bounded(memory: Iterator[Memory]) -> ReservedMemory:
     """All of it, unless a table names thousands of devices thousands of times."""
     found: list[Memory] = []
     left = _MOST
@@ -77,9 +77,9 @@ def _bounded(memory: Iterator[Memory]) -> Found:
         left -= 1 + len(one.holders) + len(one.gaps)
         if left < 0:
             why = f"more than {_MOST} devices and pieces of memory: the rest is not resolved"
-            return Found(tuple(found), (Gap(Why.MALFORMED, one.source, why),))
+            return ReservedMemory(tuple(found), (Gap(Why.MALFORMED, one.source, why),))
         found.append(one)
-    return Found(tuple(found), ())
+    return ReservedMemory(tuple(found), ())
 
 
 def _gaps(*readings: Reading[object]) -> tuple[Gap, ...]:
