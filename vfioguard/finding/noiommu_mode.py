@@ -16,8 +16,8 @@ from vfioguard.inference.host import Host
 def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     mode = host.noiommu
     if mode.truth is True:
-        what = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"
-        yield Found(f"{mode.claim}: {what}", mode)
+        effect = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"
+        yield Found(f"{mode.claim}: {effect}", mode)
 
 
 FINDING = Finding("noiommu_mode", "warning", _find)

@@ -22,7 +22,7 @@ _GAPS = 3
 
 
 class _Bucket(NamedTuple):
-    """Groups with the same outcome and reason; `aside` names the backends that say otherwise."""
+    """Groups with one outcome and reason; `aside` tells if kernel or series say otherwise."""
 
     outcome: Outcome
     reason: str

@@ -19,7 +19,7 @@ _ORIGINS = (
 
 
 class Lost(NamedTuple):
-    """The structure at `offset` refers to `reference`, where no node is that it can mean."""
+    """The structure at `offset` refers to `reference`, where there is no node that it can mean."""
 
     offset: int
     reference: int

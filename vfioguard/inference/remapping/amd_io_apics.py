@@ -40,11 +40,11 @@ _OVERRIDE = re.compile(
 class Syntax(NamedTuple):
     """What parse_ivrs_ioapic() takes beside "[10]=00:14.0".
 
-    `segment`: also "[10]=0000:00:14.0". `at`: also "=10@" instead of "[10]=".
+    `segment`: also "[10]=0000:00:14.0". `at_sign`: also "=10@" instead of "[10]=".
     """
 
     segment: bool
-    at: bool
+    at_sign: bool
 
 
 def special_io_apics(table: Ivrs) -> dict[int, int]:
@@ -66,10 +66,16 @@ def special_io_apics(table: Ivrs) -> dict[int, int]:
 
 def syntaxes(version: Version | None) -> list[Syntax]:
     """The syntaxes that a kernel of this version may have, the newest first."""
-    at, segment = (b.passed(version) for b in (borders.IVRS_AT, borders.IVRS_SEGMENT))
-    every = (Syntax(segment=True, at=True), Syntax(segment=True, at=False), Syntax(False, False))
+    at_sign, segment = (b.passed(version) for b in (borders.IVRS_AT, borders.IVRS_SEGMENT))
+    every = (
+        Syntax(segment=True, at_sign=True),
+        Syntax(segment=True, at_sign=False),
+        Syntax(segment=False, at_sign=False),
+    )
     return [
-        syntax for syntax in every if at in {None, syntax.at} and segment in {None, syntax.segment}
+        syntax
+        for syntax in every
+        if at_sign in {None, syntax.at_sign} and segment in {None, syntax.segment}
     ]
 
 
@@ -80,7 +86,9 @@ def overrides(words: Sequence[str], syntax: Syntax) -> dict[int, int]:
     EARLY_MAP_SIZE.
     """
     matches = [match for word in words if (match := _OVERRIDE.match(word))]
-    taken = [m for m in matches if (m[2] is None or syntax.at) and (m[3] is None or syntax.segment)]
+    taken = [
+        m for m in matches if (m[2] is None or syntax.at_sign) and (m[3] is None or syntax.segment)
+    ]
     places: dict[int, int] = {}
     for match in taken[:_MOST_OVERRIDES]:
         old, new, segment, *place = match.groups()
