@@ -23,7 +23,7 @@ def holding(*members: MemberState) -> State:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_of_change_has_a_sentence(kind: Kind) -> None:
-    change = Change(kind=kind, subject="group:0", before=(A,), after=(B,), cause=None, at="")
+    change = Change(kind=kind, subject="group:0", before=(A,), after=(B,), at="")
     assert sentence(change).strip()
 
 

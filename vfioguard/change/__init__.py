@@ -59,8 +59,8 @@ class Change(NamedTuple):
     subject: str
     before: Value
     after: Value
-    cause: str | None
     at: str
+    cause: str | None = None
     group: int | None = None
     devices: tuple[MemberState, ...] = ()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vfioguard import unchanged
-from vfioguard.change import Change, Direction, Kind
+from vfioguard.change import Change, Direction, Kind, Value
 from vfioguard.change.match import match
 from vfioguard.change.state import FindingState, GroupState, Key, MemberState, State
 
@@ -36,55 +36,27 @@ def _order(change: Change) -> tuple[int, int, int, str]:
 
 
 def _of_host(before: State, after: State) -> Iterator[Change]:
-    moment = after.at
     since: str | None = None
+
+    def changed(kind: Kind, was: Value, now: Value, cause: str | None = None) -> Change:
+        return Change(kind=kind, subject=HOST, before=was, after=now, at=after.at, cause=cause)
+
     if before.boot_id and after.boot_id and before.boot_id != after.boot_id:
         since = "since the reboot"
-        yield Change(
-            kind=Kind.BOOT,
-            subject=HOST,
-            before=before.boot_id,
-            after=after.boot_id,
-            cause=None,
-            at=moment,
-        )
+        yield changed(Kind.BOOT, before.boot_id, after.boot_id)
     if before.kernel != after.kernel:
         since = f"since kernel {after.kernel or 'unknown'}"
-        yield Change(
-            kind=Kind.KERNEL,
-            subject=HOST,
-            before=before.kernel,
-            after=after.kernel,
-            cause=None,
-            at=moment,
-        )
+        yield changed(Kind.KERNEL, before.kernel, after.kernel)
     if before.policies != after.policies:
-        yield Change(
-            kind=Kind.POLICY,
-            subject=HOST,
-            before=before.policies,
-            after=after.policies,
-            cause=since,
-            at=moment,
-        )
+        yield changed(Kind.POLICY, before.policies, after.policies, since)
     if before.remapping is not after.remapping:
-        yield Change(
-            kind=Kind.REMAPPING,
-            subject=HOST,
-            before=before.remapping,
-            after=after.remapping,
-            cause=since,
-            at=moment,
-        )
+        yield changed(Kind.REMAPPING, before.remapping, after.remapping, since)
     if before.groups_read is not after.groups_read:
-        yield Change(
-            kind=Kind.EVIDENCE,
-            subject=HOST,
-            before=before.groups_read,
-            after=after.groups_read,
-            cause=None,
-            at=moment,
-        )
+        yield changed(Kind.EVIDENCE, before.groups_read, after.groups_read)
+    yield from _overrides(before, after)
+
+
+def _overrides(before: State, after: State) -> Iterator[Change]:
     then, now = dict(before.overrides), dict(after.overrides)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) is not now.get(name):
@@ -93,8 +65,7 @@ def _of_host(before: State, after: State) -> Iterator[Change]:
                 subject=name,
                 before=then.get(name),
                 after=now.get(name),
-                cause=None,
-                at=moment,
+                at=after.at,
             )
 
 
@@ -105,7 +76,6 @@ def _findings(before: State, after: State) -> Iterator[Change]:
             subject=finding.name,
             before=None,
             after=finding.summary,
-            cause=None,
             at=after.at,
         )
     for finding in _only(before.findings, after.findings):
@@ -114,7 +84,6 @@ def _findings(before: State, after: State) -> Iterator[Change]:
             subject=finding.name,
             before=finding.summary,
             after=None,
-            cause=None,
             at=after.at,
         )
 
@@ -146,7 +115,6 @@ def _groups(before: State, after: State, host: tuple[Change, ...]) -> Iterator[C
             subject=subject,
             before=None,
             after=group.outcome,
-            cause=None,
             at=moment,
             group=group.id,
             devices=group.members,
@@ -158,7 +126,6 @@ def _groups(before: State, after: State, host: tuple[Change, ...]) -> Iterator[C
             subject=subject,
             before=group.outcome,
             after=None,
-            cause=None,
             at=moment,
             group=group.id,
             devices=group.members,
@@ -199,7 +166,6 @@ def _pair(
             subject=subject,
             before=then.id,
             after=now.id,
-            cause=None,
             at=moment,
             group=now.id,
             devices=now.members,
@@ -213,7 +179,6 @@ def _pair(
             subject=subject,
             before=left,
             after=joined,
-            cause=None,
             at=moment,
             group=now.id,
             devices=now.members,
@@ -276,7 +241,6 @@ def _devices(before: dict[Key, _Home], after: dict[Key, _Home], moment: str) -> 
                 subject=name,
                 before=then.member.driver,
                 after=now.member.driver,
-                cause=None,
                 at=moment,
                 group=now.group,
                 devices=devices,
@@ -288,7 +252,6 @@ def _devices(before: dict[Key, _Home], after: dict[Key, _Home], moment: str) -> 
                 subject=name,
                 before=old_home,
                 after=new_home,
-                cause=None,
                 at=moment,
                 group=latest.group,
                 devices=devices,

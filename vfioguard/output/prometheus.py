@@ -1,8 +1,8 @@
 """The Report as metrics: Prometheus text 0.0.4, and OpenMetrics 1.0 by the same families.
 
-This module renders the text itself, because prometheus_client's generate_latest costs 2.2 times as
-much for 4,096 refused groups.
-Join labels are node_exporter's own (collector/pcidevice_linux.go): segment, bus, device, function.
+It is rendered here: prometheus_client's generate_latest takes 2.2 times as long for 4,096 refused
+groups. Join labels are node_exporter's own (collector/pcidevice_linux.go): segment, bus, device,
+function.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
@@ -58,6 +58,10 @@ def _gauge(name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Fam
     return Family(name=name, kind="gauge", help=text, samples=samples)
 
 
+def _info(name: str, text: str, labels: Labels) -> Family:
+    return Family(name=name, kind="info", help=text, samples=[(labels, 1)])
+
+
 def render(families: Iterable[Family], *, openmetrics: bool) -> str:
     """The families as text. For OpenMetrics the caller must add `# EOF` after the last family."""
     lines: list[str] = []
@@ -75,10 +79,7 @@ def render(families: Iterable[Family], *, openmetrics: bool) -> str:
 
 
 def _escape(text: str) -> str:
-    """A label's value, escaped. Surrogates of a name that is not UTF-8 become backslash escapes.
-
-    No scraper takes surrogates.
-    """
+    """A label's value, escaped; surrogates, which no scraper takes, become backslash escapes."""
     if text.isalnum() and text.isascii():
         return text
     valid = text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -86,10 +87,7 @@ def _escape(text: str) -> str:
 
 
 def families(report: Report, limit: int = MAX_SERIES) -> Iterator[Family]:
-    """Every metric of the Report. A count that is not known is left out; it is never zero.
-
-    `limit` is the most series of one metric.
-    """
+    """Every metric of the Report, with at most `limit` series. An unknown count is left out."""
     yield from _about(report)
     yield from _overrides(report)
     yield _findings(report)
@@ -106,24 +104,14 @@ def families(report: Report, limit: int = MAX_SERIES) -> Iterator[Family]:
 
 def _about(report: Report) -> Iterator[Family]:
     host = report.host
-    yield Family(
-        name=("vfioguard_build"),
-        kind=("info"),
-        help=("The version of vfioguard."),
-        samples=[((("version", __version__),), 1)],
-    )
+    yield _info("vfioguard_build", "The version of vfioguard.", (("version", __version__),))
     about = (
         ("kernel", host.kernel or ""),
         ("arch", host.arch or ""),
         ("policy", host.pinned or ",".join(host.policies_in_force)),
         ("iommu", ",".join(host.iommu)),
     )
-    yield Family(
-        name="vfioguard_host",
-        kind="info",
-        help="The host and what decides on it.",
-        samples=[(about, 1)],
-    )
+    yield _info("vfioguard_host", "The host and what decides on it.", about)
     # A gap without an errno: the reader chose not to read (a sleeping device), or could not parse.
     unreadable = {_source(g.source) for g in report.gaps if g.errno or g.why == "malformed"}
     yield _gauge(
