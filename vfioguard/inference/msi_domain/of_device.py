@@ -54,9 +54,11 @@ class MsiDomains:
         arch = self._arch.value if isinstance(self._arch, Fact) else ""
         self._s390 = arch in S390
         self._never = arch in LOONGARCH
-        self._by_topology = (
-            self._x86 if arch in X86 else self._arm if arch in ARM
-            else self._riscv if arch == "riscv64" else self._other
+        # Plain functions: a bound method refers back to this object, so that only the cycle
+        # collector would free it.
+        self._topology = (
+            MsiDomains._x86 if arch in X86 else MsiDomains._arm if arch in ARM
+            else MsiDomains._riscv if arch == "riscv64" else MsiDomains._other
         )  # fmt: skip
 
     def isolated(self, device: Device) -> Answer:
@@ -70,14 +72,14 @@ class MsiDomains:
             return self._by_chip(device, device.chip)
         if device.chip is not None or not _absent_or_empty(device):
             return self._unreadable(device)
-        return self._by_topology(device)
+        return self._topology(self, device)
 
     def _by_chip(self, device: Device, chip: Fact[str]) -> Answer:
         family = self._family(device)
         if family is None:
             return self._unlisted(device, chip)
         if family.isolates is None:
-            return self._by_topology(device)
+            return self._topology(self, device)
         claim = f"{device.name} has isolated MSIs ({family.family})"
         if family.its and self._nodes is not None:
             plain = self._plain(device, self._nodes)
@@ -125,7 +127,7 @@ class MsiDomains:
         """The answer if the device's interrupts cannot be read, which could contradict topology."""
         hidden: Reading[object] = device.msi_irqs if device.chip is None else device.chip
         own = ask(f"{device.name} shows the domain of its MSIs", hidden, lambda _: None)
-        topology = self._by_topology(device)
+        topology = self._topology(self, device)
         return topology if topology.truth is False else own
 
     def _x86(self, device: Device) -> Answer:
