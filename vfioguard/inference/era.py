@@ -47,7 +47,7 @@ def _by_number(release: Release) -> Predicate | None:
 def _unless_absent(told: Fact[Predicate], release: Reading[Release]) -> Reading[Predicate]:
     """The predicate that symbols tell, or a gap if their list may be cut.
 
-    The oldest predicate is told by the absence of the others, which a cut list lacks too.
+    The absence of the others tells the oldest predicate, and a list that was cut lacks them too.
     """
     if told.value is not Predicate.IOMMU_CAPABLE or isinstance(release, Gap):
         return told

@@ -174,9 +174,9 @@ def refused(log: Log) -> bool:
 
 
 def _incapable(snapshot: Snapshot) -> Iterator[Answer]:
-    """The answer that no Intel unit can remap; one such unit proves nothing.
+    """An answer that is no if no Intel unit can remap.
 
-    That one may have been added after boot.
+    One unit that cannot proves nothing, because it may have been added after boot.
     """
     parts: list[Answer] = []
     for unit in snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ():

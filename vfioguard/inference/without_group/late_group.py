@@ -1,4 +1,4 @@
-"""Whether a function without a group gets one when a driver binds, as before v6.15.
+"""Whether a function gets its group when a driver binds, as in kernels before v6.15.
 
 This concerns Arm, RISC-V, and an x86 whose VIOT names a virtio-iommu.
 
@@ -112,7 +112,7 @@ def _has_driver(device: Device) -> bool:
 
 
 def _no_iommu(snapshot: Snapshot, device: Device) -> Answer:
-    """Whether the device is not an IOMMU: none is behind itself, whatever the table says.
+    """Whether the device is not an IOMMU, which is not behind itself whatever the table says.
 
     drivers/acpi/viot.c viot_dev_iommu_init().
     """
