@@ -8,14 +8,13 @@ and source/local/local.go). A label is about the host, never about one device.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from vfioguard import __version__
+from vfioguard import __version__, wording
 from vfioguard.output import Output, Style
 from vfioguard.report import Report
 from vfioguard.verdict import Outcome
 
-_LAST = datetime.max.replace(tzinfo=UTC)
 #: NFD allows this namespace whatever -deny-label-ns says.
 _PREFIX = "feature.node.kubernetes.io/vfioguard."
 
@@ -29,10 +28,8 @@ def _parts(report: Report, style: Style) -> Iterator[str]:
 
 
 def _expiry(generated_at: str, seconds: int) -> str:
-    """The time when the labels end, in RFC 3339, which knows no year after 9999."""
-    start = datetime.fromisoformat(generated_at)
-    end = start + min(timedelta(seconds=seconds), _LAST - start)
-    return f"{end:%Y-%m-%dT%H:%M:%SZ}"
+    """The time when the labels end, `seconds` after the report, in RFC 3339."""
+    return wording.moment(datetime.fromisoformat(generated_at).timestamp() + seconds)
 
 
 def _labels(report: Report) -> Iterator[tuple[str, str]]:

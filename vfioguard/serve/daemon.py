@@ -1,10 +1,11 @@
-"""The process: sockets, what follows the host, signals."""
+"""The process: it makes the parts of the daemon, runs them, and handles signals."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,82 +13,106 @@ from functools import partial
 from typing import NamedTuple
 
 from vfioguard import unchanged, wording
+from vfioguard.fact import value_or
+from vfioguard.judging.policies import policy_names
+from vfioguard.kernel.identity import boot_id
 from vfioguard.report import Report
+from vfioguard.root.marks import Marks, directory
+from vfioguard.root.opening import open_root
+from vfioguard.root.patience import Patience
 from vfioguard.serve import counts
-from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest
+from vfioguard.serve.backlog import Backlog
+from vfioguard.serve.connection.connections import Connections
 from vfioguard.serve.connection.server import Server
 from vfioguard.serve.follower import Follower, Hooks, Intervals
-from vfioguard.serve.host.reader import Reader
-from vfioguard.serve.senses.hint import RELOAD, News
+from vfioguard.serve.host.holders import Holders
+from vfioguard.serve.host.reader import HostReader
+from vfioguard.serve.host.scan import Scan
+from vfioguard.serve.http.routes import build
+from vfioguard.serve.senses.hint import RELOAD, Hint
 from vfioguard.serve.senses.senses import Senses
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
+from vfioguard.serve.telling.journal import Journal, is_stderr
 from vfioguard.serve.telling.log import Trouble
+from vfioguard.serve.telling.log_lines import LogTeller
+from vfioguard.serve.telling.state_files import StateFiles, default_directory
 from vfioguard.serve.telling.systemd import Notifier
 from vfioguard.serve.web import Opened, Web, opened
 
-#: Seconds for which a thread keeps the interpreter, which is 5 ms otherwise: a reading asks for it
-#: after each of its system calls, and so does the loop.
+#: Seconds for which a thread may keep the interpreter. By default it is 5 ms. A reading asks for
+#: the interpreter after each of its system calls, and so does the loop.
 _SWITCH = 0.0002
 
 _log = logging.getLogger("vfioguard")
 
 
-class Host(NamedTuple):
-    """What is followed: `read` is the reader's, with what history and other processes add to it.
+class Followed(NamedTuple):
+    """The host to follow, by the settings of `vfioguard serve` (cli/settings/table.py).
 
-    `uevents` are "kernel", "udev" or "off".
+    `uevents` is "kernel", "udev" or "off".
     """
 
-    reader: Reader
-    read: Callable[[News], Scan]
+    root: str
+    policy: str | None
+    tables: str
     intervals: Intervals
     uevents: str
+    state_directory: str | None
 
 
-def serve(web: Web, latest: Latest, follow: Follow, host: Host) -> None:
-    """Serve until SIGTERM or SIGINT, and follow the host.
+class Parts(NamedTuple):
+    """The parts of the daemon, each made with what it needs."""
 
-    Raises `CannotListen` before the host is read.
+    server: Server
+    backlog: Backlog
+    senses: Senses
+    follower: Follower
+    teller: ChangeTeller
+    notifier: Notifier
+
+
+def serve(web: Web, host: Followed) -> None:
+    """Follow `host`, and serve until SIGTERM or SIGINT.
+
+    Raises `CannotOpen`, and `CannotListen` before the host is read.
     """
     sys.setswitchinterval(_SWITCH)
+    patience = Patience(Marks(directory(), host.root))
+    reader = HostReader(host.root, host.policy, host.tables, patience=patience)
+    teller = _teller(host)
     with opened(web) as face:
-        asyncio.run(_serve(face, latest, follow, host))
+        asyncio.run(_serve(face, host, reader, teller))
 
 
-async def _serve(face: Opened, latest: Latest, follow: Follow, host: Host) -> None:
-    notifier = Notifier()
-    hooks = _hooks(notifier)
-    follower = Follower(host.read, latest, host.intervals, hooks, host.reader.patience)
-    senses = Senses(follower.tell, host.uevents, running=host.reader.running)
-    latest.blind, latest.behind = senses.blind, follower.behind
-    latest.counts += [partial(counts.of_senses, senses), partial(counts.of_reader, host.reader)]
-    server = face.server(latest, follow)
+async def _serve(face: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> None:
+    parts = compose(face, host, reader, teller)
 
     def stop() -> None:
-        notifier.stopping()
-        follow.hub.close()
-        server.stop()
+        parts.notifier.stopping()
+        teller.hub.close()
+        parts.server.stop()
 
     def reload() -> None:
-        notifier.reloading()
-        follower.tell(RELOAD)
+        parts.notifier.reloading()
+        parts.backlog.tell(RELOAD)
 
     loop = asyncio.get_running_loop()
     for number, handler in (signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, reload):
         loop.add_signal_handler(number, handler)
-    senses.start()
-    gc.freeze()  # the modules are there to stay: no collection looks at them again
+    parts.senses.start()
+    gc.freeze()  # the modules stay, so no collection needs to look at them again
     tasks = [
-        asyncio.create_task(follower.run()),
-        asyncio.create_task(notifier.feed()),
-        asyncio.create_task(follow.run()),
+        asyncio.create_task(parts.follower.run()),
+        asyncio.create_task(parts.notifier.feed()),
+        asyncio.create_task(teller.run()),
     ]
     for task in tasks:
-        task.add_done_callback(partial(_ended, server))
+        task.add_done_callback(partial(_ended, parts.server))
     try:
-        await server.serve(face.listeners.sockets)
+        await parts.server.serve(face.listeners.sockets)
     finally:
-        senses.close()
+        parts.senses.close()
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -96,23 +121,79 @@ async def _serve(face: Opened, latest: Latest, follow: Follow, host: Host) -> No
             raise error
 
 
+def compose(face: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> Parts:
+    """Make the parts of the daemon. Call it within the event loop, as they make futures."""
+    notifier = Notifier()
+    backlog = Backlog(reader.patience)
+    senses = Senses(backlog.tell, host.uevents, running=reader.running)
+    latest = Latest(
+        policy_names(),
+        min(host.intervals),
+        doubts=(backlog.doubt, senses.blind),
+    )
+    follower = Follower(
+        _read(reader, teller), backlog, latest, host.intervals, _hooks(notifier, teller)
+    )
+    connections = Connections(face.limits, told=face.access.malformed)
+    counted = (
+        partial(counts.of_senses, senses),
+        partial(counts.of_reader, reader),
+        partial(counts.of_connections, connections),
+    )
+    server = Server(build(latest, teller, face.face, counted), connections, face.tls)
+    return Parts(
+        server=server,
+        backlog=backlog,
+        senses=senses,
+        follower=follower,
+        teller=teller,
+        notifier=notifier,
+    )
+
+
+def _read(reader: HostReader, teller: ChangeTeller) -> Callable[[Hint], Scan]:
+    """The function that reads the host, and adds the holders and the previous boot's finding."""
+    # Only the running host has processes that can hold a group.
+    holders = (
+        Holders(partial(open_root, "/", door=reader.patience.door)) if reader.running else None
+    )
+
+    def read(hint: Hint) -> Scan:
+        scan = reader.read(hint)
+        report = teller.history.add(scan.report)
+        if holders is not None:
+            report = holders.add(report)
+        return scan._replace(report=report)
+
+    return read
+
+
+def _teller(host: Followed) -> ChangeTeller:
+    """The teller of changes. It keeps the state in the directory that is set, or in systemd's."""
+    state_directory = host.state_directory or default_directory(os.environ)
+    journal = Journal() if is_stderr(os.environ) else None
+    boot = value_or(boot_id.read(open_root(host.root)), None)
+    files = StateFiles(state_directory) if state_directory else None
+    return ChangeTeller(boot, files, LogTeller(journal))
+
+
 def _ended(server: Server, task: asyncio.Task[None]) -> None:
-    """Better no daemon than half of one: what a task raises is raised once the server has ended."""
+    """Stop the server if a task failed, whose error is raised at the end: no half of a daemon."""
     if not task.cancelled() and task.exception() is not None:
         server.stop()
 
 
-def _hooks(notifier: Notifier) -> Hooks:
-    """What is told of each reading, to the log and to systemd."""
+def _hooks(notifier: Notifier, teller: ChangeTeller) -> Hooks:
+    """The hooks that tell of each reading: the teller of changes, the log, and systemd."""
     told = ""
     shown: Report | None = None
     trouble = Trouble("the host is read again")
 
-    def published(report: Report) -> None:
+    def settled(report: Report) -> None:
         nonlocal told, shown
         trouble.gone()
         if shown is None:
-            gc.freeze()  # nor at the first reading's groups, most of which stay as well
+            gc.freeze()  # most of the first reading's groups stay as well
         known = told and shown is not None and _same_outcomes(shown, report)
         if not known and (summary := wording.summary(report)) != told:
             _log.info("%s", summary)
@@ -130,14 +211,14 @@ def _hooks(notifier: Notifier) -> Hooks:
         nonlocal told
         _log.error("%s", reason)
         told = ""
-        notifier.ready(reason)  # it answers 503, which one that is restarted would not
+        notifier.ready(reason)  # the daemon answers 503; a restarted one would give no answer
 
-    return Hooks(published, failed, stuck)
+    return Hooks(served=teller.published, settled=settled, failed=failed, stuck=stuck)
 
 
-def _same_outcomes(one: Report, other: Report) -> bool:
-    """Whether each group's is the same, so that nothing need be counted."""
-    differ = unchanged.differing(one.groups, other.groups)
+def _same_outcomes(before: Report, after: Report) -> bool:
+    """Whether each group has the same outcome as before, so that nothing has to be counted."""
+    differ = unchanged.differing(before.groups, after.groups)
     return differ is not None and all(
-        one.groups[at].outcome is other.groups[at].outcome for at in differ
+        before.groups[place].outcome is after.groups[place].outcome for place in differ
     )

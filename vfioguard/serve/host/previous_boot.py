@@ -1,43 +1,37 @@
-"""What only somebody can find who remembers the previous boot."""
+"""The finding that needs a memory of the previous boot: interrupt remapping was lost."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import ParamSpec
 
 from vfioguard.change.state import State
 from vfioguard.fact import Fact
 from vfioguard.logic import Answer, every
 from vfioguard.report import FindingReport, Report
-from vfioguard.serve.answer.latest import Scan
-
-P = ParamSpec("P")
 
 NAME = "remapping_lost"
 
 
 class History:
-    """`previous` is the last state of the boot before this one, kept in the file `source`."""
+    """Compares with the previous boot. `previous` is its last state, kept in the file `source`."""
 
     def __init__(self, previous: State | None, source: str) -> None:
-        # Not its groups: a State of 16,384 holds 5 MB.
+        # Without its groups, as a State of 16,384 groups holds 5 MB.
         self._previous = None if previous is None else previous._replace(groups=(), ungrouped=())
         self._source = source
 
     def add(self, report: Report) -> Report:
-        """The report with what history knows; the very same where that is nothing."""
+        """The report with the finding if remapping was lost; else the very same report."""
         previous, now = self._previous, report.host.remapping
         if previous is None or previous.remapping is not True:
             return report
         if now is None or now.truth is not False:
             return report
-        found = FindingReport(
+        lost = FindingReport(
             name=NAME,
-            severity=("warning"),
+            severity="warning",
             summary=_summary(previous, report),
             because=self._proof(now),
         )
-        return report._replace(findings=(*report.findings, found))
+        return report._replace(findings=(*report.findings, lost))
 
     def _proof(self, now: Answer) -> Answer:
         was = Answer(
@@ -46,16 +40,6 @@ class History:
             (Fact(True, b"remapping: true", self._source),),
         )
         return every("interrupt remapping was lost with this boot", (was, ~now))
-
-
-def remembering(read: Callable[P, Scan], history: History) -> Callable[P, Scan]:
-    """The same reading, whose reports know the history."""
-
-    def scanned(*args: P.args, **kwargs: P.kwargs) -> Scan:
-        found = read(*args, **kwargs)
-        return found._replace(report=history.add(found.report))
-
-    return scanned
 
 
 def _summary(previous: State, report: Report) -> str:

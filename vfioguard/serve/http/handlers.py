@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from vfioguard.output.json import Json, dumps
@@ -14,10 +14,12 @@ from vfioguard.serve.answer.body import Body, pieces
 from vfioguard.serve.answer.gate import check
 from vfioguard.serve.answer.latest import Latest, Single
 from vfioguard.serve.answer.passing import Busy
-from vfioguard.serve.answer.view import View, canonical, forms, one_device_json, one_group_json
+from vfioguard.serve.answer.view import View, forms, one_device_json, one_group_json
 from vfioguard.serve.http import metrics, negotiate
+from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.reply import Asked, Reply, cached, fresh
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
+from vfioguard.target import NoTarget
 from vfioguard.verdict import Outcome
 
 _JSON = "application/json"
@@ -48,8 +50,15 @@ class Problem(Exception):
 class Handlers:
     """One method for each route."""
 
-    def __init__(self, latest: Latest, requests: Counter[tuple[str, int]], follow: Follow) -> None:
+    def __init__(
+        self,
+        latest: Latest,
+        requests: Counter[tuple[str, int]],
+        follow: ChangeTeller,
+        counted: Sequence[Counted],
+    ) -> None:
         self._latest = latest
+        self._counted = counted
         self._follow = follow
         self._requests = requests
         self._forms = forms()
@@ -90,15 +99,15 @@ class Handlers:
         if bdf.startswith("group:"):
             raise Problem(404, "a group is at /v1/groups/{id}")
         found = _find(single, bdf)
-        body = one_device_json(canonical(bdf), found, single.generated_at)
+        body = one_device_json(single.view.targets.canonical(bdf), found, single.generated_at)
         return cached(asked, single.tag, _JSON, body)
 
     async def firmware(self, asked: Asked) -> Reply:
         """The firmware tables that bear on interrupts, decoded."""
-        scan = self._latest.scan
-        if scan is None or scan.firmware is None:
+        body = await asyncio.to_thread(self._latest.firmware)
+        if body is None:
             raise Problem(503, self._latest.unready() or "the firmware has not been read")
-        return await _cached(asked, _JSON, await asyncio.to_thread(scan.firmware))
+        return await _cached(asked, _JSON, body)
 
     async def check(self, asked: Asked, target: str, policy: str | None, *, strict: bool) -> Reply:
         """May it be attached? The gate for `curl -f`; `target` is a BDF or group:N."""
@@ -107,7 +116,7 @@ class Handlers:
         single = self._single(policy)
         found = _find(single, target)
         report = single.view.report._replace(generated_at=single.generated_at)
-        answer = check(report, canonical(target), found, strict=strict)
+        answer = check(report, single.view.targets.canonical(target), found, strict=strict)
         if answer.status != 200:
             raise Problem(answer.status, answer.line, answer.body)
         if _wants_lines(asked):
@@ -118,7 +127,9 @@ class Handlers:
         """Prometheus text 0.0.4 or OpenMetrics 1.0, as asked for."""
         offered = ("text/plain", "application/openmetrics-text")
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
-        tail = metrics.tail(self._latest, self._requests, self._follow, openmetrics=openmetrics)
+        tail = metrics.tail(
+            self._latest, self._requests, self._follow, self._counted, openmetrics=openmetrics
+        )
         name = "openmetrics" if openmetrics else "metrics"
         make = partial(View.metrics, openmetrics=openmetrics)
         body = await self._latest.body(None, name, make)
@@ -174,14 +185,14 @@ class Handlers:
 
 
 def _find(single: Single, target: str) -> GroupReport | UngroupedDevice:
-    view = single.view
-    found = view.find(target)
-    if found is not None:
-        return single.judge(found) if isinstance(found, GroupReport) else found
-    gap = view.report.groups_read
-    if gap is not None and gap.why != "absent":
-        raise Problem(503, f"unknown: {gap.source}: {gap.errno or gap.detail}")
-    raise Problem(404, view.missing(target))
+    try:
+        found = single.view.targets.find(target)
+    except NoTarget as error:
+        gap = single.view.report.groups_read
+        if gap is not None and gap.why != "absent":
+            raise Problem(503, f"unknown: {gap.source}: {gap.errno or gap.detail}") from error
+        raise Problem(404, str(error)) from error
+    return single.judge(found) if isinstance(found, GroupReport) else found
 
 
 def _wants_lines(asked: Asked) -> bool:
