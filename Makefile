@@ -110,7 +110,7 @@ deb: dated $(VENV)/package wheel sbom man completion ## build the Debian package
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)/bin/pip install --quiet --editable . --group test
+	$(VENV)/bin/pip install --quiet --editable ".[web]" --group test
 	touch $@
 
 $(VENV)/package: $(VENV)/ready

@@ -36,14 +36,17 @@ def run(options: argparse.Namespace) -> int:
     from vfioguard.root.patience import Patience
     from vfioguard.serve import log
     from vfioguard.serve.address import CannotListen
-    from vfioguard.serve.daemon import Host, serve
     from vfioguard.serve.follow import Intervals
     from vfioguard.serve.following import following
     from vfioguard.serve.history import remembering
-    from vfioguard.serve.holders import Holders, holding
     from vfioguard.serve.latest import Latest
     from vfioguard.serve.scan import Reader
 
+    try:  # everything of the extra
+        from vfioguard.serve.daemon import Host, serve
+        from vfioguard.serve.holders import Holders, holding
+    except ModuleNotFoundError as error:
+        raise _incomplete(error) from error
     log.to_stderr()
     patience = Patience(Marks(directory(), options.root))
     reader = Reader(options.root, options.policy, tables(options), patience=patience)
@@ -59,6 +62,12 @@ def run(options: argparse.Namespace) -> int:
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0
+
+
+def _incomplete(error: ModuleNotFoundError) -> Exception:
+    if (error.name or "").partition(".")[0] == "vfioguard":
+        return error  # a bug, and no word on what is installed
+    return Failure(f"serve needs the Python module {error.name}: install vfioguard[serve]")
 
 
 def _web(options: argparse.Namespace) -> Web:
