@@ -111,7 +111,7 @@ deb: dated $(VENV)/package wheel sbom man completion ## build the Debian package
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)/bin/python -m pip install --quiet --editable . --group test
+	$(VENV)/bin/python -m pip install --quiet --editable ".[web]" --group test
 	touch $@
 
 $(VENV)/package: $(VENV)/ready

@@ -58,8 +58,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.self_test:
         return _self_test(options)
     # FastAPI and uvicorn take half a second: `--help` and the options above do without them.
+    try:
+        from vfioguard.serve.daemon import Followed, serve
+    except ModuleNotFoundError as error:
+        raise _incomplete(error) from error
     from vfioguard.serve.connection.listeners import CannotListen
-    from vfioguard.serve.daemon import Followed, serve
     from vfioguard.serve.follower import Intervals
     from vfioguard.serve.telling import log
 
@@ -77,6 +80,13 @@ def _run(options: argparse.Namespace) -> int:
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0
+
+
+def _incomplete(error: ModuleNotFoundError) -> Exception:
+    """What to tell when a library of the extra is missing. A module of ours that is, is a bug."""
+    if (error.name or "").partition(".")[0] == "vfioguard":
+        return error
+    return Failure(f"serve needs the Python module {error.name}: install vfioguard[serve]")
 
 
 def _web(options: argparse.Namespace) -> Web:
