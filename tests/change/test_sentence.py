@@ -7,7 +7,7 @@ from hypothesis import given
 
 from tests.support.states import group, state, states
 from vfioguard.change import Kind
-from vfioguard.change.as_json import change_json
+from vfioguard.output.change.json import change_json
 from vfioguard.change.compare import changes
 from vfioguard.change.sentence import sentence, sentences
 from vfioguard.change.state import FindingState, GroupState, MemberState, State

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.states import state
-from vfioguard.change.as_json import change_json
+from vfioguard.output.change.json import change_json
 from vfioguard.change.compare import changes
 from vfioguard.serve.http import schema
 from vfioguard.serve.http.stream import Stream

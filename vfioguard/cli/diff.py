@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from vfioguard.change import SCHEMA_VERSION, Change, Direction
-from vfioguard.change.as_json import change_json, side_json
 from vfioguard.change.codec import LIMIT, MARK, BadState, decode
 from vfioguard.change.compare import changes
 from vfioguard.change.sentence import sentences
@@ -17,8 +17,12 @@ from vfioguard.cli.run import Failure
 from vfioguard.fact import value_or
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel.identity import boot_id
-from vfioguard.output.json import Json, dumps
+from vfioguard.output.change.json import change_json, side_json
+from vfioguard.output.json import dumps
 from vfioguard.reading.take import take
+
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import change as shapes
 
 _LABELS = {
     Direction.WORSE: ("worse:  ", "\x1b[31m"),
@@ -34,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     before, after = (state_at(path, options.policy, options.work.hung) for path in paths)
     found = changes(before, after)
     if options.output == "json":
-        document: dict[str, Json] = {
+        document: shapes.Difference = {
             "schema_version": SCHEMA_VERSION,
             "before": side_json(options.before, before),
             "after": side_json(options.after, after),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from vfioguard import leaves, unchanged, wording
 from vfioguard.bdf import parse_bdf
 from vfioguard.output import Output, Style, prometheus
 from vfioguard.output.json import (
-    Json,
     device_json,
     dumps,
     group_json,
@@ -23,6 +23,10 @@ from vfioguard.serve.answer.blocks import Blocks
 from vfioguard.serve.answer.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.answer.page import page
 from vfioguard.verdict import Outcome
+
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import answers as shapes
+    from vfioguard.json_shapes.report import Device, Document
 
 _number: Callable[[GroupReport], int] = attrgetter("id")
 
@@ -59,7 +63,7 @@ class View:
 
     def json(self) -> Body:
         """The whole report."""
-        head = dumps({**head_json(self.report)})[:-1].encode() + b',"groups":['
+        head = dumps(head_json(self.report))[:-1].encode() + b',"groups":['
         tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
         groups = self.json_blocks.pieces(self.report.groups)
         return Body((*pieces(head), *groups, *pieces(tail)), self.tag)
@@ -134,7 +138,7 @@ def one_group_json(group: GroupReport, generated_at: str) -> bytes:
 
 def one_device_json(name: str, found: GroupReport | UngroupedDevice, generated_at: str) -> bytes:
     """The device of this name, its verdict and its group, which is what was found for it."""
-    device: dict[str, Json]
+    device: Device | shapes.UngroupedDevice
     if isinstance(found, GroupReport):
         device = device_json(next(member for member in found.devices if member.name == name))
         outcome, needs = found.outcome, found.headline.needs_override
@@ -143,7 +147,7 @@ def one_device_json(name: str, found: GroupReport | UngroupedDevice, generated_a
         device = {**ungrouped_json(found), "bus": "pci", "isolated": None}
         outcome, needs = Outcome.UNKNOWN, None
         group = b"null"
-    shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
+    shown: shapes.DeviceHead = {"device": device, "outcome": outcome, "needs_override": needs}
     return _open(generated_at) + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
 
 
@@ -200,5 +204,5 @@ def forms() -> dict[str, Output]:
 
 
 def _open(generated_at: str) -> bytes:
-    opening: dict[str, Json] = {"schema_version": SCHEMA_VERSION, "generated_at": generated_at}
+    opening: Document = {"schema_version": SCHEMA_VERSION, "generated_at": generated_at}
     return dumps(opening)[:-1].encode() + b","

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from vfioguard.output.json import Json, dumps
+from vfioguard.output.json import dumps
 from vfioguard.output.prometheus import OPENMETRICS, TEXT
 from vfioguard.report import GroupReport, UngroupedDevice
 from vfioguard.serve.answer.body import Body, pieces
@@ -36,7 +36,7 @@ class Problem(Exception):
         self,
         status: int,
         detail: str,
-        more: dict[str, Json] | None = None,
+        more: Mapping[str, object] | None = None,
         again: int | None = None,
     ) -> None:
         super().__init__(detail)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from vfioguard.output.json import Json
 from vfioguard.serve.answer.body import Body, Parts
 from vfioguard.serve.http.negotiate import accepts_gzip
 from vfioguard.serve.http.problem import MEDIA_TYPE, problem
@@ -68,7 +68,7 @@ def fresh(media_type: str, body: Parts | bytes, headers: dict[str, str] | None =
 
 
 def refused(
-    status: int, detail: str, more: dict[str, Json] | None = None, again: int | None = None
+    status: int, detail: str, more: Mapping[str, object] | None = None, again: int | None = None
 ) -> Reply:
     """What is no success; after `again` seconds it may be."""
     headers = {"cache-control": "no-store"}

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from vfioguard.change import Change
-from vfioguard.change.as_json import change_json
+from vfioguard.output.change.json import change_json
 from vfioguard.output.json import dumps
 
 #: Events that can be had again, and their bytes in all.
