@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import get_args, get_origin
 from urllib.parse import parse_qsl
 
-from fastapi import Request
 from fastapi.routing import APIRoute
+from pydantic.fields import FieldInfo
+from starlette.types import Receive, Scope, Send
 
 from vfioguard.output.json import dumps
 from vfioguard.serve.http.errors import Problem
@@ -19,20 +20,30 @@ _EXACT = "/v1/"
 _SHOWN = 64
 
 
-async def exact_query(request: Request) -> None:
-    """Dependency of every route. Raises `Problem` for the first name that the route does not take.
+class ExactRoute(APIRoute):
+    """A route that takes the query parameters of its declaration, and below /v1/ no other.
 
-    Only a parameter that is declared as a list may be repeated.
+    Only a parameter that is declared as a list may be repeated. A dependency would do the same for
+    15 microseconds, a tenth of what the gate costs; this costs nothing if there is no query.
     """
-    route, query = request.scope["route"], request.scope["query_string"]
-    if not query or not isinstance(route, APIRoute) or not route.path.startswith(_EXACT):
-        return
-    declared = {field.alias: field.field_info.annotation for field in route.dependant.query_params}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Raises `Problem` for the first name that the route does not take."""
+        if scope["query_string"] and self.path.startswith(_EXACT) and self._serves(scope["method"]):
+            declared = {field.alias: field.field_info for field in self.dependant.query_params}
+            _check(scope["query_string"], declared)
+        await super().handle(scope, receive, send)
+
+    def _serves(self, method: str) -> bool:
+        return self.methods is None or method in self.methods
+
+
+def _check(query: bytes, declared: Mapping[str, FieldInfo]) -> None:
     names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     for name, times in names.items():
         if name not in declared:
             raise Problem(422, f"unknown parameter {_quoted(name)}; {_advice(name, declared)}")
-        if times > 1 and not _is_list(declared[name]):
+        if times > 1 and not _is_list(declared[name].annotation):
             raise Problem(422, f"parameter {_quoted(name)} is given {times} times; give it once")
 
 

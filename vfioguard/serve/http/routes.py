@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from vfioguard import __version__
@@ -25,7 +25,7 @@ from vfioguard.serve.http.front import Face, Front
 from vfioguard.serve.http.lookup import Lookup
 from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.openapi import Description
-from vfioguard.serve.http.query import exact_query
+from vfioguard.serve.http.query import ExactRoute
 from vfioguard.serve.http.responses import JSON, LINES, Asked, fresh
 from vfioguard.serve.telling.change_teller import Follow
 
@@ -50,13 +50,13 @@ def build(
         redoc_url=None,
         redirect_slashes=False,
         default_response_class=Response,
-        dependencies=[Depends(exact_query)],
         responses=describe.common,
         # Recent FastAPI exports traces where environment variables say so.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     lookup = Lookup(latest)
     requests: Counter[tuple[str, int]] = Counter()
+    app.router.route_class = ExactRoute
     v1.add_whole(app, lookup, describe)
     v1.add_single(app, lookup, describe)
     v1.add_events(app, follow.hub, describe)
