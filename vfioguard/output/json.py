@@ -1,4 +1,4 @@
-"""The Report as JSON: what scripts rely on. Fields are added, never changed."""
+"""The Report as JSON, which scripts rely on. Fields are added, never changed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def dumps(value: object) -> str:
 
 
 def tail_json(report: Report) -> shapes.ReportTail:
-    """What stands behind the groups."""
+    """The members of a report behind its groups."""
     return {
         "ungrouped_devices": [ungrouped_json(device) for device in report.ungrouped],
         "findings": [finding_json(finding) for finding in report.findings],
@@ -62,7 +62,7 @@ def tail_json(report: Report) -> shapes.ReportTail:
 
 
 def head_json(report: Report) -> shapes.ReportHead:
-    """What stands before the groups."""
+    """The members of a report before its groups."""
     host = report.host
     return {
         "schema_version": SCHEMA_VERSION,
@@ -146,7 +146,7 @@ def ungrouped_json(device: UngroupedDevice) -> shapes.Ungrouped:
 
 
 def class_code(code: int | None) -> str | None:
-    """As sysfs prints it: "0x020000"."""
+    """A PCI class code as sysfs prints it: "0x020000". Returns None for None."""
     return None if code is None else f"0x{code:06x}"
 
 
@@ -185,7 +185,7 @@ def _part_json(proof: Proof) -> Part:
 
 
 def gap_json(gap: Gap) -> GapLeaf:
-    """A gap: `why` is absent, denied, malformed or failed."""
+    """A gap: the path, and why nothing could be read from it."""
     return {"path": gap.source, "why": gap.why, "errno": gap.errno, "detail": gap.detail}
 
 

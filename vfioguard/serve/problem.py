@@ -15,7 +15,10 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def problem(status: int, detail: str, more: Mapping[str, object] | None = None) -> bytes:
-    """The body; `type` is about:blank, so that the title is the status's own (RFC 9457 4.2.1)."""
+    """The body of an error; `more` are further members.
+
+    `type` is about:blank, which makes the title the phrase of the status (RFC 9457 4.2.1).
+    """
     body: shapes.Problem = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
