@@ -1,7 +1,7 @@
 """Reading the whole host: what is read, and in which order."""
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.kernel import devices, iommu_class, module_param
@@ -27,13 +27,23 @@ else:  # names for the annotations below, which are no strings (ARCHITECTURE.md)
     Log = Machine = Processor = Wiring = object
 
 
-class Boot(NamedTuple):
-    """What stays as it is until the next boot. `machine` and `processor`: None without an IVRS."""
+class Boot:
+    """What stays as it is until the next boot. `machine` and `processor` are None without an IVRS.
 
-    kernel: Kernel
-    acpi: acpi_tables.AcpiTables
-    machine: Reading[Machine] | None
-    processor: Reading[Processor] | None
+    Not a NamedTuple, whose definition would take longer than all that is done with it.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        acpi: acpi_tables.AcpiTables,
+        machine: Reading[Machine] | None,
+        processor: Reading[Processor] | None,
+    ) -> None:
+        self.kernel = kernel
+        self.acpi = acpi
+        self.machine = machine
+        self.processor = processor
 
 
 def take(root: Root) -> Snapshot:
