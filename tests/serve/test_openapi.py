@@ -87,6 +87,14 @@ def test_the_document_has_every_route_with_its_errors() -> None:
     assert set(gate["responses"]["200"]["content"]) == {"application/json", "text/plain"}
 
 
+def test_the_page_about_http_has_every_route() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "http.md").read_text()
+    table = re.findall(r"^\| `(/[^`]*)` \|", page, re.MULTILINE)
+    assert {re.sub(r"\{.*?\}", "{}", route) for route in table} == {
+        re.sub(r"\{.*?\}", "{}", route) for route in document()["paths"]
+    }
+
+
 def test_every_error_is_a_problem() -> None:
     for path, item in document()["paths"].items():
         assert set(item["get"]["responses"]) >= BEFORE_EVERY_ROUTE, path
