@@ -63,7 +63,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vfioguard-bench-", dir="/dev/shm") as directory:
         hosts.make(Path(directory, "host"), groups, remapping=False)
         command = [sys.executable, "-m", "vfioguard", "serve", "--root", f"{directory}/host"]
-        command += ["--web.listen-address", "127.0.0.1:0"]
+        command += ["--config.file", "/dev/null", "--web.listen-address", "127.0.0.1:0"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
             try:
                 assert daemon.stderr is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,24 +34,20 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def tool(name: str) -> str:
-    """A console script beside this interpreter."""
-    return str(Path(sys.executable).parent / name)
-
-
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "command",
     [
-        (tool("ruff"), "check", "."),
-        (tool("ruff"), "format", "--check", "."),
-        (tool("mypy"),),
-        (tool("pyright"), "--pythonpath", sys.executable),
-        (tool("lint-imports"), "--no-cache"),
+        ("-m", "ruff", "check", "."),
+        ("-m", "ruff", "format", "--check", "."),
+        ("-m", "mypy"),
+        ("-m", "pyright", "--pythonpath", sys.executable),
+        ("-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"),
     ],
     ids=["ruff", "format", "mypy", "pyright", "floors"],
 )
 def test_linter_has_nothing_to_say(command: tuple[str, ...]) -> None:
-    result = run(*command)
+    result = run(sys.executable, *command)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -217,6 +214,18 @@ def test_no_name_of_a_package_is_also_one_of_its_files(package: Path) -> None:
     """Whoever imports the file would replace the name by the module."""
     files = {source.stem for source in package.parent.iterdir()} - {"__init__"}
     assert not files & set(bound_at_the_top(package))
+
+
+def test_the_daemon_is_started_with_an_empty_file_of_settings_everywhere() -> None:
+    """The tester's own /etc/vfioguard.toml would decide otherwise (tests/support/commands.py)."""
+    door = REPOSITORY / "tests/support/commands.py"
+    written = re.compile(r'"vfioguard",\s+"serve"')
+    found = [
+        str(path.relative_to(REPOSITORY))
+        for path in (REPOSITORY / "tests").rglob("*.py")
+        if path != door and written.search(path.read_text())
+    ]
+    assert not found, f"start the daemon by SERVE of {door.name}: {found}"
 
 
 def test_the_repository_names_no_machine() -> None:

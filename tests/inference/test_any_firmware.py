@@ -9,6 +9,7 @@ from tests.acpi.own import OWN, sealed
 from tests.support import arm_firmware as arm
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
+from tests.support.laws import examples
 from vfioguard.fact import Fact
 from vfioguard.inference.firmware import of_host
 from vfioguard.inference.memory import reserved
@@ -49,7 +50,7 @@ def snapshot(host: dict[str, Entry], found: dict[str, bytes]) -> Snapshot:
     return take(Memory(host | {f"{TABLES}/{name}": raw for name, raw in found.items() if name}))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from([X86, ARM]), tables())
 def test_whatever_the_tables_hold_there_is_an_answer(
     host: dict[str, Entry], found: dict[str, bytes]
@@ -59,7 +60,7 @@ def test_whatever_the_tables_hold_there_is_an_answer(
     assert dumps(firmware_json(of_host.of_host(taken)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from([X86, ARM]), tables())
 def test_memory_belongs_to_devices_of_this_host_or_is_said_to_belong_to_none(
     host: dict[str, Entry], found: dict[str, bytes]

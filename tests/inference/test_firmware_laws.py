@@ -29,6 +29,7 @@ from tests.support.arm_firmware import (
     smmu_v3,
     tree,
 )
+from tests.support.laws import examples
 from vfioguard.acpi import iort as iort_table
 from vfioguard.inference.iort_ids import Nodes
 from vfioguard.inference.msi_domain.iort import resolve
@@ -84,7 +85,7 @@ def domain_of(phandle: int | None) -> bool | None:
 
 
 @given(entries, masks, st.sampled_from([None, TO_ITS, TO_LS]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_tree_is_resolved_as_the_kernel_does(
     map_: list[tuple[int, int, int, int]], mask: int | None, parent: int | None
 ) -> None:
@@ -111,7 +112,7 @@ def test_a_tree_is_resolved_as_the_kernel_does(
 @given(
     st.binary(max_size=40), st.binary(max_size=12), st.binary(max_size=12), st.binary(max_size=6)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_properties_break_a_resolution(
     map_: bytes, mask: bytes, parent: bytes, cell: bytes
 ) -> None:
@@ -205,7 +206,7 @@ def iort_node_map_id(graph: Graph, rid: int) -> int | None:
 
 
 @given(graphs(), ids)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_a_graph_is_walked_as_the_kernel_does(graph: Graph, rid: int) -> None:
     table, broken = iort_table.parse(packed(graph))
     assert table is not None
@@ -216,7 +217,7 @@ def test_a_graph_is_walked_as_the_kernel_does(graph: Graph, rid: int) -> None:
 
 
 @given(st.integers(36, 200), st.integers(0, 255))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_byte_of_a_table_breaks_a_resolution(at: int, value: int) -> None:
     whole = iort(its_group(0), root_complex(0, mapping(0, 0xFFFF, 0, 48)))
     raw = bytearray(whole)

@@ -109,6 +109,17 @@ def test_a_damaged_state_is_a_line_and_the_daemon_goes_on(tmp_path: Path) -> Non
     assert (tmp_path / "state.json.bad-1").read_text() == "{"
 
 
+def test_an_option_says_how_many_streams_there_may_be(tmp_path: Path) -> None:
+    root = Path(write(tmp_path / "host", x86_host(1)))
+    with daemon(root, "--web.max-streams", "1") as running:
+        wait_until_ready(running)
+        with follow(running.url) as client:
+            until(client, "id:")
+            with follow(running.url, "-i") as one_more:
+                assert one_more.wait(20) == 22
+            client.terminate()
+
+
 def test_seventeen_streams_are_one_too_many(tmp_path: Path) -> None:
     root = Path(write(tmp_path / "host", x86_host(1)))
     with daemon(root) as running, contextlib.ExitStack() as stack:

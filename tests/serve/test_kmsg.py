@@ -223,6 +223,7 @@ class Listening(LogFollower):
         super().heard(record)
 
 
+@pytest.mark.needs_root
 def test_the_log_is_followed_and_a_process_that_writes_to_it_is_not_believed() -> None:
     log = os.open(KMSG, os.O_WRONLY | os.O_CLOEXEC)
 

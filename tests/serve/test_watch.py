@@ -57,6 +57,7 @@ def test_an_event_says_what_may_have_changed(
     assert meaning(subsystem, action, path) == news
 
 
+@pytest.mark.needs_root
 def test_an_event_of_a_device_is_heard_and_counted() -> None:
     async def what() -> None:
         told: list[Hint] = []
@@ -71,6 +72,7 @@ def test_an_event_of_a_device_is_heard_and_counted() -> None:
     run(what)
 
 
+@pytest.mark.needs_root
 def test_root_gets_the_buffer_that_is_asked_for() -> None:
     async def what() -> None:
         watcher = Watcher(lambda _news: None)
@@ -83,6 +85,7 @@ def test_root_gets_the_buffer_that_is_asked_for() -> None:
     run(what)
 
 
+@pytest.mark.needs_root
 def test_a_full_socket_is_an_overrun_and_the_watcher_lives() -> None:
     async def what() -> None:
         told: list[Hint] = []
@@ -247,7 +250,7 @@ _NONE = (
 @pytest.mark.parametrize(
     ("namespaces", "said"),
     [
-        (["--net"], "None"),
+        pytest.param(["--net"], "None", marks=pytest.mark.needs_root),
         (["--user", "--map-root-user"], "None"),
         (["--user", "--map-root-user", "--net"], _NONE),
     ],

@@ -66,21 +66,23 @@ class Border(NamedTuple):
 CHECK_MSI_REMAP = Border((4, 11), older=False)
 #: kernel/irq/msi.c msi_device_has_isolated_msi(); from here on x86's domains have the flag.
 ISOLATED_MSI = Border((6, 3), older=False)
-#: A PCI function of x86 has an MSI domain of its own, from its first MSI on.
+#: kernel/irq/msi.c msi_create_device_irq_domain(): a PCI function of x86 has an MSI domain of its
+#: own, from its first MSI on.
 X86_OWN_DOMAINS = Border((6, 2), older=False)
 #: drivers/vfio/vfio_iommu_type1.c: from `resv_msi ? domains : capability` to
 #: `domains || capability`.
 DOMAINS_OR_CAPABILITY = Border((4, 14), older=False)
 #: drivers/iommu/iommufd/
 IOMMUFD = Border((6, 2), older=False)
-#: amd-iommu reports IOMMU_CAP_INTR_REMAP in v4.9 and does not in v3.6; nobody read between.
+#: drivers/iommu/amd_iommu.c reports IOMMU_CAP_INTR_REMAP in v4.9 and does not in v3.6; nobody read
+#: between.
 AMD_CAPABILITY = Border((4, 9))
 #: drivers/iommu/arm-smmu*.c: up to here IOMMU_CAP_INTR_REMAP is a constant.
 SMMU_CLAIMS_NOTHING = Border((4, 11), older=False)
 #: VFIO binds no device whose IOMMU does not keep caches coherent: Linux commit e8ae0e140c05 ("vfio:
 #: Require that devices support DMA cache coherence") (in v5.19).
 COHERENCY_ASKED = Border((5, 19), older=False)
-#: What IOMMU drivers report of it was read from here on.
+#: What the drivers in drivers/iommu/ report of it was read from here on.
 COHERENCY_READ = Border((6, 1), older=False)
 #: Linux commit bcb81ac6ae3c ("iommu: Get DT/ACPI parsing into the proper probe path") (in v6.15).
 GROUP_AT_DEVICE_ADD = Border((6, 15), older=False)
