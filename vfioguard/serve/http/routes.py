@@ -59,6 +59,7 @@ def build(
     app.router.route_class = ExactRoute
     v1.add_whole(app, lookup, describe)
     v1.add_single(app, lookup, describe)
+    v1.add_gate(app, lookup, describe)
     v1.add_events(app, follow.hub, describe)
     _add_metrics(app, latest, partial(metrics.tail, latest, requests, follow, counted), describe)
     _add_pages(app, lookup, describe)

@@ -98,6 +98,10 @@ def add_single(app: FastAPI, lookup: Lookup, describe: Description) -> None:
         body = one_device_json(canonical(bdf), target_in(single, bdf), single.generated_at)
         return tagged(Asked.by(request), single.tag, JSON, body)
 
+
+def add_gate(app: FastAPI, lookup: Lookup, describe: Description) -> None:
+    """The route that scripts ask before an attach."""
+
     @app.get(
         "/v1/check/{target}",
         responses={
