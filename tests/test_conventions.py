@@ -128,7 +128,8 @@ def loaded(ordinary: str) -> set[str]:
     "unneeded",
     [
         "_bisect", "dataclasses", "inspect", "pathlib", "shlex", "shutil", "subprocess", "tarfile",
-        "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings.table",
+        "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings",
+        "vfioguard.cli.verbs.explain", "vfioguard.cli.verbs.report", "vfioguard.cli.verbs.serve",
         "vfioguard.finding.contradiction", "vfioguard.finding.firmware_disagrees",
         "vfioguard.inference.msi_domain.of_machine", "vfioguard.inference.msi_domain.by_firmware",
         "vfioguard.inference.remapping.allowed", "vfioguard.inference.tables",

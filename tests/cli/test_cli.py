@@ -341,7 +341,12 @@ entry()
 
 @pytest.mark.parametrize(
     "module",
-    ["argparse", "vfioguard.judging.evaluate", "vfioguard.cli.report", "vfioguard.output.text"],
+    [
+        "argparse",
+        "vfioguard.judging.evaluate",
+        "vfioguard.cli.verbs.report",
+        "vfioguard.output.text",
+    ],
 )
 @pytest.mark.parametrize("root", ["/", ALLOWED])
 def test_an_interrupt_while_something_is_imported_is_no_traceback(module: str, root: str) -> None:

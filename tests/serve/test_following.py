@@ -43,13 +43,12 @@ def test_a_view_serves_what_one_that_is_made_from_nothing_serves(moments: list[L
         view, fresh = View(report, "tag", view), View(report, "tag")
         assert text(view.json()) == text(fresh.json())
         assert text(view.groups_text(())) == text(fresh.groups_text(()))
-        assert view.group_of == fresh.group_of
+        assert view.targets.group_of == fresh.targets.group_of
         for group in report.groups:
-            assert view.find(f"group:{group.id}") is group
-        for name in (*view.group_of, *(device.name for device in report.ungrouped)):
-            found = view.find(name)
-            assert found is not None
-            assert found == fresh.find(name)
+            assert view.targets.find(f"group:{group.id}") is group
+        for name in (*view.targets.group_of, *(device.name for device in report.ungrouped)):
+            found = view.targets.find(name)
+            assert found == fresh.targets.find(name)
             assert one_device_json(name, found, "now")
 
 

@@ -12,8 +12,8 @@ from vfioguard import leaves
 from vfioguard.change.compare import changes
 from vfioguard.change.state import State
 from vfioguard.cli import parser
-from vfioguard.cli.diff import lines
-from vfioguard.cli.run import Failure
+from vfioguard.cli.change_lines import change_lines
+from vfioguard.cli.failure import Failure
 from vfioguard.cli.standing_by import Work
 from vfioguard.inference.firmware.of_host import of_host
 from vfioguard.output import Output, Style
@@ -30,6 +30,7 @@ from vfioguard.serve.answer.view import View
 from vfioguard.serve.telling.journal import Fields
 from vfioguard.serve.telling.log_lines import fields
 from vfioguard.snapshot import Snapshot
+from vfioguard.target import NoTarget
 
 #: Forms of `report`, rendered from one report: reading the host for each would only take time.
 FORMS = ("text", "json", "prometheus", "nfd")
@@ -70,8 +71,8 @@ class Commands:
             try:
                 with contextlib.redirect_stdout(out):
                     options.work = Work()
-                    leaves.module(f"vfioguard.cli.{options.verb}").run(options)
-            except (Failure, CannotOpen) as error:  # what run() prints of them
+                    options.run(options)
+            except (Failure, CannotOpen, NoTarget) as error:  # what run() prints of them
                 out.write(f"vfioguard: {error}\n")
             yield name, out.getvalue()
 
@@ -94,10 +95,12 @@ def views(report: Report) -> Iterator[tuple[str, str]]:
     yield "openmetrics", _text(view.metrics(openmetrics=True))
     yield "text/html", _text(view.page())
     yield "groups as lines", _text(view.groups_text(()))
-    yield "missing", view.missing("nothing")
-    for target in targets_of(report):
-        found = view.find(target)
-        if found is not None:
+    for target in (*targets_of(report), "nothing"):
+        try:
+            found = view.targets.find(target)
+        except NoTarget as error:
+            yield "missing", str(error)
+        else:
             yield "check over HTTP", check(report, target, found, strict=False).line + "\n"
 
 
@@ -105,7 +108,7 @@ def differences(one: State, other: State) -> Iterator[tuple[str, str]]:
     """What `diff` and `watch` print of a change from one host to the other, and back."""
     for before, after in ((one, other), (other, one)):
         found = changes(before, after)
-        yield "diff", "".join(f"{line}\n" for line in lines(found, color=False))
+        yield "diff", "".join(f"{line}\n" for line in change_lines(found, color=False))
 
 
 def records(one: State, other: State) -> Iterator[Fields]:

@@ -9,15 +9,14 @@ about one device.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from vfioguard import __version__
+from vfioguard import __version__, wording
 from vfioguard.output import Output, Style
 from vfioguard.report import Report
 from vfioguard.verdict import Outcome
 
 #: The namespace that NFD allows whatever else it is told to deny (-deny-label-ns).
-_LAST = datetime.max.replace(tzinfo=UTC)
 _PREFIX = "feature.node.kubernetes.io/vfioguard."
 
 
@@ -30,10 +29,8 @@ def _parts(report: Report, style: Style) -> Iterator[str]:
 
 
 def _expiry(generated_at: str, seconds: int) -> str:
-    """When the labels end, at the latest with the year 9999: RFC 3339 knows none after it."""
-    began = datetime.fromisoformat(generated_at)
-    end = began + min(timedelta(seconds=seconds), _LAST - began)
-    return f"{end:%Y-%m-%dT%H:%M:%SZ}"
+    """When the labels end: so many seconds after the report."""
+    return wording.moment(datetime.fromisoformat(generated_at).timestamp() + seconds)
 
 
 def _labels(report: Report) -> Iterator[tuple[str, str]]:

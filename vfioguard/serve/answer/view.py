@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from vfioguard import leaves, unchanged, wording
-from vfioguard.bdf import parse_bdf
 from vfioguard.output import Output, Style, prometheus
 from vfioguard.output.json import (
     device_json,
@@ -22,13 +19,12 @@ from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevic
 from vfioguard.serve.answer.blocks import Blocks
 from vfioguard.serve.answer.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.answer.page import page
+from vfioguard.target import Targets
 from vfioguard.verdict import Outcome
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import answers as shapes
     from vfioguard.json_shapes.report import Device, Document
-
-_number: Callable[[GroupReport], int] = attrgetter("id")
 
 
 class View:
@@ -36,7 +32,6 @@ class View:
 
     Nothing is rendered before it is asked for, and of `before` everything is kept that the same
     groups make. What takes long belongs into a thread; two that ask at once render twice, no more.
-    `group_of` has the number of each device's group.
     """
 
     def __init__(self, report: Report, tag: str, before: View | None = None) -> None:
@@ -46,9 +41,8 @@ class View:
         numbers, moved = (None, True) if before is None else _changed(before.report, report)
         self.json_blocks: Blocks = (before.json_blocks if before else _JSON_BLOCKS).after(numbers)
         self.line_blocks: Blocks = (before.line_blocks if before else _LINE_BLOCKS).after(numbers)
-        self.group_of: Mapping[str, int] = (
-            before.group_of if before and not moved else _groups_of(report)
-        )
+        group_of = before.targets.group_of if before and not moved else None
+        self.targets: Targets = Targets(report, group_of)
 
     def body(self, name: str, make: Callable[[], Body]) -> Body:
         """The body of this name, made when it is first asked for."""
@@ -82,21 +76,6 @@ class View:
         """The page for people."""
         return whole(page(self.report).encode())
 
-    def find(self, target: str) -> GroupReport | UngroupedDevice | None:
-        """What `group:N`, a PCI address or another device's name stands for."""
-        if target.startswith("group:"):
-            number = target.removeprefix("group:")
-            plain = number.isascii() and number.isdecimal() and len(number) < 10
-            return self._group(int(number)) if plain and str(int(number)) == number else None
-        return self._device(canonical(target))
-
-    def missing(self, target: str) -> str:
-        """Says that there is no such target, and which there are."""
-        if target.startswith("group:"):
-            groups = [f"group:{group.id}" for group in self.report.groups]
-            return wording.missing(target, "IOMMU group", groups)
-        return wording.missing(target, "device", list({**self._ungrouped, **self.group_of}))
-
     def selected(self, outcomes: Collection[Outcome]) -> list[GroupReport]:
         """The groups with one of these outcomes; all of them where none is named."""
         return [g for g in self.report.groups if not outcomes or g.outcome in outcomes]
@@ -116,19 +95,6 @@ class View:
         if len(selected) == len(self.report.groups):
             return blocks.pieces(selected)
         return blocks.after(None).pieces(selected)
-
-    def _device(self, name: str) -> GroupReport | UngroupedDevice | None:
-        """A device that is in a group goes before another of its name that is in none."""
-        number = self.group_of.get(name)
-        return self._ungrouped.get(name) if number is None else self._group(number)
-
-    def _group(self, number: int) -> GroupReport | None:
-        at = unchanged.numbered(self.report.groups, number, _number)
-        return None if at is None else self.report.groups[at]
-
-    @cached_property
-    def _ungrouped(self) -> dict[str, UngroupedDevice]:
-        return {device.name: device for device in self.report.ungrouped}
 
 
 def one_group_json(group: GroupReport, generated_at: str) -> bytes:
@@ -177,17 +143,6 @@ def _changed(before: Report, after: Report) -> tuple[list[int], bool]:
 
 def _names(group: GroupReport) -> list[str]:
     return [device.name for device in group.devices]
-
-
-def _groups_of(report: Report) -> dict[str, int]:
-    """The number of each device's group."""
-    return {device.name: group.id for group in report.groups for device in group.devices}
-
-
-def canonical(target: str) -> str:
-    """The kernel's full form of a PCI address; any other name as it is."""
-    bdf = parse_bdf(target)
-    return target if bdf is None else str(bdf)
 
 
 def forms() -> dict[str, Output]:

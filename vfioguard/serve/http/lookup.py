@@ -11,6 +11,7 @@ from vfioguard.serve.answer.latest import Latest, Single
 from vfioguard.serve.answer.passing import Busy
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.http.errors import Problem
+from vfioguard.target import NoTarget
 
 
 class Lookup:
@@ -66,11 +67,11 @@ def target_in(single: Single, target: str) -> GroupReport | UngroupedDevice:
 
     Raises `Problem`.
     """
-    view = single.view
-    member = view.find(target)
-    if member is not None:
-        return single.judge(member) if isinstance(member, GroupReport) else member
-    gap = view.report.groups_read
-    if gap is not None and gap.why != "absent":
-        raise Problem(503, f"unknown: {gap.source}: {gap.errno or gap.detail}")
-    raise Problem(404, view.missing(target))
+    try:
+        member = single.view.targets.find(target)
+    except NoTarget as error:
+        gap = single.view.report.groups_read
+        if gap is not None and gap.why != "absent":
+            raise Problem(503, f"unknown: {gap.source}: {gap.errno or gap.detail}") from error
+        raise Problem(404, str(error)) from error
+    return single.judge(member) if isinstance(member, GroupReport) else member

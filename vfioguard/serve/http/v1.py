@@ -14,7 +14,7 @@ from vfioguard.json_shapes.report import Report
 from vfioguard.output.json import dumps
 from vfioguard.report import GroupReport
 from vfioguard.serve.answer.gate import check
-from vfioguard.serve.answer.view import View, canonical, forms, one_device_json, one_group_json
+from vfioguard.serve.answer.view import View, forms, one_device_json, one_group_json
 from vfioguard.serve.http import negotiate
 from vfioguard.serve.http.errors import Problem
 from vfioguard.serve.http.lookup import Lookup, target_in
@@ -95,7 +95,9 @@ def add_single(app: FastAPI, lookup: Lookup, describe: Description) -> None:
         single = lookup.single(policy)
         if bdf.startswith("group:"):
             raise Problem(404, "a group is at /v1/groups/{id}")
-        body = one_device_json(canonical(bdf), target_in(single, bdf), single.generated_at)
+        member = target_in(single, bdf)
+        name = single.view.targets.canonical(bdf)
+        body = one_device_json(name, member, single.generated_at)
         return tagged(Asked.by(request), single.tag, JSON, body)
 
 
@@ -118,7 +120,7 @@ def add_gate(app: FastAPI, lookup: Lookup, describe: Description) -> None:
         single = lookup.single(policy)
         member = target_in(single, target)
         report = single.view.report._replace(generated_at=single.generated_at)
-        answer = check(report, canonical(target), member, strict=strict)
+        answer = check(report, single.view.targets.canonical(target), member, strict=strict)
         if answer.status != 200:
             raise Problem(answer.status, answer.line, answer.body)
         if Asked.by(request).lines:
