@@ -18,7 +18,7 @@ import pytest
 from tests.support.commands import SERVE
 from tests.support.hosts import x86_host
 from tests.support.trees import write
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOSTS = REPOSITORY / "tests" / "fixtures" / "sysfs"
@@ -252,7 +252,7 @@ def test_a_port_in_use_is_one_line_and_exit_3() -> None:
 def test_a_directory_is_opened_anew_for_every_reading(tmp_path: Path) -> None:
     host = x86_host(1)
     root = write(tmp_path / "host", host)
-    scan = Reader(root, None).read
+    scan = HostReader(root, None).read
     assert len(scan().report.groups) == 1
     shutil.rmtree(root)
     os.mkdir(root)

@@ -14,7 +14,7 @@ from tests.serve.document import document, holds, schema_of
 from tests.serve.serving import Client, latest_of, problem, scan_of, served
 from tests.support.hosts import x86_host
 from vfioguard.judging.policies import policy_names
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.verdict import Outcome
 
 HOSTS = sorted((Path(__file__).parent.parent / "fixtures" / "sysfs").iterdir())
@@ -32,7 +32,7 @@ def answers_as_described(client: Client, route: str, path: str) -> None:
 
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_every_answer_is_what_the_schema_says(host: Path) -> None:
-    scan = Reader(str(max(host.glob("*.tar.xz"))), None).read()
+    scan = HostReader(str(max(host.glob("*.tar.xz"))), None).read()
     client = Client(latest_of(scan))
     for path in ("/v1/report", "/v1/firmware", "/v1/groups"):
         holds(schema_of(path), client.json(path))

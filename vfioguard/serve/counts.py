@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from vfioguard.fact import printable
 from vfioguard.output.prometheus import Family, labels_of
 from vfioguard.serve.connection.connections import REASONS, Connections, Pool
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.senses.kmsg import LogFollower
 from vfioguard.serve.senses.senses import Senses
 from vfioguard.serve.senses.uevents import COUNTED, OTHER, Watcher
@@ -71,7 +71,7 @@ def _of_log(log: LogFollower) -> Iterator[Family]:
     )
 
 
-def of_reader(reader: Reader) -> Iterator[Family]:
+def of_reader(reader: HostReader) -> Iterator[Family]:
     """How the host was read."""
     yield Family(
         "vfioguard_snapshots",

@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from vfioguard.output.prometheus import OPENMETRICS, TEXT, Family, render
 from vfioguard.report import Report
 from vfioguard.serve.answer.latest import Latest
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.verdict import Outcome
 
 #: What gives the metrics of a part of the daemon.
@@ -23,7 +23,7 @@ Counted: TypeAlias = Callable[[], Iterable[Family]]
 def tail(
     latest: Latest,
     requests: Mapping[tuple[str, int], int],
-    follow: Follow,
+    follow: ChangeTeller,
     counted: Iterable[Counted],
     *,
     openmetrics: bool,
@@ -41,7 +41,7 @@ def tail(
     return own + encode(REGISTRY)
 
 
-def _followed(follow: Follow) -> Iterator[Family]:
+def _followed(follow: ChangeTeller) -> Iterator[Family]:
     yield Family(
         "vfioguard_group_changes",
         "counter",

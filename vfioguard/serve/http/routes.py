@@ -27,14 +27,14 @@ from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.openapi import Description
 from vfioguard.serve.http.query import ExactRoute
 from vfioguard.serve.http.responses import JSON, LINES, Asked, fresh
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 
 _PAGE = "text/html; charset=utf-8"
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 def build(
-    latest: Latest, follow: Follow, face: Face | None = None, counted: Sequence[Counted] = ()
+    latest: Latest, follow: ChangeTeller, face: Face | None = None, counted: Sequence[Counted] = ()
 ) -> App:
     """The ASGI application over the latest answer and what changes in it.
 
