@@ -20,6 +20,7 @@ import hosts
 from tests.proofs.followed import Followed, bound, descriptors, rss, until
 from vfioguard.change.codec import decode
 from vfioguard.serve.follower import Intervals
+from vfioguard.serve.http.metrics import report_metrics
 from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, Hint
 from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.serve.telling.state_files import LAST, StateFiles
@@ -41,7 +42,7 @@ class Soaked(Followed):
         view = self.latest.view
         assert view is not None
         view.json()
-        view.metrics(openmetrics=True)
+        report_metrics(view, openmetrics=True)
         gc.collect()
 
 

@@ -100,7 +100,7 @@ def test_the_gate_is_the_exit_status_of_curl() -> None:
         assert curl("-I", f"{gate}/group:0")[0] == 22
         status, metrics = curl("--compressed", f"{running.url}/metrics")
         assert status == 0
-        assert 'vfioguard_groups{backend="type1",outcome="refused"} 24\n' in metrics
+        assert 'vfioguard_groups{backend="type1",outcome="refused"} 24.0\n' in metrics
         assert running.stop() == 0
     assert all(line.startswith("vfioguard: ") for line in running.log)
 

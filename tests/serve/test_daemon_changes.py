@@ -52,8 +52,8 @@ def test_curl_follows_resumes_and_ends_with_the_daemon(tmp_path: Path) -> None:
             again = parse(until(second, "allowed-by-override"))
             assert again[0] == events[0]
             _, metrics = curl(f"{running.url}/metrics")
-            assert 'vfioguard_group_changes_total{kind="override"} 1\n' in metrics
-            assert 'vfioguard_group_changes_total{kind="membership"} 0\n' in metrics
+            assert 'vfioguard_group_changes_total{kind="override"} 1.0\n' in metrics
+            assert 'vfioguard_group_changes_total{kind="membership"} 0.0\n' in metrics
             assert "vfioguard_state_kept" in metrics
             began = time.monotonic()
             assert running.stop() == 0

@@ -276,4 +276,4 @@ def test_the_holders_are_in_the_json_and_make_a_group_exposed(tmp_path: Path) ->
     assert client.json("/v1/groups/4")["holders"] is None
     assert client.json("/v1/groups/3?policy=iommu_capable")["holders"][0]["pid"] == pid
     holds({"$ref": "#/components/schemas/OneGroup"}, client.json("/v1/groups/3"))
-    assert "vfioguard_groups_exposed 1\n" in client.get("/metrics").text
+    assert "vfioguard_groups_exposed 1.0\n" in client.get("/metrics").text

@@ -27,6 +27,7 @@ from vfioguard.root.opening import CannotOpen
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.gate import check
 from vfioguard.serve.answer.view import View
+from vfioguard.serve.http.metrics import report_metrics
 from vfioguard.serve.telling.journal import Fields
 from vfioguard.serve.telling.log_lines import fields
 from vfioguard.snapshot import Snapshot
@@ -92,7 +93,7 @@ def views(report: Report) -> Iterator[tuple[str, str]]:
     """The bodies of the daemon's answers."""
     view = View(report, "tag")
     yield "json of the daemon", _text(view.json())
-    yield "openmetrics", _text(view.metrics(openmetrics=True))
+    yield "openmetrics", _text(report_metrics(view, openmetrics=True))
     yield "text/html", _text(view.page())
     yield "groups as lines", _text(view.groups_text(()))
     for target in (*targets_of(report), "nothing"):

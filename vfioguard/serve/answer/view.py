@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from vfioguard import leaves, unchanged, wording
-from vfioguard.output import Output, Style, prometheus
+from vfioguard.output import Output, Style
 from vfioguard.output.json import (
     device_json,
     dumps,
@@ -62,11 +62,6 @@ class View:
         tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
         groups = self.json_blocks.pieces(self.report.groups)
         return Body((*pieces(head), *groups, *pieces(tail)), self.tag)
-
-    def metrics(self, *, openmetrics: bool) -> Body:
-        """The metrics of the report, for Prometheus."""
-        families = prometheus.families(self.report)
-        return whole(prometheus.render(families, openmetrics=openmetrics).encode())
 
     def form(self, output: Output) -> Body:
         """The whole report in the form of `output`."""

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from vfioguard import __version__
-from vfioguard.output.prometheus import OPENMETRICS, TEXT
+from vfioguard.output.prometheus import TEXT
 from vfioguard.serve.answer.body import Body, pieces
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.asgi import App
-from vfioguard.serve.http import metrics, negotiate, v1
+from vfioguard.serve.http import negotiate, v1
 from vfioguard.serve.http.errors import add_handlers
+from vfioguard.serve.http.exposition import OPENMETRICS
 from vfioguard.serve.http.front import Face, Front
 from vfioguard.serve.http.lookup import Lookup
-from vfioguard.serve.http.metrics import Counted
+from vfioguard.serve.http.metrics import Counted, DaemonMetrics, report_metrics
 from vfioguard.serve.http.openapi import Description
 from vfioguard.serve.http.query import ExactRoute
 from vfioguard.serve.http.responses import JSON, LINES, Asked, fresh
@@ -61,7 +62,7 @@ def build(
     v1.add_single(app, lookup, describe)
     v1.add_gate(app, lookup, describe)
     v1.add_events(app, follow.hub, describe)
-    _add_metrics(app, latest, partial(metrics.tail, latest, requests, follow, counted), describe)
+    _add_metrics(app, latest, DaemonMetrics(latest, requests, follow, counted), describe)
     _add_pages(app, lookup, describe)
     _add_document(app, latest.policies, describe)
     for route in app.routes:
@@ -71,9 +72,7 @@ def build(
     return Front(app, requests, face or Face())
 
 
-def _add_metrics(
-    app: FastAPI, latest: Latest, tail: Callable[..., bytes], describe: Description
-) -> None:
+def _add_metrics(app: FastAPI, latest: Latest, own: DaemonMetrics, describe: Description) -> None:
     @app.get("/metrics", responses=describe.text("text/plain", "application/openmetrics-text"))
     async def scrape(request: Request) -> Response:
         """Prometheus text 0.0.4 or OpenMetrics 1.0, as asked for."""
@@ -81,9 +80,10 @@ def _add_metrics(
         offered = ("text/plain", "application/openmetrics-text")
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
         name = "openmetrics" if openmetrics else "metrics"
-        head = await latest.body(None, name, partial(View.metrics, openmetrics=openmetrics))
-        of_report = head.pieces if head else ()
-        body = Body((*of_report, *pieces(tail(openmetrics=openmetrics))))
+        make = partial(report_metrics, openmetrics=openmetrics)
+        report = await latest.body(None, name, make)
+        daemon = pieces(own.text(openmetrics=openmetrics))
+        body = Body((*(report.pieces if report else ()), *daemon))
         media_type = OPENMETRICS if openmetrics else TEXT
         if not asked.gzip:
             return fresh(media_type, body.plain())
