@@ -1,4 +1,4 @@
-"""Whatever a host's firmware tables hold: an answer, the memory they name, and no exception."""
+"""Whatever a host's firmware tables hold, there is an answer, and no exception."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIMITS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 0x1C, 0x20, 0x40, 0x48, 0x7F, 0x80, 0xF0,
 
 @st.composite
 def tables(draw: st.DrawFn) -> dict[str, bytes]:
-    """One of our own tables of each kind that is drawn, with some bytes changed or cut."""
+    """Tables of the kinds that are drawn, with some bytes changed or cut."""
     found: dict[str, bytes] = {}
     for name in draw(st.lists(st.sampled_from(sorted(OWN)), min_size=1, max_size=3)):
         raw = bytearray(OWN[name])

@@ -1,4 +1,4 @@
-"""Laws of both resolutions, and their equality with the kernel's own rules written out plainly."""
+"""Laws of both resolutions, and that they equal the kernel's own rules, written out plainly."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ masks = st.none() | st.sampled_from([0xFFFF, 0xFF00, 0xFFF8, 0, _U32])
 
 
 def of_map_id(map_: list[tuple[int, int, int, int]], mask: int | None, rid: int) -> int | None:
-    """drivers/of/base.c of 6.12.118: the phandle that an id leads to."""
+    """drivers/of/base.c of 6.12.118: the phandle to which an id leads."""
     if not map_:
         return None
     mask = _U32 if mask is None else mask
@@ -67,7 +67,7 @@ def of_map_id(map_: list[tuple[int, int, int, int]], mask: int | None, rid: int)
 def of_map_id_later(
     map_: list[tuple[int, int, int, int]], mask: int | None, rid: int, there: set[int]
 ) -> int | None:
-    """The same of 7.2.13, where the controllers that are there take one cell."""
+    """drivers/of/base.c of 7.2.13: the phandle to which an id leads; `there` take one cell each."""
     mask = _U32 if mask is None else mask
     masked = mask & rid
     for first, phandle, _, length in map_:
@@ -80,7 +80,7 @@ def of_map_id_later(
 
 
 def domain_of(phandle: int | None) -> bool | None:
-    """None: no domain; else whether it isolates."""
+    """Whether the domain behind a phandle isolates; None if there is no domain."""
     return {TO_ITS: True, TO_LS: False}.get(phandle or 0)
 
 
@@ -166,7 +166,7 @@ def packed(graph: Graph) -> bytes:
 
 
 def iort_node_map_id(graph: Graph, rid: int) -> int | None:
-    """drivers/acpi/arm64/iort.c: the number of the ITS group; a circle is no answer."""
+    """drivers/acpi/arm64/iort.c: the number of the ITS group, or None; a circle leads to none."""
     at = next(n for n, node in enumerate(graph) if node[0] == 2)
     id_ = rid
     for _ in range(64):
@@ -258,7 +258,7 @@ def test_hiding_one_file_only_turns_an_answer_into_unknown() -> None:
         machine = machine_isolated(host)
         for path in read:
             if "/iommu_group" in path or path.endswith("subsystem") or "/bus/pci/" in path:
-                continue  # these decide which devices there are, not what one is
+                continue  # these decide which devices there are, not what a device is
             hidden = {**host, path: Refused(errno.EACCES)}
             assert machine_isolated(hidden) in {machine, None}, path
             for name in names:

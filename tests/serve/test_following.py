@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from tests.support.following import follow
 from tests.support.living import Living, lives
 from vfioguard.change.compare import changes
-from vfioguard.change.state import Known, State, state_of
+from vfioguard.change.state import Remembered, State, state_of
 from vfioguard.judging.again import judge_again
 from vfioguard.judging.evaluate import judge
 from vfioguard.reading.take import take
@@ -55,14 +55,14 @@ def test_a_view_serves_what_one_that_is_made_from_nothing_serves(moments: list[L
 @given(lives())
 @settings(max_examples=60, deadline=None)
 def test_states_and_changes_are_those_of_reports_that_share_nothing(moments: list[Living]) -> None:
-    known: Known | None = None
+    known: Remembered | None = None
     before: State | None = None
     for report in reports(moments):
         state = state_of(report, "boot", known)
         assert state == state_of(report, "boot")
         if known is not None and before is not None:
             assert changes(known.state, state) == changes(before, state_of(report, "boot"))
-        known, before = Known(report, state), state_of(report, "boot")
+        known, before = Remembered(report, state), state_of(report, "boot")
 
 
 @given(lives())

@@ -154,7 +154,7 @@ def test_every_id_is_documented() -> None:
 
 
 def test_a_field_without_a_value_is_left_out() -> None:
-    change = Change(Kind.BOOT, "host", "b1", "b2", None, "now")
+    change = Change(kind=Kind.BOOT, subject="host", before="b1", after="b2", at="now")
     assert not {"VFIOGUARD_GROUP", "VFIOGUARD_DEVICE", "VFIOGUARD_CAUSE"} & {
         name for name, _ in fields(change)
     }

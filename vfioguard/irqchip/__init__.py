@@ -5,9 +5,10 @@ kernel appends the device, "PCI-MSIX-0000:01:00.0" (kernel/irq/msi.c,
 msi_create_device_irq_domain()), which is taken off before a family is asked.
 
 The families are all that stand in the sources of v5.10 to v7.3, by `msi_create_parent_irq_domain`,
-`pci_msi_create_irq_domain`, `platform_msi_create_irq_domain` and `struct msi_controller`. The chips
-of wired interrupts that become MSIs (mbigen, ICU, APLIC, GICv5 IWB) are not among them: their
-domains lack MSI_FLAG_DEV_SYSFS, so no `msi_irqs` shows them.
+`pci_msi_create_irq_domain`, `platform_msi_create_irq_domain` and `struct msi_controller`; each chip
+is a row of tests/fixtures/irqchip/chips.tsv. The chips of wired interrupts that become MSIs
+(mbigen, ICU, APLIC, GICv5 IWB) are not among them: their domains lack MSI_FLAG_DEV_SYSFS, so no
+`msi_irqs` shows them.
 """
 
 from typing import NamedTuple

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from vfioguard import wording
 from vfioguard.change.compare import changes
-from vfioguard.change.state import Known, State, carried, state_of
+from vfioguard.change.state import Remembered, State, carried, state_of
 from vfioguard.cli import host
 from vfioguard.cli.arguments import Once, Parser, add_policy, add_root, seconds
 from vfioguard.cli.change_lines import change_lines
@@ -57,7 +57,7 @@ def _watch(options: argparse.Namespace, *, color: bool) -> None:
             f"{options.root}: a capture does not change; `report` shows what is in it, and `diff` "
             "what is different in another"
         )
-    known = Known(report, state_of(report, None))
+    known = Remembered(report, state_of(report, None))
     state = known.state
     kernel = f"kernel {state.kernel or 'unknown'}; decides by {wording.policies(report)}"
     _write(f"{report.generated_at} {wording.summary(report)}; {kernel}\n")
@@ -75,7 +75,7 @@ def _watch(options: argparse.Namespace, *, color: bool) -> None:
                 _line(wording.now(), f"the host could not be read: {failure}", color=color)
             continue
         failure = ""
-        known = Known(report, state_of(report, None, known))
+        known = Remembered(report, state_of(report, None, known))
         after = carried(state, known.state)
         for line in _told(state, after, color=color):
             _line(after.at, line, color=color)

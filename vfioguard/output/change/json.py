@@ -11,12 +11,12 @@ from vfioguard.change.state import MemberState, State
 if TYPE_CHECKING:
     from vfioguard.json_shapes import change as shapes
 
-#: Members of a group beyond these are only counted.
+#: So many members of a group are shown; the others are only counted.
 _DEVICES = 64
 
 
 def change_json(change: Change) -> shapes.Change:
-    """One change; `omitted_devices` counts the members that are cut."""
+    """One change; `omitted_devices` counts the members that are not shown, if there are any."""
     shown: shapes.Change = {
         "kind": change.kind,
         "direction": change.direction,
@@ -35,7 +35,7 @@ def change_json(change: Change) -> shapes.Change:
 
 
 def side_json(name: str, state: State) -> shapes.Side:
-    """One of the two hosts that are compared."""
+    """One of the two states that were compared; `name` says where it came from."""
     return {
         "name": name,
         "at": state.at,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from vfioguard.fact import Gap
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
 from vfioguard.inference.memory.region import Memory
-from vfioguard.inference.memory.reserved import Found
+from vfioguard.inference.memory.reserved import ReservedMemory
 from vfioguard.report import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def firmware_json(firmware: Firmware) -> shapes.Firmware:
     }
 
 
-def _memory(reserved: Found) -> shapes.Memory:
+def _memory(reserved: ReservedMemory) -> shapes.Memory:
     return {
         "regions": [_region(region) for region in reserved.memory],
         "gaps": [_gap(gap) for gap in reserved.gaps],

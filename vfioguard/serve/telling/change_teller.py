@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vfioguard.change import Change, Kind
 from vfioguard.change.compare import changes
-from vfioguard.change.state import Known, State, carried, same, state_of
+from vfioguard.change.state import Remembered, State, carried, same, state_of
 from vfioguard.report import Report
 from vfioguard.serve.host.previous_boot import History
 from vfioguard.serve.telling.events import Hub, Prepared, prepare
@@ -29,7 +29,7 @@ _log = logging.getLogger("vfioguard")
 class _Compared(NamedTuple):
     """What the comparison of one report with the one before it gave."""
 
-    known: Known
+    known: Remembered
     state: State
     changes: tuple[Change, ...]
     events: list[Prepared]
@@ -64,7 +64,7 @@ class ChangeTeller:
         kept = files.load(boot_id) if files else None
         self.history = History(kept and kept.previous_boot, files.previous if files else "")
         self._state = self._saved = kept.last if kept else None
-        self._known: Known | None = None
+        self._known: Remembered | None = None
         self._pending: Report | None = None
         self._trouble = Trouble("what changed is compared again")
         self._published = asyncio.Event()
@@ -113,7 +113,7 @@ class ChangeTeller:
             self._saved = compared.state  # an equal state, which shares its parts with the report
 
     def _compare(self, report: Report) -> _Compared:
-        known = Known(report, state_of(report, self._boot_id, self._known))
+        known = Remembered(report, state_of(report, self._boot_id, self._known))
         before = self._state
         state = known.state if before is None else carried(before, known.state)
         differences = () if before is None else changes(before, state)
