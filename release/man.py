@@ -64,7 +64,7 @@ _ROUTES = (
     ("/v1/report, /v1/groups, /v1/devices/BDF", "The report and its parts."),
     ("/metrics", "Prometheus text or OpenMetrics, as `Accept` asks."),
     ("/-/healthy, /-/ready", "The process lives; its answers may be relied on."),
-    ("/openapi.json", "All routes."),
+    ("/openapi.json", "Every route, parameter and field (OpenAPI)."),
 )
 _SIGNALS = """
 SIGTERM and SIGINT end it, with status 0, when what is under way has been answered. SIGHUP reads the

@@ -24,7 +24,7 @@ CAPTURE = "tests/fixtures/sysfs/6.12-amd64--vtd-noir/as-booted.tar.xz"
 #: What only the daemon may cost.
 DAEMON_ONLY = {
     "asyncio", "fastapi", "prometheus_client", "psutil", "pydantic", "pyudev", "starlette",
-    "uvicorn",
+    "typing_extensions", "uvicorn",
 }  # fmt: skip
 
 
@@ -76,6 +76,22 @@ def test_a_command_imports_nothing_of_the_daemon(verb: list[str]) -> None:
     assert result.returncode == 0, result.stderr
     loaded = {name.partition(".")[0] for name in json.loads(result.stdout.splitlines()[-1])}
     assert not loaded & DAEMON_ONLY
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", "--output", "json", "--root", CAPTURE],
+        ["firmware", "--output", "json", "--root", CAPTURE],
+        ["diff", "--output", "json", CAPTURE, CAPTURE],
+    ],
+    ids=lambda command: command[0],
+)
+def test_json_costs_a_command_none_of_its_shapes(command: list[str]) -> None:
+    code = f"import sys; from vfioguard.cli import main; main({command!r}); print(*sys.modules)"
+    loaded = set(run(sys.executable, "-c", code).stdout.splitlines()[-1].split())
+    assert "vfioguard.output.json" in loaded
+    assert not {"pydantic", "typing_extensions", "vfioguard.json_shapes"} & loaded
 
 
 def test_the_version_costs_no_argument_parser() -> None:

@@ -25,7 +25,7 @@ from vfioguard.verdict import Outcome, Verdict
 from vfioguard.wording import now, reason
 
 if TYPE_CHECKING:
-    from vfioguard.output.json import Json
+    from vfioguard.json_shapes.report import Report as ReportShape
 
 __all__ = [
     "Answer", "CannotOpen", "DeviceReport", "GroupReport", "NoTarget", "Outcome", "Report", "Root",
@@ -51,11 +51,11 @@ def judge(snapshot: Snapshot, policy: str | None = None) -> Report:
     return evaluate(snapshot, now(), policy)
 
 
-def as_dict(report: Report) -> "dict[str, Json]":
+def as_dict(report: Report) -> "ReportShape":
     """The report as the values that `as_json` writes."""
     from vfioguard.output.json import group_json, head_json, tail_json
 
-    groups: list[Json] = [group_json(group) for group in report.groups]
+    groups = [group_json(group) for group in report.groups]
     return {**head_json(report), "groups": groups, **tail_json(report)}
 
 

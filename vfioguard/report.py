@@ -1,13 +1,13 @@
 """What every face shows: one value, made of nothing that reads the host."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfioguard.fact import Gap
 from vfioguard.logic import Answer
 from vfioguard.verdict import Outcome, Verdict, severity
 
 #: Version of the JSON form; fields are added under the same number, never changed.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class DeviceReport(NamedTuple):

@@ -7,10 +7,10 @@ from hypothesis import given
 
 from tests.support.states import group, state, states
 from vfioguard.change import Change, Kind
-from vfioguard.change.as_json import change_json
 from vfioguard.change.compare import changes
 from vfioguard.change.sentence import sentence, sentences
 from vfioguard.change.state import FindingState, GroupState, MemberState, State
+from vfioguard.output.change.json import change_json
 from vfioguard.verdict import Outcome
 
 A, B, C = (f"0000:0{number}:00.0" for number in range(3))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.serve.serving import latest_of, scan_of
+from tests.serve.serving import latest_of, problem, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.serve.asgi import Message, Refusal
 from vfioguard.serve.http.front import Face
@@ -109,6 +109,13 @@ def test_who_is_not_let_in_sees_nothing(path: str) -> None:
     assert response.status_code == 401
     assert response.json()["detail"] == "no"
     assert response.headers["www-authenticate"] == "Basic"
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+@pytest.mark.parametrize("path", ROUTES)
+def test_who_is_not_let_in_gets_a_problem(path: str, status: int) -> None:
+    response = get(path, Face(guard=Doorman(Refusal(status, "no"))))
+    assert problem(response)["status"] == status
 
 
 def test_who_comes_by_the_socket_file_is_let_in_by_its_mode() -> None:

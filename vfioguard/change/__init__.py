@@ -5,13 +5,13 @@ as it shares members with its former self (match.py), whatever its number.
 """
 
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from vfioguard.change.state import MemberState
 from vfioguard.verdict import Outcome, severity
 
 #: Version of the JSON form; fields are added under the same number, never changed.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 Value: TypeAlias = "str | int | bool | tuple[str, ...] | None"
 

@@ -1,10 +1,10 @@
-"""The Report as JSON: what scripts rely on. Fields are added, never changed."""
+"""The Report as JSON, which scripts rely on. Fields are added, never changed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.logic import Answer, Proof
@@ -19,15 +19,17 @@ from vfioguard.report import (
 )
 from vfioguard.verdict import Verdict
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import report as shapes
+    from vfioguard.json_shapes.proof import Claim, GapLeaf, Part
 
-#: Raw text and parts of a proof beyond these are cut: 4,096 members prove no more than 64.
+#: Raw text and parts of a proof are cut at these lengths: 4,096 members prove no more than 64.
 _RAW = 256
 _PARTS = 64
 
 
 def _parts(report: Report, _style: Style) -> Iterator[str]:
-    """Group by group: the whole as one value would take ten times its text."""
+    """The text group by group: one value of the whole report would take ten times its memory."""
     yield dumps(head_json(report))[:-1]
     yield from _list("groups", map(group_json, report.groups))
     yield from _list("ungrouped_devices", map(ungrouped_json, report.ungrouped))
@@ -36,7 +38,7 @@ def _parts(report: Report, _style: Style) -> Iterator[str]:
     yield "}\n"
 
 
-def _list(name: str, values: Iterable[Json]) -> Iterator[str]:
+def _list(name: str, values: Iterable[object]) -> Iterator[str]:
     yield f',"{name}":['
     between = ""
     for value in values:
@@ -45,13 +47,13 @@ def _list(name: str, values: Iterable[Json]) -> Iterator[str]:
     yield "]"
 
 
-def dumps(value: Json) -> str:
-    """Compact, stable, printable ASCII: json itself would leave DEL as it is."""
+def dumps(value: object) -> str:
+    """JSON without blanks, in printable ASCII: `json` itself would leave DEL as it is."""
     return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f")
 
 
-def tail_json(report: Report) -> dict[str, Json]:
-    """What stands behind the groups."""
+def tail_json(report: Report) -> shapes.ReportTail:
+    """The members of a report behind its groups."""
     return {
         "ungrouped_devices": [ungrouped_json(device) for device in report.ungrouped],
         "findings": [finding_json(finding) for finding in report.findings],
@@ -59,8 +61,8 @@ def tail_json(report: Report) -> dict[str, Json]:
     }
 
 
-def head_json(report: Report) -> dict[str, Json]:
-    """What stands before the groups."""
+def head_json(report: Report) -> shapes.ReportHead:
+    """The members of a report before its groups."""
     host = report.host
     return {
         "schema_version": SCHEMA_VERSION,
@@ -84,7 +86,7 @@ def head_json(report: Report) -> dict[str, Json]:
     }
 
 
-def group_json(group: GroupReport) -> dict[str, Json]:
+def group_json(group: GroupReport) -> shapes.Group:
     """One group with its proof."""
     return {
         "id": group.id,
@@ -103,13 +105,15 @@ def group_json(group: GroupReport) -> dict[str, Json]:
     }
 
 
-def _holders(group: GroupReport) -> list[Json] | None:
+def _holders(group: GroupReport) -> list[shapes.Holder] | None:
     if group.holders is None:
         return None
-    return [{"pid": one.pid, "name": one.name, "since": one.since} for one in group.holders]
+    return [
+        {"pid": holder.pid, "name": holder.name, "since": holder.since} for holder in group.holders
+    ]
 
 
-def device_json(device: DeviceReport) -> dict[str, Json]:
+def device_json(device: DeviceReport) -> shapes.Device:
     """One member of a group."""
     return {
         "name": device.name,
@@ -120,17 +124,17 @@ def device_json(device: DeviceReport) -> dict[str, Json]:
     }
 
 
-def finding_json(finding: FindingReport) -> dict[str, Json]:
+def finding_json(finding: FindingReport) -> shapes.Finding:
     """A finding with its proof."""
     return {
         "finding": finding.name,
         "severity": finding.severity,
         "summary": finding.summary,
-        "because": proof_json(finding.because),
+        "because": claim_json(finding.because),
     }
 
 
-def ungrouped_json(device: UngroupedDevice) -> dict[str, Json]:
+def ungrouped_json(device: UngroupedDevice) -> shapes.Ungrouped:
     """A PCI function in no group."""
     return {
         "name": device.name,
@@ -142,33 +146,37 @@ def ungrouped_json(device: UngroupedDevice) -> dict[str, Json]:
 
 
 def class_code(code: int | None) -> str | None:
-    """As sysfs prints it: "0x020000"."""
+    """A PCI class code as sysfs prints it: "0x020000". Returns None for None."""
     return None if code is None else f"0x{code:06x}"
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Json]:
-    """One policy's verdict: `because` proves the interrupt test, `override` its switch."""
+def verdict_json(verdict: Verdict) -> shapes.Verdict:
+    """The verdict of one policy: `because` proves the interrupt test, `override` its switch."""
     return {
         "policy": verdict.policy,
         "outcome": verdict.outcome,
         "needs_override": verdict.needs_override,
-        "because": proof_json(verdict.isolated),
-        "override": proof_json(verdict.override),
+        "because": claim_json(verdict.isolated),
+        "override": claim_json(verdict.override),
     }
 
 
-def proof_json(proof: Proof) -> dict[str, Json]:
-    """A claim with its parts, or a leaf: a path with what it held or why it could not be read."""
+def claim_json(answer: Answer) -> Claim:
+    """A claim with the parts of its proof; `omitted` counts those that are cut."""
+    shown: Claim = {
+        "claim": answer.claim,
+        "truth": answer.truth,
+        "because": [_part_json(part) for part in answer.because[:_PARTS]],
+    }
+    if len(answer.because) > _PARTS:
+        shown["omitted"] = len(answer.because) - _PARTS
+    return shown
+
+
+def _part_json(proof: Proof) -> Part:
     match proof:
-        case Answer(claim, truth, because):
-            shown: dict[str, Json] = {
-                "claim": claim,
-                "truth": truth,
-                "because": [proof_json(part) for part in because[:_PARTS]],
-            }
-            if len(because) > _PARTS:
-                shown["omitted"] = len(because) - _PARTS
-            return shown
+        case Answer():
+            return claim_json(proof)
         case Fact():
             raw = proof.raw[:_RAW].decode("ascii", "backslashreplace")
             return {"path": proof.source, "raw": raw}
@@ -176,8 +184,8 @@ def proof_json(proof: Proof) -> dict[str, Json]:
             return gap_json(proof)
 
 
-def gap_json(gap: Gap) -> dict[str, Json]:
-    """A gap: `why` is absent, denied, malformed or failed."""
+def gap_json(gap: Gap) -> GapLeaf:
+    """A gap: the path, and why nothing could be read from it."""
     return {"path": gap.source, "why": gap.why, "errno": gap.errno, "detail": gap.detail}
 
 

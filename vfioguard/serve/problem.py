@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from vfioguard.output.json import Json, dumps
+from vfioguard.output.json import dumps
+
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import answers as shapes
 
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem(status: int, detail: str, more: dict[str, Json] | None = None) -> bytes:
-    """The body; `type` is about:blank, so that the title is the status's own (RFC 9457 4.2.1)."""
-    body: dict[str, Json] = {
+def problem(status: int, detail: str, more: Mapping[str, object] | None = None) -> bytes:
+    """The body of an error; `more` are further members.
+
+    `type` is about:blank, which makes the title the phrase of the status (RFC 9457 4.2.1).
+    """
+    body: shapes.Problem = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,

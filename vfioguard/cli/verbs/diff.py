@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from vfioguard import wording
 from vfioguard.change import SCHEMA_VERSION
-from vfioguard.change.as_json import change_json, side_json
 from vfioguard.change.codec import LIMIT, MARK, BadState, decode
 from vfioguard.change.compare import changes
 from vfioguard.change.state import State, state_of
@@ -19,8 +19,12 @@ from vfioguard.cli.verbs import Verb
 from vfioguard.fact import value_or
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel.identity import boot_id
-from vfioguard.output.json import Json, dumps
+from vfioguard.output.change.json import change_json, side_json
+from vfioguard.output.json import dumps
 from vfioguard.reading.take import take
+
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import change as shapes
 
 
 def _arguments(parser: Parser) -> None:
@@ -36,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     before, after = (state_at(path, options.policy, options.work.hung) for path in paths)
     differences = changes(before, after)
     if options.output == "json":
-        document: dict[str, Json] = {
+        document: shapes.Difference = {
             "schema_version": SCHEMA_VERSION,
             "before": side_json(options.before, before),
             "after": side_json(options.after, after),

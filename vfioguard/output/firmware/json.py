@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 from vfioguard.fact import Gap
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
@@ -12,83 +12,95 @@ from vfioguard.report import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from vfioguard.inference.remapping.parts import Possible
+    from vfioguard.json_shapes import firmware as shapes
+    from vfioguard.json_shapes.proof import GapLeaf
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
 
-
-def firmware_json(firmware: Firmware) -> dict[str, Json]:
+def firmware_json(firmware: Firmware) -> shapes.Firmware:
     """The sentence first, then every table."""
     return {
         "schema_version": SCHEMA_VERSION,
         "sentence": firmware.sentence,
-        "interrupt_remapping": _possible(firmware.remapping),
-        "memory": None if firmware.memory is None else _memories(firmware.memory),
-        "tables": [_table(decoded) for decoded in firmware.tables],
+        "interrupt_remapping": _remapping(firmware.remapping),
+        "memory": None if firmware.memory is None else _memory(firmware.memory),
+        "tables": [_table(table) for table in firmware.tables],
     }
 
 
-def _memories(kept: ReservedMemory) -> Json:
+def _memory(reserved: ReservedMemory) -> shapes.Memory:
     return {
-        "regions": [_memory(memory) for memory in kept.memory],
-        "gaps": [_gap(gap) for gap in kept.gaps],
+        "regions": [_region(region) for region in reserved.memory],
+        "gaps": [_gap(gap) for gap in reserved.gaps],
     }
 
 
-def _memory(memory: Memory) -> Json:
-    holders: list[Json] = [dict(holder._asdict()) for holder in memory.holders]
+def _region(region: Memory) -> shapes.MemoryRegion:
     return {
-        "kind": memory.kind,
-        "start": memory.start,
-        "end": memory.end,
-        "path": memory.source,
-        "offset": memory.offset,
-        "devices": holders,
-        "unresolved": [gap.detail for gap in memory.gaps],
+        "kind": region.kind,
+        "start": region.start,
+        "end": region.end,
+        "path": region.source,
+        "offset": region.offset,
+        "devices": [
+            {
+                "device": holder.device,
+                "group": holder.group,
+                "relaxable": holder.relaxable,
+                "shown": holder.shown,
+            }
+            for holder in region.holders
+        ],
+        "unresolved": [gap.detail for gap in region.gaps],
     }
 
 
-def _gap(gap: Gap) -> Json:
-    return {"path": gap.source, "why": str(gap.why), "errno": gap.errno, "detail": gap.detail}
+def _gap(gap: Gap) -> GapLeaf:
+    return {"path": gap.source, "why": gap.why, "errno": gap.errno, "detail": gap.detail}
 
 
-def _possible(possible: Possible | None) -> Json:
-    if possible is None:
+def _remapping(remapping: Possible | None) -> shapes.Remapping | None:
+    if remapping is None:
         return None
     return {
-        "possible": possible.possible,
-        "reasons": list(possible.reasons),
-        "missing_io_apics": list(possible.missing),
+        "possible": remapping.possible,
+        "reasons": list(remapping.reasons),
+        "missing_io_apics": list(remapping.missing),
     }
 
 
-def _table(decoded: Decoded) -> Json:
-    broken: Json = None
-    if decoded.broken is not None:
-        broken = {"offset": decoded.broken.offset, "why": decoded.broken.why}
-    gap = decoded.gap
+def _table(table: Decoded) -> shapes.Table:
+    broken, gap = table.broken, table.gap
     return {
-        "signature": decoded.signature,
-        "path": decoded.source,
-        "state": decoded.state,
+        "signature": table.signature,
+        "path": table.source,
+        "state": table.state,
         "errno": None if gap is None else gap.errno,
         "detail": None if gap is None else gap.detail,
-        "broken": broken,
-        "lost_references": [dict(lost._asdict()) for lost in decoded.lost],
-        "table": None if decoded.table is None else value_json(decoded.table),
+        "broken": None if broken is None else {"offset": broken.offset, "why": broken.why},
+        "lost_references": [
+            {"offset": lost.offset, "reference": lost.reference} for lost in table.lost
+        ],
+        "table": None if table.table is None else _structure(table.table),
     }
 
 
-def value_json(value: object) -> Json:
-    """A structure with its kind, or one of its fields."""
+def _structure(structure: object) -> dict[str, object]:
+    """A table or a structure in it: its kind, and its fields by their names."""
+    assert isinstance(structure, tuple), f"not a structure: {structure!r}"
+    values = cast("tuple[object, ...]", structure)
+    names: tuple[str, ...] = getattr(values, "_fields", ())
+    shown: dict[str, object] = {"kind": type(values).__name__}
+    shown.update(zip(names, map(_value, values), strict=True))
+    return shown
+
+
+def _value(value: object) -> object:
+    """One field of a structure."""
     if value is None or isinstance(value, int | str):
         return value
     if isinstance(value, bytes):
         return value.hex()
+    if hasattr(value, "_fields"):
+        return _structure(value)
     assert isinstance(value, tuple), f"no field of a table: {value!r}"
-    parts = cast("tuple[object, ...]", value)
-    names: tuple[str, ...] | None = getattr(parts, "_fields", None)
-    if names is None:
-        return [value_json(part) for part in parts]
-    shown: dict[str, Json] = {"kind": type(parts).__name__}
-    shown.update(zip(names, map(value_json, parts), strict=True))
-    return shown
+    return [_value(part) for part in cast("tuple[object, ...]", value)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vfioguard import wording
-from vfioguard.output.json import Json
 from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevice
 from vfioguard.verdict import Outcome
+
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import answers as shapes
 
 _STATUS = {
     Outcome.ALLOWED: 200,
@@ -15,7 +17,7 @@ _STATUS = {
     Outcome.REFUSED: 409,
     Outcome.UNKNOWN: 503,
 }
-_LEVEL = {
+_LEVEL: dict[Outcome, Literal["Info", "Warning", "Error"]] = {
     Outcome.ALLOWED: "Info",
     Outcome.BY_OVERRIDE: "Warning",
     Outcome.REFUSED: "Error",
@@ -28,7 +30,7 @@ class Checked(NamedTuple):
 
     status: int
     line: str
-    body: dict[str, Json]
+    body: shapes.Check
 
 
 def check(
@@ -52,7 +54,7 @@ def check(
         line = reason = wording.ungrouped_line(report, subject)
         group = needs = agrees = policy = None
     status = 409 if strict and outcome is Outcome.BY_OVERRIDE else _STATUS[outcome]
-    body: dict[str, Json] = {
+    body: shapes.Check = {
         "schema_version": SCHEMA_VERSION,
         "generated_at": report.generated_at,
         "target": target,

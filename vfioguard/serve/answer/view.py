@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING
 
 from vfioguard import leaves, unchanged, wording
 from vfioguard.output import Output, Style
 from vfioguard.output.json import (
-    Json,
     device_json,
     dumps,
     group_json,
@@ -21,6 +21,10 @@ from vfioguard.serve.answer.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.answer.page import page
 from vfioguard.target import Targets
 from vfioguard.verdict import Outcome
+
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import answers as shapes
+    from vfioguard.json_shapes.report import Device, Document
 
 
 class View:
@@ -54,7 +58,7 @@ class View:
 
     def json(self) -> Body:
         """The whole report as JSON."""
-        head = dumps({**head_json(self.report)})[:-1].encode() + b',"groups":['
+        head = dumps(head_json(self.report))[:-1].encode() + b',"groups":['
         tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
         groups = self.json_blocks.pieces(self.report.groups)
         return Body((*pieces(head), *groups, *pieces(tail)), self.tag)
@@ -100,7 +104,7 @@ def one_device_json(name: str, place: GroupReport | UngroupedDevice, generated_a
 
     `place` is its group, or the device itself if it is in none (`View.find`).
     """
-    device: dict[str, Json]
+    device: Device | shapes.UngroupedDevice
     if isinstance(place, GroupReport):
         device = device_json(next(member for member in place.devices if member.name == name))
         outcome, needs = place.outcome, place.headline.needs_override
@@ -109,7 +113,7 @@ def one_device_json(name: str, place: GroupReport | UngroupedDevice, generated_a
         device = {**ungrouped_json(place), "bus": "pci", "isolated": None}
         outcome, needs = Outcome.UNKNOWN, None
         group = b"null"
-    shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
+    shown: shapes.DeviceHead = {"device": device, "outcome": outcome, "needs_override": needs}
     return _open(generated_at) + dumps(shown)[1:-1].encode() + b',"group":' + group + b"}\n"
 
 
@@ -157,5 +161,5 @@ def forms() -> dict[str, Output]:
 
 
 def _open(generated_at: str) -> bytes:
-    opening: dict[str, Json] = {"schema_version": SCHEMA_VERSION, "generated_at": generated_at}
+    opening: Document = {"schema_version": SCHEMA_VERSION, "generated_at": generated_at}
     return dumps(opening)[:-1].encode() + b","

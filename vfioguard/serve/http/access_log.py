@@ -1,4 +1,4 @@
-"""The access log: a line for each request, or only for those that were turned away."""
+"""The access log: a line for each request, or only for each request that was turned away."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from urllib.parse import quote
 
 from vfioguard.serve.http.rate import Rate
 
-#: Turned away, or a bug of ours: said even where the log is off.
+#: A request was turned away, or met a bug of ours: logged even if the access log is off.
 _ALWAYS = frozenset({400, 401, 403, 413, 429, 500})
-#: So many lines for those at once, and then one in each interval of so many seconds: whoever sends
-#: nonsense must not fill the journal.
+#: That many lines of those at once, then one in each interval of `_EVERY` seconds: a client that
+#: sends nonsense must not fill the journal.
 _BURST = 20
 _EVERY = 1.0
-#: Characters of a path that are shown.
+#: How many characters of a path are shown.
 _SHOWN = 200
 
 _log = logging.getLogger("vfioguard")
 
 
 class Access:
-    """`every`: a line for each request."""
+    """Writes the lines. `every`: also for requests that were served."""
 
     def __init__(self, *, every: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._every = every
@@ -31,13 +31,13 @@ class Access:
         self._left_out = 0
 
     def note(self, who: str, user: str, request: tuple[str, bytes, bytes], status: int) -> None:
-        """One request: who asked, by which name, the method, path and query, and the answer."""
+        """Log one request: the peer, the user, the method, path and query, and the status."""
         bad = status in _ALWAYS
         if not (bad or self._every) or (bad and self._is_too_much()):
             return
         method, path, query = request
         target = path + (b"?" + query if query else b"")
-        # h11 takes only printable ASCII here, and a name is whatever the client said.
+        # h11 takes only printable ASCII here; the user's name is what the client said.
         shown = quote(target[:_SHOWN], safe="/:?=&%+,;@!$'()*~[]-._")
         more = "..." if len(target) > _SHOWN else ""
         named = f" user={quote(user[:64], safe='@')}" if user else ""
@@ -45,17 +45,17 @@ class Access:
         _log.log(level, '%s%s "%s %s%s" %d', who, named, method, shown, more, status)
 
     def malformed(self, who: str) -> None:
-        """Somebody sent what is no request."""
+        """Log that a peer sent something else than an HTTP request."""
         if not self._is_too_much():
             _log.warning("%s sent what is no HTTP request: 400", who)
 
     def failed(self, who: str, error: Exception) -> None:
-        """A request met a bug of ours; its own line, with the status, comes beside this one."""
+        """Log that a request met a bug of ours; `note` logs the request itself."""
         if not self._is_too_much():
             _log.error("a bug in vfioguard, met by %s", who, exc_info=error)
 
     def _is_too_much(self) -> bool:
-        """Whether this line is one too many. Else says how many there were since the last one."""
+        """Whether this line must be left out. If not, log how many were left out before it."""
         if not self._bound.take():
             self._left_out += 1
             return True

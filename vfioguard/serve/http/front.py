@@ -1,4 +1,4 @@
-"""What stands before every route: the Host header, the counts of requests. Plain ASGI 3.0."""
+"""What happens before any route: Host is checked, requests are counted. Plain ASGI 3.0."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 _UNROUTED = "other"
-#: Of every answer, unless it has its own: nothing of ours is for pages from elsewhere.
+#: Headers that every answer gets if it has none of its own: no answer is for another site's page.
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"deny",
@@ -31,7 +31,7 @@ _ANOTHER = Refusal(
 
 
 class Guard(Protocol):
-    """What `--web.config.file` asks of those who come over TCP (guard.py)."""
+    """Decides by `--web.config.file` who is let in over TCP (guard.py)."""
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
@@ -39,7 +39,7 @@ class Guard(Protocol):
 
 
 class Face(NamedTuple):
-    """What the application is told of its surroundings. `hosts` are further names of ours."""
+    """The surroundings of the application. `hosts`: additional host names that it answers to."""
 
     hosts: frozenset[str] = frozenset()
     guard: Guard | None = None
@@ -47,10 +47,10 @@ class Face(NamedTuple):
 
 
 class Front:
-    """Refuses a Host that is not ours and who is not let in; counts by route and status, and logs.
+    """Refuses a foreign Host header and whom the guard does not admit; counts and logs requests.
 
-    A page from elsewhere can make a browser send requests here under a name that it controls (DNS
-    rebinding); its Host header then is that name. A UNIX socket is out of a browser's reach.
+    A page of another site can make a browser send requests here under a name that the site controls
+    (DNS rebinding). The Host header then has that name. A browser cannot reach a UNIX socket.
     """
 
     def __init__(self, app: App, requests: Counter[tuple[str, int]], face: Face) -> None:
@@ -99,17 +99,22 @@ class Front:
         return ("", None) if self._guard is None else await self._guard.admit(scope)
 
     def _headers(self, own: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """With ours, and those of the file, which win; an empty one is none."""
+        """Add the common headers, then those of the configuration file.
+
+        A header of the file replaces any other; an empty one removes it.
+        """
         if self._guard is None:
             return [*own, *_HEADERS.items()]
         merged = [*own, *_HEADERS.items()]
         chosen = dict(self._guard.headers)
-        return [item for item in merged if item[0] not in chosen] + [
-            h for h in chosen.items() if h[1]
-        ]
+        kept = [header for header in merged if header[0] not in chosen]
+        return kept + [header for header in chosen.items() if header[1]]
 
     def _is_ours(self, scope: Message, address: str) -> bool:
-        """A name that is known, or the address itself that was connected to: no page chooses it."""
+        """Whether the Host header has a known name, or the very address of this connection.
+
+        A page of another site cannot choose that address.
+        """
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         return all(
             is_loopback(host) or (name := name_of(host)) in self._hosts or name == address
@@ -123,9 +128,9 @@ class Front:
 
 
 def connection_of(scope: Message) -> Connection | None:
-    """The connection that a request came over; None where the server is not ours."""
-    found: Connection | None = scope.get("state", {}).get("connection")
-    return found
+    """The connection that a request came over. Returns None under another server than ours."""
+    connection: Connection | None = scope.get("state", {}).get("connection")
+    return connection
 
 
 def _who(scope: Message) -> str:
@@ -134,18 +139,21 @@ def _who(scope: Message) -> str:
 
 
 def _is_ambiguous(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether two parties may see its end in different places (RFC 9112 6.1): so it is the last."""
+    """Whether two parties may see the request end in different places (RFC 9112 6.1).
+
+    Such a request is the last of its connection.
+    """
     return {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}
 
 
 def name_of(host: str) -> str | None:
-    """The name or the address in a Host header, without port; None where it is neither."""
-    found = _HOST.fullmatch(host.strip())
-    return None if found is None else found["six"] or found["name"].lower().rstrip(".")
+    """The name or the address in a Host header, without port. Returns None if it is malformed."""
+    match = _HOST.fullmatch(host.strip())
+    return None if match is None else match["six"] or match["name"].lower().rstrip(".")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a Host header (name or address, maybe a port) means this machine only."""
+    """Whether a Host header (a name or an address, maybe with a port) means this machine only."""
     name = name_of(host)
     if name is None:
         return False

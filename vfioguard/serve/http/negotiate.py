@@ -1,4 +1,4 @@
-"""Accept and Accept-Encoding (RFC 9110 section 12.5). Odd headers mean no preference, no error."""
+"""Accept and Accept-Encoding (RFC 9110 section 12.5). An odd header is ignored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def media_type(accept: str, offered: Sequence[str]) -> str:
-    """The offered type that is wanted most; the first one where none is, or nobody asked."""
+    """The offered type that the client wants most; the first if it wants none or does not say."""
     wanted = _parse(accept)
     best, best_rank = offered[0], (0.0, 0)
     for candidate in offered:
@@ -17,12 +17,12 @@ def media_type(accept: str, offered: Sequence[str]) -> str:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether gzip was named, and not by q=0. A bare `*` does not make anybody need it."""
+    """Whether the client names gzip, with another weight than 0. A bare `*` is not enough."""
     return _parse(accept_encoding).get("gzip", 0.0) > 0.0
 
 
 def _rank(wanted: dict[str, float], candidate: str) -> tuple[float, int]:
-    """(quality, how exactly it was named) by the most exact range that covers the candidate."""
+    """The weight of the most exact range that covers the candidate, and how exact that is."""
     major = candidate.partition("/")[0]
     for exactness, media_range in ((3, candidate), (2, f"{major}/*"), (1, "*/*")):
         if media_range in wanted:
@@ -32,7 +32,7 @@ def _rank(wanted: dict[str, float], candidate: str) -> tuple[float, int]:
 
 
 def _parse(header: str) -> dict[str, float]:
-    found: dict[str, float] = {}
+    weights: dict[str, float] = {}
     for part in header.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = 1.0
@@ -40,8 +40,8 @@ def _parse(header: str) -> dict[str, float]:
             if parameter.startswith("q="):
                 quality = _quality(parameter[2:])
         if name:
-            found[name] = max(quality, found.get(name, 0.0))
-    return found
+            weights[name] = max(quality, weights.get(name, 0.0))
+    return weights
 
 
 def _quality(text: str) -> float:
@@ -49,4 +49,4 @@ def _quality(text: str) -> float:
         value = float(text)
     except ValueError:
         return 0.0
-    return value if 0.0 <= value <= 1.0 else 0.0  # not for nan either
+    return value if 0.0 <= value <= 1.0 else 0.0  # nan too

@@ -1,4 +1,4 @@
-"""A token bucket: so many at once, and then one in each interval."""
+"""A token bucket: a burst of tokens, then one in each interval."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Rate:
-    """`interval` seconds bring one, `burst` are kept at most. None are refused at interval 0."""
+    """Adds one token every `interval` seconds, up to `burst`. With interval 0 it never refuses."""
 
     def __init__(
         self, interval: float, burst: int, clock: Callable[[], float] = time.monotonic
@@ -15,17 +15,17 @@ class Rate:
         self.interval = interval
         self._burst = float(burst)
         self._clock = clock
-        self._there = self._burst
-        self._at = clock()
+        self._tokens = self._burst
+        self._counted_at = clock()
 
     def take(self) -> bool:
-        """Whether there was one."""
+        """Take a token. Returns False if there is none."""
         if not self.interval:
             return True
         now = self._clock()
-        self._there = min(self._burst, self._there + (now - self._at) / self.interval)
-        self._at = now
-        if self._there < 1.0:
+        self._tokens = min(self._burst, self._tokens + (now - self._counted_at) / self.interval)
+        self._counted_at = now
+        if self._tokens < 1.0:
             return False
-        self._there -= 1.0
+        self._tokens -= 1.0
         return True

@@ -1,4 +1,4 @@
-"""The routes as FastAPI sees them: parameters, schema, errors. The answers are in handlers.py.
+"""The application: the routes of version 1, those without a version, and what holds for all.
 
 Nothing that can be imported from here reads the host.
 """
@@ -7,74 +7,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from functools import partial
 
-from fastapi import FastAPI, Header, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
 
 from vfioguard import __version__
-from vfioguard.output.json import dumps
-from vfioguard.serve.answer.body import PIECE, Parts, cut
+from vfioguard.output.prometheus import TEXT
+from vfioguard.serve.answer.body import Body, pieces
 from vfioguard.serve.answer.latest import Latest
-from vfioguard.serve.answer.view import forms
+from vfioguard.serve.answer.view import View
 from vfioguard.serve.asgi import App
-from vfioguard.serve.http import openapi, schema
-from vfioguard.serve.http.front import Face, Front, connection_of
-from vfioguard.serve.http.handlers import Handlers, Problem
-from vfioguard.serve.http.metrics import Counted
-from vfioguard.serve.http.reply import Asked, Reply, refused
-from vfioguard.serve.http.stream import EVENT_STREAM, Stream
+from vfioguard.serve.http import negotiate, v1
+from vfioguard.serve.http.errors import add_handlers
+from vfioguard.serve.http.exposition import OPENMETRICS
+from vfioguard.serve.http.front import Face, Front
+from vfioguard.serve.http.lookup import Lookup
+from vfioguard.serve.http.metrics import Counted, DaemonMetrics, report_metrics
+from vfioguard.serve.http.openapi import Description
+from vfioguard.serve.http.query import ExactRoute
+from vfioguard.serve.http.responses import JSON, LINES, Asked, fresh
 from vfioguard.serve.telling.change_teller import ChangeTeller
-from vfioguard.verdict import Outcome
 
-_PLAIN = "text/plain"
-
-Policy = Annotated[str | None, Query(description="judge by this predicate")]
-Outcomes = Annotated[list[Outcome] | None, Query(description="only these; may be repeated")]
-Strict = Annotated[bool, Query(description="409 also for what passes only by the override")]
-Number = Annotated[str, Path(alias="id")]
-LastEventId = Annotated[str, Header(alias="Last-Event-ID", description="go on after this one")]
-
-
-class _Streamed(Response):
-    """A body in pieces, each sent when the client has taken the one before it.
-
-    In one piece uvicorn copies whatever the socket does not take at once: a report of 47 MB (16,384
-    groups) for every client, and three times the CPU time. Between two of them others have a turn.
-    """
-
-    def __init__(self, reply: Reply, body: Parts) -> None:
-        super().__init__(None, reply.status, reply.headers, reply.media_type)
-        self.headers["content-length"] = str(body.size)
-        self._parts = body.parts
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        head = {"type": "http.response.start", "status": self.status_code}
-        await send({**head, "headers": self.raw_headers})
-        connection = connection_of(scope)
-        for part in self._parts if scope["method"] != "HEAD" else ():
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-            await (asyncio.sleep(0) if connection is None else connection.turn())
-            if connection is not None and connection.gone:
-                return  # uvicorn's send says nothing of it, and all of the rest would be inflated
-        await send({"type": "http.response.body", "body": b""})
-
-
-class _Events(Response):
-    """A client of /v1/events."""
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__()
-        self._stream = stream
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._stream(scope, receive, send)
+_PAGE = "text/html; charset=utf-8"
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 def build(
@@ -84,6 +41,7 @@ def build(
 
     Each of `counted` gives metrics of a part of the daemon.
     """
+    describe = Description()
     app = FastAPI(
         title="vfioguard",
         version=__version__,
@@ -92,150 +50,72 @@ def build(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        default_response_class=Response,
+        responses=describe.common,
         # Recent FastAPI exports traces where environment variables say so.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    lookup = Lookup(latest)
     requests: Counter[tuple[str, int]] = Counter()
-    answers = Handlers(latest, requests, follow, counted)
-    _add_versioned(app, answers)
-    _add_events(app, follow)
-    _add_others(app, answers)
-    streams = {EVENT_STREAM: schema.Change.model_json_schema(ref_template=openapi.SCHEMA)}
-    document = dumps(openapi.finish(app.openapi(), latest.policies, streams)).encode()
-
-    async def described() -> Response:
-        return Response(document, media_type="application/json")
-
-    app.add_api_route("/openapi.json", described, include_in_schema=False)
+    app.router.route_class = ExactRoute
+    v1.add_whole(app, lookup, describe)
+    v1.add_single(app, lookup, describe)
+    v1.add_gate(app, lookup, describe)
+    v1.add_events(app, follow.hub, describe)
+    _add_metrics(app, latest, DaemonMetrics(latest, requests, follow, counted), describe)
+    _add_pages(app, lookup, describe)
+    _add_document(app, latest.policies, describe)
     for route in app.routes:
         if isinstance(route, APIRoute) and route.methods:
-            route.methods.add("HEAD")  # only now: it is no operation of its own
-    for kind, handler in (
-        (Problem, _answered),
-        (HTTPException, _refused),
-        (RequestValidationError, _invalid),
-        (Exception, _failed),
-    ):
-        app.add_exception_handler(kind, handler)
+            route.methods.add("HEAD")  # only now: it is not an operation of its own
+    add_handlers(app)
     return Front(app, requests, face or Face())
 
 
-def _add_versioned(app: FastAPI, answers: Handlers) -> None:
-    async def report(request: Request, policy: Policy = None) -> Response:
-        """The whole host, in any form of `vfioguard report --output`."""
-        return _response(await answers.report(_asked(request), policy))
-
-    async def groups(request: Request, outcome: Outcomes = None, policy: Policy = None) -> Response:
-        """The groups, all or by outcome; as text one line each."""
-        return _response(await answers.groups(_asked(request), outcome or (), policy))
-
-    async def group(request: Request, number: Number, policy: Policy = None) -> Response:
-        """One group with its proof."""
-        return _response(await answers.group(_asked(request), number, policy))
-
-    async def device(request: Request, bdf: str, policy: Policy = None) -> Response:
-        """A device, the verdict on it, and its group."""
-        return _response(await answers.device(_asked(request), bdf, policy))
-
-    async def check(
-        request: Request, target: str, strict: Strict = False, policy: Policy = None
-    ) -> Response:
-        """May it be attached? The gate for `curl -f`; `target` is a BDF or group:N."""
-        return _response(await answers.check(_asked(request), target, policy, strict=strict))
-
-    async def firmware(request: Request) -> Response:
-        """The firmware tables that bear on interrupts, decoded, and what follows from them."""
-        return _response(await answers.firmware(_asked(request)))
-
-    _add(app, "/v1/firmware", firmware, schema.Firmware, (503,))
-    _add(app, "/v1/report", report, schema.Report, (422, 503), *forms())
-    _add(app, "/v1/groups", groups, schema.GroupList, (422, 503), _PLAIN)
-    _add(app, "/v1/groups/{id}", group, schema.OneGroup, (404, 422, 503))
-    _add(app, "/v1/devices/{bdf}", device, schema.OneDevice, (404, 422, 503))
-    _add(app, "/v1/check/{target}", check, schema.Check, (404, 409, 422, 503), _PLAIN)
-
-
-def _add_events(app: FastAPI, follow: ChangeTeller) -> None:
-    async def events(last_event_id: LastEventId = "") -> Response:
-        """Each change as a Server-Sent Event: its kind is the name, a `Change` the data."""
-        return _Events(Stream(follow.hub, last_event_id))
-
-    _add(app, "/v1/events", events, None, (503,), EVENT_STREAM)
-
-
-def _add_others(app: FastAPI, answers: Handlers) -> None:
-    async def metrics(request: Request) -> Response:
+def _add_metrics(app: FastAPI, latest: Latest, own: DaemonMetrics, describe: Description) -> None:
+    @app.get("/metrics", responses=describe.text("text/plain", "application/openmetrics-text"))
+    async def scrape(request: Request) -> Response:
         """Prometheus text 0.0.4 or OpenMetrics 1.0, as asked for."""
-        return _response(await answers.metrics(_asked(request)))
+        asked = Asked.by(request)
+        offered = ("text/plain", "application/openmetrics-text")
+        openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
+        name = "openmetrics" if openmetrics else "metrics"
+        make = partial(report_metrics, openmetrics=openmetrics)
+        report = await latest.body(None, name, make)
+        daemon = pieces(own.text(openmetrics=openmetrics))
+        body = Body((*(report.pieces if report else ()), *daemon))
+        media_type = OPENMETRICS if openmetrics else TEXT
+        if not asked.gzip:
+            return fresh(media_type, body.plain())
+        return fresh(media_type, body.gzip(), {"content-encoding": "gzip"})
 
+
+def _add_pages(app: FastAPI, lookup: Lookup, describe: Description) -> None:
+    @app.get("/-/healthy", responses=describe.text("text/plain"))
     async def healthy() -> Response:
         """The process lives."""
-        return _response(answers.healthy())
+        return fresh(LINES, b"healthy\n")
 
+    @app.get("/-/ready", responses=describe.text("text/plain"))
     async def ready() -> Response:
         """The answers may be relied on."""
-        return _response(answers.ready())
+        lookup.ready()
+        return fresh(LINES, b"ready\n")
 
+    @app.get("/", responses=describe.text("text/html"))
     async def page() -> Response:
         """The page for people."""
-        return _response(await answers.page())
-
-    _add(app, "/metrics", metrics, None, (), _PLAIN, "application/openmetrics-text")
-    _add(app, "/-/healthy", healthy, None, (), _PLAIN)
-    _add(app, "/-/ready", ready, None, (503,), _PLAIN)
-    _add(app, "/", page, None, (503,), "text/html")
+        body = await lookup.body(None, "page", View.page)
+        return fresh(_PAGE, body.plain(), {"content-security-policy": _PAGE_POLICY})
 
 
-def _add(
-    app: FastAPI,
-    path: str,
-    handler: Callable[..., Awaitable[Response]],
-    model: type[BaseModel] | None,
-    errors: tuple[int, ...],
-    *media_types: str,
-) -> None:
-    """`model` is the schema of the JSON answer; `media_types` are those beside it."""
-    success: dict[str, Any] = {"content": {media_type: {} for media_type in media_types}}
-    if model is not None:
-        success["model"] = model
-    responses: dict[int | str, dict[str, Any]] = {200: success}
-    responses |= {status: {"model": schema.Problem} for status in errors}
-    kind = Response if model is None else JSONResponse
-    app.add_api_route(path, handler, responses=responses, response_class=kind)
+def _add_document(app: FastAPI, policies: tuple[str, ...], describe: Description) -> None:
+    described = app.openapi()  # before the routes answer HEAD too
+    document: bytes | None = None
 
-
-def _asked(request: Request) -> Asked:
-    names = ("accept", "accept-encoding", "if-none-match")
-    return Asked(*(",".join(request.headers.getlist(name)) for name in names))
-
-
-def _response(reply: Reply) -> Response:
-    body = reply.body
-    if isinstance(body, bytes) and len(body) > PIECE:
-        body = cut(body)
-    if isinstance(body, Parts):
-        return _Streamed(reply, body)
-    return Response(body, reply.status, reply.headers, reply.media_type)
-
-
-async def _answered(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem), "registered for it"
-    return _response(refused(error.status, str(error), error.more, error.again))
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException), "registered for it"
-    known = "; the routes are in /openapi.json" if error.status_code == 404 else ""
-    response = _response(refused(error.status_code, f"{error.detail}{known}"))
-    response.headers.update(error.headers or {})
-    return response
-
-
-async def _invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError), "registered for it"
-    said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return _response(refused(422, said))
-
-
-async def _failed(_request: Request, _error: Exception) -> Response:
-    return _response(refused(500, "a bug in vfioguard; its log has the details"))
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        nonlocal document
+        if document is None:  # few ask for it, and it takes long
+            document = await asyncio.to_thread(describe.document, described, policies)
+        return Response(document, media_type=JSON)

@@ -1,4 +1,4 @@
-"""One client of /v1/events, as plain ASGI: it ends when the client goes or the daemon stops."""
+"""One client of /v1/events, in plain ASGI. It ends when the client goes or the daemon stops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVENT_STREAM = "text/event-stream"
 
 #: Seconds of silence after which a comment shows that the connection lives.
 _HEARTBEAT = 15.0
-#: Seconds after which a client may ask again that found all places taken.
+#: Seconds after which a client should ask again if all places are taken.
 _RETRY_AFTER = "10"
 
 _HEADERS = [
@@ -24,10 +24,10 @@ _HEADERS = [
 
 
 class Stream:
-    """The answer to one request. `last_event_id` as the client sent it.
+    """The answer to one request. `last_event_id` is what the client sent.
 
-    It has no deadline, but a client that does not take what is written is closed on as any other
-    (connections.py); the server has given the connection with the request.
+    A stream has no deadline, but a client that does not take what is written is closed as any other
+    is (connections.py).
     """
 
     def __init__(self, hub: Hub, last_event_id: str, heartbeat: float = _HEARTBEAT) -> None:
@@ -37,7 +37,7 @@ class Stream:
         self._sending = False
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve it; 503 where too many listen already."""
+        """Serve the request; answer 503 if too many clients follow already."""
         start = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
         if scope["method"] == "HEAD":
             await send(start)
@@ -59,25 +59,25 @@ class Stream:
             hub.streams -= 1
 
     async def _until_the_end(self, receive: Receive, send: Send) -> None:
-        parts = [
+        tasks = [
             asyncio.create_task(self._pump(send)),
             asyncio.create_task(self._closed()),
             asyncio.create_task(_gone(receive)),
         ]
         try:
-            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
-        if not self._sending:  # else it does not take what it has: nor would it take this
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not self._sending:  # a client that does not take an event would not take the end either
             await send({"type": "http.response.body", "body": b""})
 
     async def _closed(self) -> None:
         await self._hub.closed.wait()
 
     async def _pump(self, send: Send) -> None:
-        """Everything from the client's place on; ends where it does not take it."""
+        """Send every event from the client's place on; wait while the client takes none."""
         place = self._hub.place(self._last_event_id)
         data = b"" if place < 0 else self._hub.greeting() if not self._last_event_id else b":\n\n"
         while True:

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from vfioguard.change import Change
-from vfioguard.change.as_json import change_json
+from vfioguard.output.change.json import change_json
 from vfioguard.output.json import dumps
 
 #: The most events in the ring, and the most bytes of them all.

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from vfioguard.change import Change, Value
 from vfioguard.change.sentence import sentence
 from vfioguard.change.state import MemberState, State
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import change as shapes
 
 #: So many members of a group are shown; the others are only counted.
 _DEVICES = 64
 
 
-def change_json(change: Change) -> dict[str, Json]:
+def change_json(change: Change) -> shapes.Change:
     """One change; `omitted_devices` counts the members that are not shown, if there are any."""
-    shown: dict[str, Json] = {
+    shown: shapes.Change = {
         "kind": change.kind,
         "direction": change.direction,
         "subject": change.subject,
@@ -26,14 +27,14 @@ def change_json(change: Change) -> dict[str, Json]:
         "cause": change.cause,
         "at": change.at,
         "summary": sentence(change),
-        "devices": [_device(device) for device in change.devices[:_DEVICES]],
+        "devices": [_device(member) for member in change.devices[:_DEVICES]],
     }
     if len(change.devices) > _DEVICES:
         shown["omitted_devices"] = len(change.devices) - _DEVICES
     return shown
 
 
-def side_json(name: str, state: State) -> dict[str, Json]:
+def side_json(name: str, state: State) -> shapes.Side:
     """One of the two states that were compared; `name` says where it came from."""
     return {
         "name": name,
@@ -45,14 +46,15 @@ def side_json(name: str, state: State) -> dict[str, Json]:
     }
 
 
-def _value(value: Value) -> Json:
+def _value(value: Value) -> shapes.Value:
     return [*value] if isinstance(value, tuple) else value
 
 
-def _device(device: MemberState) -> dict[str, Json]:
+def _device(member: MemberState) -> shapes.ChangedDevice:
+    code = member.pci_class
     return {
-        "name": device.name,
-        "bus": device.bus,
-        "driver": device.driver,
-        "class": None if device.pci_class is None else f"0x{device.pci_class:06x}",
+        "name": member.name,
+        "bus": member.bus,
+        "driver": member.driver,
+        "class": None if code is None else f"0x{code:06x}",
     }

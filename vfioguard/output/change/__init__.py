@@ -1,0 +1,1 @@
+"""How faces show what changed between two readings of a host."""
