@@ -23,6 +23,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
 from vfioguard.serve.connection.connections import Connections, Limits, Pool
 from vfioguard.serve.connection.protocol import Protocol, Tls
 from vfioguard.serve.connection.server import Server
