@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi.layout import U8, U16, U32, U64, Bytes8, Layout, Reader
+from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Bytes8, Layout, Reader
 
 
 class Allocation(NamedTuple):
@@ -41,7 +41,8 @@ def _body(reader: Reader, head: Header, fixed: Fixed) -> Mcfg:
     if rest:
         reader.note(reader.end - rest, f"{rest} bytes are no allocation")
     count = reader.count(start, reader.end, wanted, size)
-    return Mcfg(head, *fixed, _ALLOCATION.many(reader.data, start, count))
+    allocations = _ALLOCATION.many(reader.data, start, count)
+    return Mcfg(header=head, reserved=fixed.reserved, allocations=allocations)
 
 
 def parse(data: bytes) -> Parsed[Mcfg]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
+from vfioguard.acpi.parts.iort_bodies import Smmu, SmmuV3
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era, tables
 from vfioguard.inference.msi_domain.of_device import S390, X86

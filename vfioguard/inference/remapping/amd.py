@@ -181,8 +181,8 @@ def _rejected(ivrs: Fact[Ivrs], asked: Asked) -> list[Part]:
 
     check_ivrs_checksum(), and an entry that add_special_device() does not know.
     """
-    from vfioguard.acpi._ivrs_entries import Special
     from vfioguard.acpi.ivrs import Ivhd, kernel_ivhd_type
+    from vfioguard.acpi.parts.ivrs_entries import Special
 
     claim = "the kernel accepts the IVRS"
     found: list[Part] = []
