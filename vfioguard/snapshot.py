@@ -9,7 +9,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity.running import Kernel
 from vfioguard.kernel.interrupts import irq, irq_domains
-from vfioguard.kernel.members import Members, place
+from vfioguard.kernel.members import Members, position
 
 # What most hosts do not need is imported where it is read.
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ class Snapshot(NamedTuple):
 
     def group(self, number: int) -> Members | None:
         """The group of this number."""
-        at = place(self.members, number)
-        return None if at is None else self.members[at]
+        index = position(self.members, number)
+        return None if index is None else self.members[index]

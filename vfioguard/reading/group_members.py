@@ -34,7 +34,7 @@ def read(
     others = _with_other_members(root, iommus) if known else set[int]()
     lost = others is None or not others <= found.keys()
     known = {} if lost else {n: proof for n, proof in known.items() if n not in (others or ())}
-    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    reader = iommu_groups.GroupReader(root.under(iommu_groups.PATH))
     members: list[Members] = []
     for number in sorted(found):
         complete: Reading[object] | None = known.get(number)
@@ -66,7 +66,7 @@ def _unnamed(group: iommu_groups.Group, members: list[Device]) -> iommu_groups.G
 
 def again(root: Root, old: Members, device: Device) -> Members | None:
     """The group with one of its PCI functions in a newer state; None where it has other members."""
-    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    reader = iommu_groups.GroupReader(root.under(iommu_groups.PATH))
     complete = old.complete
     if not complete.source.startswith(iommu_class.PATH):
         listed = reader.members(old.group.id)
@@ -156,7 +156,7 @@ def _with_other_members(
 def _list(
     root: Root,
     irqs: Directory,
-    reader: iommu_groups.Reader,
+    reader: iommu_groups.GroupReader,
     number: int,
     found: list[Device],
 ) -> Reading[object]:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from vfioguard.fact import Fact, Gap, printable
 from vfioguard.kernel import devices, iommu_groups, module_param
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.identity.running import is_x86
+from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.interrupts import irq
-from vfioguard.kernel.members import Members, every_device, place
+from vfioguard.kernel.members import Members, every_device, position
 from vfioguard.kernel.pci import pci_topology
 from vfioguard.reading import group_members, memory_holders
 from vfioguard.reading.msi_capability import remapping_seen, wired_remapped, with_capability
@@ -39,7 +39,7 @@ def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
     Their MSIs, the chip of these, and the type of their group.
     """
     bus, irqs = root.under(devices.PCI), irq.directory(root)
-    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    reader = iommu_groups.GroupReader(root.under(iommu_groups.PATH))
     for members in groups:
         typed = reader.type(members.group.id) == members.group.type
         for device in members.devices:
@@ -66,7 +66,7 @@ def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:
     old, members = _find(before, name, now.group)
     if old is None or old.group != now.group:
         return None
-    x86 = is_x86(before.kernel)
+    x86 = is_x86(before.kernel.arch)
     if x86:
         known = _capability(bus, before, old, now)
         if known is None:
@@ -101,7 +101,7 @@ def _with(before: Snapshot, old: Members, new: Members) -> Snapshot:
         return before
     assert isinstance(before.groups, Fact), "a group was found in it"
     groups = list(before.groups.value)
-    at = place(before.groups.value, old.group.id)
+    at = position(before.groups.value, old.group.id)
     assert at is not None, "it was found there"
     groups[at] = new
     return before._replace(groups=before.groups._replace(value=tuple(groups)))

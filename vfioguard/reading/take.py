@@ -8,7 +8,8 @@ from vfioguard.kernel import devices, iommu_class, module_param
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity import running
-from vfioguard.kernel.identity.running import Kernel, is_x86
+from vfioguard.kernel.identity.arch import is_x86
+from vfioguard.kernel.identity.running import Kernel
 from vfioguard.kernel.interrupts import ir_translation, irq, irq_domains, proc_interrupts
 from vfioguard.kernel.members import Members
 from vfioguard.reading import group_members, memory_holders
@@ -59,7 +60,7 @@ def moment(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
     iommus = iommu_class.read(root)
     irqs = irq.directory(root)
     bus, functions = _pci(root, irqs, earlier)
-    x86 = is_x86(kernel)
+    x86 = is_x86(kernel.arch)
     interrupts = _interrupts(root, irqs, earlier, x86=x86)
     chipset = None
     if x86 and bus is not None and isinstance(functions, Fact):
