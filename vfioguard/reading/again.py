@@ -1,4 +1,4 @@
-"""Reading the whole host again: what stayed the same stays the same object."""
+"""Reading the whole host again: a part that stayed the same stays the same object."""
 
 from vfioguard.reading.earlier import Earlier
 from vfioguard.reading.take import Boot, boot, moment
@@ -8,10 +8,11 @@ from vfioguard.unchanged import keep
 
 
 def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = None) -> Snapshot:
-    """Read the host again; every part that equals the one of `before` is that object.
+    """Read the host again. Every part that equals the part of `before` is that very object.
 
-    With the names of the devices that `changed`, directories are listed and those devices read.
-    The state of the others, what is static within a boot, and the log are taken from `before`.
+    `changed` names the devices that changed; None means that any may have. Directories are listed,
+    and only those devices are read. All other devices, the log, and the parts that cannot change
+    before the next boot are taken from `before`.
     """
     if changed is None:
         still = boot(root)

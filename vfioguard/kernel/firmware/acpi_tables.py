@@ -4,6 +4,7 @@ Documentation/ABI/testing/sysfs-firmware-acpi. A table that may not be read is a
 table". If a container runtime hides /sys/firmware, every table is such a gap.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
@@ -28,6 +29,10 @@ class AcpiTables(NamedTuple):
     viot: Reading[bytes]
     mcfg: Reading[bytes]
     rimt: Reading[bytes]
+
+    def by_name(self) -> Iterable[tuple[str, Reading[bytes]]]:
+        """Each table with the name of its field, in the order of the fields."""
+        return self._asdict().items()
 
 
 #: The tables' files, in the order of the fields. The MADT's file is called APIC.
