@@ -122,7 +122,7 @@ def _known_members(
         if isinstance(unit.devices, Gap):
             lost = True
         else:
-            # The list itself is no proof to keep: it changes with every device of any group.
+            # The proof does not hold the list, which changes with every device of any group.
             proof = Fact(True, b"names every device of the group", unit.devices.source)
             managed.update(dict.fromkeys(unit.devices.value, proof))
     known: dict[int, Fact[bool]] = {}

@@ -12,8 +12,8 @@ from vfioguard.root import ATTRIBUTE, MAX_LINKS, Begin, Directory, Prefixed, Sel
 MAX_NAMES = 24_576
 #: Steps of one reading at most. A step is a name in a path that is walked. A listed name counts as
 #: four steps, each call as sixteen, because values are made of its answer. 16,384 groups take 2.3
-#: to 3.4 million steps. The number of a capture's members is no such bound, because many links may
-#: lead to the same place.
+#: to 3.4 million steps. The number of a capture's members does not bound them, because many links
+#: may lead to the same place.
 MAX_STEPS = 4_500_000
 _LISTED, _ASKED, _BYTES = 4, 16, 16
 
@@ -30,7 +30,7 @@ class Refused(NamedTuple):
     errno: int
 
 
-Entry: TypeAlias = "bytes | Link | Refused | None"  # None: a directory
+Entry: TypeAlias = "bytes | Link | Refused | None"  # None stands for a directory
 
 
 class _Way(NamedTuple):

@@ -72,7 +72,7 @@ def _kept(tables: list[Dumped], data: bytes, start: int) -> tuple[Dumped, ...]:
 
 
 def from_text(data: bytes, at_once: int = 64) -> Dump:
-    """Tables under their titles. A line that is no title, no bytes and not blank is a break.
+    """Tables under their titles. A line is a break if it has neither title nor bytes nor blanks.
 
     `at_once`: how many lines of a table are read at once at first; the number doubles while the
     lines have the usual form. 0 reads line by line, with the same result.
