@@ -90,6 +90,7 @@ sbom: dated $(VENV)/package ## list what the package brings along
 # What is generated and committed, since it is read where the code is read.
 documents: $(VENV)/ready ## generate the documents that are committed
 	$(VENV)/bin/python -m release.settings docs/configuration.md
+	$(VENV)/bin/python -m release.policies docs/policies
 
 man: dated $(VENV)/ready ## generate the man pages
 	$(VENV)/bin/python -m release.man build/man $(SOURCE_DATE_EPOCH)

@@ -26,9 +26,10 @@ from vfioguard.judging.policies import policy_names
 from vfioguard.judging.under import under
 from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
-from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.connection.connections import Connections, Limits
 from vfioguard.serve.connection.server import Server, configured
+from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import Follow
 

@@ -1,8 +1,8 @@
-"""Everything that documents say about the settings, from their table: `make example`.
+"""Makes everything that documents say about the settings from their table: `make documents`.
 
 usage: python -m release.settings FILE...
 
-Writes what the file's name asks for: the example (`.toml`) or docs/configuration.md (`.md`).
+Writes the example to a name that ends in `.toml`, and docs/configuration.md to one in `.md`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from vfioguard.cli.settings.kinds import SWITCH, Setting, toml
 from vfioguard.cli.settings.table import SETTINGS
 
 _INTRO = """
-`/etc/vfioguard.toml` holds the settings of the daemon, `vfioguard serve`, in TOML. Each is also an
-option of `vfioguard serve`, the same word with `--` before it; an option wins over the file, the
-file over the default.
+`/etc/vfioguard.toml` holds the settings of the daemon, `vfioguard serve`, in TOML. Each setting is
+also an option of `vfioguard serve`, the same word with `--` before it. An option wins over the
+file, and the file wins over the default.
 
-A key that does not exist, or a value that cannot be, is refused at the start, with its line and the
-nearest right one. `vfioguard serve --config.check` reads the file and prints what would be in force
-and where each value comes from; it serves nothing, so a file can be tried before it is installed.
+The daemon does not start with an unknown key or a wrong value. It names the line and the nearest
+right key. `vfioguard serve --config.check` reads the file and prints each value that would be in
+force, and where it comes from. It serves nothing, so you can try a file before you install it.
 
-Only the daemon reads the file. `vfioguard report`, `check` and `explain` take nothing but their
-options, so that a gate never depends on what its command line does not show.
+Only the daemon reads the file. `vfioguard report`, `check` and `explain` have only their options.
+So a gate depends on its command line alone.
 """
 _HEAD = """# The settings of `vfioguard serve`. See vfioguard.toml(5).
 #

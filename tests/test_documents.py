@@ -1,4 +1,4 @@
-"""What the documents show is what happens: the example, the commands, and where the links lead."""
+"""What the documents show is what happens, every document is found, and its sentences are short."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import prose
 from vfioguard.cli import parser
 
 REPOSITORY = Path(__file__).parent.parent
 DOCUMENTS = sorted(
     path.relative_to(REPOSITORY).as_posix()
-    for pattern in ("*.md", "docs/*.md", "contrib/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "contrib/**/*.md")
     for path in REPOSITORY.glob(pattern)
 )
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -124,3 +125,95 @@ def test_no_file_cites_a_document_that_is_not_here() -> None:
         for path in CITING
         if path != Path(__file__) and outside.search(path.read_text())
     ] == []
+
+
+INDEX = "docs/README.md"
+
+
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if name.startswith("docs/")])
+def test_every_document_has_a_line_in_the_index(document: str) -> None:
+    link = document.removeprefix("docs/")
+    lines = re.findall(rf"^- \[[^\]]+\]\({re.escape(link)}\): \S", text_of(INDEX), re.MULTILINE)
+    assert document == INDEX or len(lines) == 1
+
+
+def test_the_readme_leads_to_the_index() -> None:
+    assert f"({INDEX})" in text_of("README.md")
+
+
+#: ARCHITECTURE.md is written for developers, and denser.
+PLAIN = [name for name in DOCUMENTS if name != "ARCHITECTURE.md"]
+
+
+@pytest.mark.parametrize("document", PLAIN)
+def test_the_sentences_of_a_document_are_short_and_plain(document: str) -> None:
+    assert prose.faults(text_of(document)) == []
+
+
+def test_prose_is_what_stands_in_paragraphs_and_items() -> None:
+    text = """# A heading. With two.
+
+One `a. b` sentence, e.g. this
+on two lines. **Another** [one](http://a.b/c. d)?
+
+```sh
+no prose. here.
+```
+
+| no. | table. |
+
+1. An item.
+   It goes on.
+- v6.3 and later: one; and no second.
+    indented code. block.
+"""
+    assert list(prose.sentences(text)) == [
+        "One `a b` sentence, e.g. this on two lines.",
+        "**Another** one?",
+        "An item.",
+        "It goes on.",
+        "v6.3 and later: one; and no second.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "word " * prose.LIMIT + "too many.",
+        "The groups of it; None: of one it is not known.",
+        "The body says so to who asks.",
+        "Who is over the time is cut off.",
+        "Of two with the same type the text wins.",
+        "The region is no evidence.",
+        "Compressed are only bodies that are kept.",
+        "It tells what is read of the host.",
+        "A table which the host has not.",
+    ],
+)
+def test_a_sentence_that_must_be_decoded_is_a_fault(sentence: str) -> None:
+    assert len(prose.faults(sentence)) == 1 or "who asks" in sentence
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "word " * (prose.LIMIT - 1) + "enough.",
+        "There is no group.",
+        "The administrator who disabled it.",
+        "Who reads this?",
+        "`None: x` is a type.",
+    ],
+)
+def test_a_plain_sentence_is_no_fault(sentence: str) -> None:
+    assert prose.faults(sentence) == []
+
+
+#: What compares a release with one that nobody had.
+_COMPARISON = re.compile(
+    r"\b(?:no longer|any ?more|used to|than before|instead of \d|it took|fixed|is \d+ s now)\b"
+)
+
+
+def test_the_first_release_is_compared_with_nothing() -> None:
+    first = text_of("CHANGELOG.md").split("\n## ")[-1]
+    assert [line for line in first.splitlines() if _COMPARISON.search(line)] == []

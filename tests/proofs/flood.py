@@ -17,7 +17,7 @@ import hosts
 
 from tests.proofs.followed import Followed, bound, percentile, until
 from tests.serve.uevents import change
-from vfioguard.serve.senses.hint import News
+from vfioguard.serve.senses.hint import Hint
 from vfioguard.serve.senses.uevents import Watcher
 
 _EVENTS, _WRITERS, _GROUPS = 200_000, 2, 4096
@@ -48,8 +48,8 @@ async def flood(tree: Path) -> None:
     followed = Followed(str(tree))
     readiness = Readiness(followed)
 
-    def tell(news: News) -> None:
-        followed.follower.tell(news)
+    def tell(news: Hint) -> None:
+        followed.backlog.tell(news)
         if news.lost:
             readiness.lost()
         readiness.sample()

@@ -15,10 +15,12 @@ from vfioguard.judging.policies import policy_names
 from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.opening import open_root
-from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest
+from vfioguard.serve.backlog import Backlog
 from vfioguard.serve.follower import Follower, Hooks, Intervals
 from vfioguard.serve.host.reader import Reader
-from vfioguard.serve.senses.hint import News
+from vfioguard.serve.host.scan import Scan
+from vfioguard.serve.senses.hint import Hint
 
 SELDOM = Intervals(3600, 3600)
 
@@ -29,14 +31,20 @@ class Followed:
     def __init__(self, root: str, intervals: Intervals = SELDOM) -> None:
         self.root = root
         self.reader = Reader(root, None)
-        self.latest = Latest(policy_names(), min(intervals))
+        self.backlog = Backlog(self.reader.patience)
+        self.latest = Latest(policy_names(), min(intervals), doubts=(self.backlog.doubt,))
         self.failures: list[str] = []
         self.served = self.begun = 0
         self.lags: list[float] = []
-        hooks = Hooks(self._published, self.failures.append, self.failures.append)
-        self.follower = Follower(self._read, self.latest, intervals, hooks, self.reader.patience)
+        hooks = Hooks(
+            served=lambda _: None,
+            settled=self._published,
+            failed=self.failures.append,
+            stuck=self.failures.append,
+        )
+        self.follower = Follower(self._read, self.backlog, self.latest, intervals, hooks)
 
-    def _read(self, news: News) -> Scan:
+    def _read(self, news: Hint) -> Scan:
         self.begun += 1
         return self.reader.read(news)
 

@@ -20,7 +20,7 @@ import hosts
 from tests.proofs.followed import Followed, bound, descriptors, rss, until
 from vfioguard.change.codec import decode
 from vfioguard.serve.follower import Intervals
-from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, News
+from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, Hint
 from vfioguard.serve.telling.change_teller import Follow
 from vfioguard.serve.telling.state_files import LAST, StateFiles
 
@@ -52,8 +52,8 @@ async def events(soaked: Soaked, tree: Path, number: int, chance: random.Random)
         file = tree / "sys/bus/pci/devices" / name / "uevent"
         text = file.read_text()
         file.write_text(re.sub(r"^DRIVER=.*", f"DRIVER=drv{chance.randrange(5)}", text))
-        listings = LISTINGS if at % 997 == 0 else News()
-        soaked.follower.tell(News(frozenset({name})) | listings)
+        listings = LISTINGS if at % 997 == 0 else Hint()
+        soaked.backlog.tell(Hint(frozenset({name})) | listings)
         if at % 16 == 0:
             await asyncio.sleep(0)
         if at % 500 == 0:

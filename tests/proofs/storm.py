@@ -17,7 +17,7 @@ from pathlib import Path
 import hosts
 
 from tests.proofs.followed import Followed, bound, percentile, rss, until
-from vfioguard.serve.senses.hint import News
+from vfioguard.serve.senses.hint import Hint
 
 _GROUPS, _FUNCTIONS, _SECONDS = 4352, 4096, 2.0
 #: The goals on a quiet machine; another process may have the CPU, so the bounds of times are wide.
@@ -68,7 +68,7 @@ async def storm(tree: Path) -> None:
         events = 0
         while line:
             action, name = line.decode().split()
-            followed.follower.tell(News(frozenset({name}), listings=action == "add"))
+            followed.backlog.tell(Hint(frozenset({name}), listings=action == "add"))
             events, last = events + 1, time.monotonic()
             line = await child.stdout.readline()
         assert await child.wait() == 0

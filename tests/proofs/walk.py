@@ -23,7 +23,7 @@ from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry
 from vfioguard.root.opening import open_root
 from vfioguard.serve.host.reader import Reader
-from vfioguard.serve.senses.hint import RECONCILE, News
+from vfioguard.serve.senses.hint import RECONCILE, Hint
 
 _CHANGES, _LIVES, _GROUPS = 10_000, 40, 8
 _NAMES = (
@@ -103,10 +103,10 @@ def change(root: str, before: Mapping[str, Entry], after: Mapping[str, Entry]) -
     write(root, differ)
 
 
-def news(before: Living, after: Living) -> News:
+def news(before: Living, after: Living) -> Hint:
     """What the senses tell of it, polls among them."""
     devices, listings, overrides = told(before, after)
-    return News(devices, listings=listings, poll=overrides or before.types != after.types)
+    return Hint(devices, listings=listings, poll=overrides or before.types != after.types)
 
 
 def live(chance: random.Random, root: str, changes: int, seen: Counter[str]) -> None:

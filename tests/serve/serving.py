@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,9 @@ from vfioguard.judging.policies import policy_names
 from vfioguard.judging.under import under
 from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest
+from vfioguard.serve.host.scan import Scan
+from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import Follow
 
@@ -37,10 +39,13 @@ class Clock:
 
 
 def latest_of(
-    *scans: Scan, clock: Callable[[], float] | None = None, nonce: str | None = "n"
+    *scans: Scan,
+    clock: Callable[[], float] | None = None,
+    nonce: str | None = "n",
+    doubts: Sequence[Callable[[], str | None]] = (),
 ) -> Latest:
     """What is served after these readings; the interval is 10 seconds."""
-    latest = Latest(policy_names(), 10.0, clock or Clock(), nonce)
+    latest = Latest(policy_names(), 10.0, clock or Clock(), nonce, doubts)
     for scan in scans:
         latest.publish(scan, latest.render(scan.report))
     return latest
@@ -54,9 +59,15 @@ class Client:
     """Requests to the application itself. An exception in a handler fails the test."""
 
     def __init__(
-        self, latest: Latest, base: str = "http://127.0.0.1:18346", *, raising: bool = True
+        self,
+        latest: Latest,
+        base: str = "http://127.0.0.1:18346",
+        *,
+        raising: bool = True,
+        counted: Sequence[Counted] = (),
     ) -> None:
-        self._transport = httpx.ASGITransport(build(latest, Follow()), raise_app_exceptions=raising)
+        app = build(latest, Follow(), counted=counted)
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=raising)
         self._base = base
 
     def request(self, method: str, path: str, **headers: str) -> httpx.Response:

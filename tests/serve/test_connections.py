@@ -8,6 +8,7 @@ import pytest
 
 from tests.serve.serving import Clock, latest_of, scan_of
 from tests.support.hosts import x86_host
+from vfioguard.serve.asgi import Message
 from vfioguard.serve.connection.connections import (
     STALL,
     Connection,
@@ -16,7 +17,6 @@ from vfioguard.serve.connection.connections import (
     Phase,
     Pool,
 )
-from vfioguard.serve.http.front import Message
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import Follow
 

@@ -11,23 +11,25 @@ from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.report import Report
 from vfioguard.root.patience import Patience
-from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest
+from vfioguard.serve.backlog import Backlog
 from vfioguard.serve.follower import Follower, Hooks, Intervals
-from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, RELOAD, News
+from vfioguard.serve.host.scan import Scan
+from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, RELOAD, Hint
 
 GOOD = scan_of(x86_host(2))
 SELDOM = Intervals(3600, 3600)
-DEVICE = News(frozenset({"0000:01:00.0"}))
+DEVICE = Hint(frozenset({"0000:01:00.0"}))
 
 
 class Host:
     """Answers readings, and keeps what each was about; an exception is raised instead."""
 
     def __init__(self, *answers: Scan | Exception) -> None:
-        self.asked: list[News] = []
+        self.asked: list[Hint] = []
         self._answers = list(answers)
 
-    def read(self, news: News) -> Scan:
+    def read(self, news: Hint) -> Scan:
         self.asked.append(news)
         answer = self._answers.pop(0) if self._answers else GOOD
         if isinstance(answer, Exception):
@@ -39,11 +41,18 @@ class Followed:
     """A follower that runs, what it published, and what it said of failures."""
 
     def __init__(self, host: Host, intervals: Intervals) -> None:
-        self.latest: Latest = latest_of()
+        self.backlog = Backlog(Patience())
+        self.latest: Latest = latest_of(doubts=(self.backlog.doubt,))
+        self.served: list[Report] = []
         self.published: list[Report] = []
         self.failed: list[str] = []
-        hooks = Hooks(self.published.append, self.failed.append, self.failed.append)
-        self.follower = Follower(host.read, self.latest, intervals, hooks, Patience())
+        hooks = Hooks(
+            served=self.served.append,
+            settled=self.published.append,
+            failed=self.failed.append,
+            stuck=self.failed.append,
+        )
+        self.follower = Follower(host.read, self.backlog, self.latest, intervals, hooks)
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait for the loop to bring it about."""
@@ -85,7 +94,7 @@ def test_an_event_of_one_device_is_read_at_once_and_alone() -> None:
 
     async def what(followed: Followed) -> None:
         await followed.until(lambda: len(followed.published) == 1)
-        followed.follower.tell(DEVICE)
+        followed.backlog.tell(DEVICE)
         await followed.until(lambda: len(followed.published) == 2)
 
     follow(host, what)
@@ -98,7 +107,7 @@ def test_a_storm_is_a_handful_of_readings() -> None:
     async def what(followed: Followed) -> None:
         await followed.until(lambda: len(followed.published) == 1)
         for number in range(1000):
-            followed.follower.tell(News(frozenset({f"0000:01:{number:02x}.0"}), listings=True))
+            followed.backlog.tell(Hint(frozenset({f"0000:01:{number:02x}.0"}), listings=True))
             await asyncio.sleep(0.001)
         await followed.until(lambda: sum(len(news.devices) for news in host.asked) >= 1000)
 
@@ -110,9 +119,9 @@ def test_what_is_told_during_a_reading_is_read_after_it() -> None:
     host = Host()
 
     async def what(followed: Followed) -> None:
-        followed.follower.tell(DEVICE)
+        followed.backlog.tell(DEVICE)
         await followed.until(lambda: len(host.asked) >= 1)
-        followed.follower.tell(News(frozenset({"0000:02:00.0"})))
+        followed.backlog.tell(Hint(frozenset({"0000:02:00.0"})))
         await followed.until(lambda: "0000:02:00.0" in host.asked[-1].devices)
 
     follow(host, what)
@@ -124,10 +133,10 @@ def test_a_reading_that_raises_is_one_line_and_the_next_one_counts() -> None:
 
     async def what(followed: Followed) -> None:
         await followed.until(lambda: len(followed.published) == 1)
-        followed.follower.tell(DEVICE)
+        followed.backlog.tell(DEVICE)
         await followed.until(lambda: len(followed.failed) == 1)
         assert followed.latest.unready() is not None
-        followed.follower.tell(LISTINGS)
+        followed.backlog.tell(LISTINGS)
         await followed.until(lambda: len(followed.published) == 2)
         assert followed.latest.unready() is None
         assert followed.latest.failures == 1
@@ -153,7 +162,7 @@ def test_lost_events_close_the_gate_until_the_host_was_read() -> None:
 
     async def what(followed: Followed) -> None:
         await followed.until(lambda: len(followed.published) == 1)
-        followed.follower.tell(LOST)
+        followed.backlog.tell(LOST)
         assert followed.latest.unready() == "events were lost; the host is being read again"
         await followed.until(lambda: len(followed.published) == 2)
         assert followed.latest.unready() is None
@@ -178,7 +187,7 @@ def test_steady_news_do_not_put_off_what_is_looked_for_at_intervals() -> None:
 
     async def what(followed: Followed) -> None:
         while not any(news.poll for news in host.asked):
-            followed.follower.tell(DEVICE)
+            followed.backlog.tell(DEVICE)
             await asyncio.sleep(0.02)
 
     follow(host, what, Intervals(0.3, 3600))
@@ -191,7 +200,7 @@ class Slow(Host):
         super().__init__()
         self.let = threading.Event()
 
-    def read(self, news: News) -> Scan:
+    def read(self, news: Hint) -> Scan:
         scan = super().read(news)
         if news == DEVICE:
             assert self.let.wait(20)
@@ -203,12 +212,13 @@ def test_who_asks_for_a_reading_is_not_answered_by_the_one_under_way() -> None:
 
     async def what(followed: Followed) -> None:
         await followed.until(lambda: len(followed.published) == 1)
-        followed.follower.tell(DEVICE)
+        followed.backlog.tell(DEVICE)
         await followed.until(lambda: len(host.asked) == 2)
-        followed.follower.tell(RELOAD)
+        followed.backlog.tell(RELOAD)
         host.let.set()
         await followed.until(lambda: len(followed.published) == 2)
         assert host.asked[-1].reload
+        assert len(followed.served) == 3  # the one under way is served, but settles nothing
 
     follow(host, what)
 
@@ -218,7 +228,7 @@ def test_no_news_are_no_reason_to_read() -> None:
 
     async def what(followed: Followed) -> None:
         await followed.until(lambda: len(followed.published) == 1)
-        followed.follower.tell(NOTHING)
+        followed.backlog.tell(NOTHING)
         await asyncio.sleep(0.1)
 
     follow(host, what)

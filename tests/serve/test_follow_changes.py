@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.serving import WHEN, scan_of
+from tests.serve.serving import scan_of
 from tests.support.hosts import x86_host
 from vfioguard.change import Change, Kind
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry
-from vfioguard.serve.host.previous_boot import NAME, remembering
+from vfioguard.serve.host.previous_boot import NAME
 from vfioguard.serve.telling.change_teller import Follow
 from vfioguard.serve.telling.state_files import StateFiles
 
@@ -76,8 +76,7 @@ def test_after_a_reboot_lost_remapping_is_a_finding_until_the_next_boot(tmp_path
     followed([report_of()], "b1", tmp_path)
     for _ in range(2):  # it survives a restart of the daemon
         follow, _ = followed([report_of(LOST)], "b2", tmp_path)
-        scan = remembering(lambda: scan_of(LOST), follow.history)()
-        (found,) = scan.report.findings
+        (found,) = follow.history.add(report_of(LOST)).findings
         assert (found.name, found.severity) == (NAME, "warning")
         assert found.summary == (
             "interrupt remapping is off since kernel 6.13.0-amd64; it was on under 6.12.0-amd64"
@@ -157,15 +156,3 @@ def test_a_bug_in_the_comparing_ends_nothing_but_itself(caplog: pytest.LogCaptur
         "what changed could not be compared",
         "what changed is compared again",
     ]
-
-
-def test_a_latest_tells_every_report_that_it_serves() -> None:
-    from vfioguard.judging.policies import policy_names
-    from vfioguard.serve.answer.latest import Latest
-
-    seen: list[Report] = []
-    latest = Latest(policy_names(), 10.0, nonce="n", published=seen.append)
-    scan = scan_of(SAFE)
-    latest.publish(scan, latest.render(scan.report))
-    assert seen == [scan.report]
-    assert seen[0].generated_at == WHEN

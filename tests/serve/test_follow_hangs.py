@@ -12,12 +12,14 @@ from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.report import Report
 from vfioguard.root.patience import Patience
-from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest
+from vfioguard.serve.backlog import Backlog
 from vfioguard.serve.follower import Follower, Hooks, Intervals
-from vfioguard.serve.senses.hint import News
+from vfioguard.serve.host.scan import Scan
+from vfioguard.serve.senses.hint import Hint
 
 GOOD = scan_of(x86_host(2))
-DEVICE = News(frozenset({"0000:01:00.0"}))
+DEVICE = Hint(frozenset({"0000:01:00.0"}))
 UNITS = "/sys/class/iommu"
 
 
@@ -31,14 +33,17 @@ class Slow:
         self.patience = patience or Patience()
         self.published: list[Report] = []
         self.stuck: list[str] = []
-        self.latest: Latest = latest_of()
-        hooks = Hooks(self.published.append, lambda _: None, self.stuck.append)
-        self.follower = Follower(
-            self.read, self.latest, Intervals(3600, 3600), hooks, self.patience
+        self.backlog = Backlog(self.patience)
+        self.latest: Latest = latest_of(doubts=(self.backlog.doubt,))
+        hooks = Hooks(
+            served=lambda _: None,
+            settled=self.published.append,
+            failed=lambda _: None,
+            stuck=self.stuck.append,
         )
-        self.latest.behind = self.follower.behind
+        self.follower = Follower(self.read, self.backlog, self.latest, Intervals(3600, 3600), hooks)
 
-    def read(self, _: News) -> Scan:
+    def read(self, _: Hint) -> Scan:
         if self.waits and not self.patience.hung:
             self.patience.door.place[1] = self.place
             self.release.wait(30)
@@ -47,7 +52,7 @@ class Slow:
     async def hang(self) -> str:
         """Something is told, and its reading waits. Why the answer is not relied on, in the end."""
         self.waits = True
-        self.follower.tell(DEVICE)
+        self.backlog.tell(DEVICE)
         await until(lambda: self.latest.unready() is not None)
         return self.latest.unready() or ""
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.serve.serving import latest_of, scan_of
 from tests.support.hosts import x86_host
-from vfioguard.serve.http.front import Face, Message, Refusal
+from vfioguard.serve.asgi import Message, Refusal
+from vfioguard.serve.http.front import Face
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import Follow
 

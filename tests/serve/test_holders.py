@@ -19,7 +19,7 @@ from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from vfioguard.report import GroupReport, Report
 from vfioguard.root.memory import Entry, Link, Memory
-from vfioguard.serve.host.holders import EVERY, Holders, holding, look
+from vfioguard.serve.host.holders import EVERY, Holders, look
 from vfioguard.serve.http import schema
 
 REPOSITORY = Path(__file__).parents[2]
@@ -256,10 +256,10 @@ def test_the_holders_are_in_the_json_and_make_a_group_exposed(tmp_path: Path) ->
     refused = x86_host(
         {3: [Function(A, "PCI-MSIX", "vfio-pci")], 4: [Function(B, "PCI-MSIX")]}, remapping=False
     )
-    scan = holding(lambda: scan_of(refused), holders_of(tmp_path, refused))
+    scan = scan_of(refused)
     with a_process_with(tmp_path / "3") as pid:
-        found = scan()
-    client = Client(latest_of(found))
+        report = holders_of(tmp_path, refused).add(scan.report)
+    client = Client(latest_of(scan._replace(report=report)))
     assert client.json("/v1/groups/3")["holders"][0]["pid"] == pid
     assert client.json("/v1/groups/4")["holders"] is None
     assert client.json("/v1/groups/3?policy=iommu_capable")["holders"][0]["pid"] == pid

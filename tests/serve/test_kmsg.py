@@ -9,12 +9,12 @@ import pytest
 
 from tests.serve.uevents import run, until
 from vfioguard.kernel.log import KMSG
-from vfioguard.serve.senses.hint import EVERYTHING, News
+from vfioguard.serve.senses.hint import EVERYTHING, Hint
 from vfioguard.serve.senses.kmsg import OTHER, LogFollower
 
 
-def heard(*records: bytes) -> tuple[LogFollower, list[News]]:
-    told: list[News] = []
+def heard(*records: bytes) -> tuple[LogFollower, list[Hint]]:
+    told: list[Hint] = []
     follower = LogFollower(told.append)
     for record in records:
         follower.heard(record)
@@ -214,7 +214,7 @@ class Listening(LogFollower):
     """Keeps what it hears."""
 
     def __init__(self) -> None:
-        self.news: list[News] = []
+        self.news: list[Hint] = []
         super().__init__(self.news.append)
         self.records: list[bytes] = []
 

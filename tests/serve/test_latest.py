@@ -12,8 +12,9 @@ from tests.support.hosts import x86_host
 from vfioguard.judging.policies import UnknownPolicy
 from vfioguard.report import GroupReport
 from vfioguard.serve.answer.body import Body
-from vfioguard.serve.answer.latest import Latest, Scan
+from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.answer.view import View
+from vfioguard.serve.host.scan import Scan
 
 LATER = "2026-11-22T18:01:00Z"
 

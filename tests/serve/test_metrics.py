@@ -124,10 +124,10 @@ def test_requests_are_counted_by_route_and_never_by_path() -> None:
 def test_closed_connections_are_counted_by_listener_and_reason() -> None:
     latest = latest_of(scan_of(HOST))
     connections = Connections(Limits(tcp=0, unix=1))
-    latest.counts.append(partial(of_connections, connections))
+    client = Client(latest, counted=(partial(of_connections, connections),))
     connections.admit(Pool.TCP)
     connections.dropped[Pool.UNIX_STREAM, "slow"] += 2
-    found = values(text_string_to_metric_families(Client(latest).get("/metrics").text))
+    found = values(text_string_to_metric_families(client.get("/metrics").text))
     series = found["vfioguard_http_connections_dropped_total"]
     assert len(series) == 10
     assert [(labels, value) for labels, value in series if value] == [

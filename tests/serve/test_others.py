@@ -11,9 +11,9 @@ from tests.serve.serving import Clock, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.report import GroupReport, Report
 from vfioguard.serve.answer.body import Body
-from vfioguard.serve.answer.latest import Scan
 from vfioguard.serve.answer.others import Others, Reading
 from vfioguard.serve.answer.view import View
+from vfioguard.serve.host.scan import Scan
 
 ONE, OTHER = "iommu_capable", "spapr_tce"
 

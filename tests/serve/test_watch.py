@@ -11,12 +11,12 @@ from contextlib import closing
 import pytest
 
 from tests.serve.uevents import change, device, run, until
-from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, News
+from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, Hint
 from vfioguard.serve.senses.uevents import BUFFER, Event, Monitor, Watcher, meaning
 
 GPU = "0000:01:00.0"
 HOME = f"/devices/pci0000:00/0000:00:01.0/{GPU}"
-ONE = News(frozenset({GPU}))
+ONE = Hint(frozenset({GPU}))
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ ONE = News(frozenset({GPU}))
     ],
 )
 def test_an_event_says_what_may_have_changed(
-    subsystem: str, action: str, path: str, news: News
+    subsystem: str, action: str, path: str, news: Hint
 ) -> None:
     assert meaning(subsystem, action, path) == news
 
 
 def test_an_event_of_a_device_is_heard_and_counted() -> None:
     async def what() -> None:
-        told: list[News] = []
+        told: list[Hint] = []
         watcher = Watcher(told.append)
         watcher.start()
         change()
@@ -85,7 +85,7 @@ def test_root_gets_the_buffer_that_is_asked_for() -> None:
 
 def test_a_full_socket_is_an_overrun_and_the_watcher_lives() -> None:
     async def what() -> None:
-        told: list[News] = []
+        told: list[Hint] = []
         watcher = Watcher(told.append, buffer=1)
         watcher.start()
         change(5000)  # without the loop, which would drain
@@ -169,7 +169,7 @@ def test_a_socket_that_fails_is_made_anew_and_what_it_did_not_say_is_read() -> N
     broken, whole = Broken(OSError(errno.EBADF, "Bad file descriptor")), Broken()
 
     async def what() -> None:
-        told: list[News] = []
+        told: list[Hint] = []
         sources: list[Monitor] = [broken, whole]
         watcher = Watcher(told.append, again=0.02, connect=lambda _source: sources.pop(0))
         watcher.start()
@@ -191,7 +191,7 @@ def test_what_cannot_listen_tries_again(why: Exception) -> None:
     whole = Broken()
 
     async def what() -> None:
-        told: list[News] = []
+        told: list[Hint] = []
         answers: list[Exception | Monitor] = [why, why, whole]
 
         def connect(_source: str) -> Monitor:

@@ -11,7 +11,6 @@ from vfioguard.cli.run import OWN_FAILURE, Failure
 from vfioguard.cli.settings import file
 from vfioguard.cli.settings.kinds import toml
 from vfioguard.cli.settings.table import SETTINGS
-from vfioguard.judging.policies import policy_names
 
 if TYPE_CHECKING:
     from vfioguard.serve.web import Web
@@ -31,31 +30,22 @@ def run(options: argparse.Namespace) -> int:
     if options.self_test:
         return _self_test(options)
     # FastAPI and uvicorn take half a second, so not before this verb was chosen.
-    from vfioguard.root.marks import Marks, directory
-    from vfioguard.root.opening import open_root
-    from vfioguard.root.patience import Patience
-    from vfioguard.serve.answer.latest import Latest
     from vfioguard.serve.connection.listeners import CannotListen
-    from vfioguard.serve.daemon import Host, serve
+    from vfioguard.serve.daemon import Followed, serve
     from vfioguard.serve.follower import Intervals
-    from vfioguard.serve.following import following
-    from vfioguard.serve.host.holders import Holders, holding
-    from vfioguard.serve.host.previous_boot import remembering
-    from vfioguard.serve.host.reader import Reader
     from vfioguard.serve.telling import log
 
     log.to_stderr()
-    patience = Patience(Marks(directory(), options.root))
-    reader = Reader(options.root, options.policy, tables(options), patience=patience)
-    intervals = Intervals(options.poll_interval, options.interval)
-    follow = following(options.root, options.state_directory)
-    latest = Latest(policy_names(), min(intervals), published=follow.published)
-    read = remembering(reader.read, follow.history)
-    if reader.running:  # processes run here and nowhere else
-        read = holding(read, Holders(lambda: open_root("/", door=reader.patience.door)))
+    host = Followed(
+        root=options.root,
+        policy=options.policy,
+        tables=tables(options),
+        intervals=Intervals(options.poll_interval, options.interval),
+        uevents=options.uevents,
+        state_directory=options.state_directory,
+    )
     try:
-        followed = Host(reader, read, intervals, options.uevents)
-        serve(_web(options), latest, follow, followed)
+        serve(_web(options), host)
     except CannotListen as error:
         raise Failure(str(error)) from error
     return 0

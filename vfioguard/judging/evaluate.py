@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard import leaves
 from vfioguard.fact import Gap
-from vfioguard.finding import Finding
 from vfioguard.inference.host import Host
 from vfioguard.judging import host_part, unread
 from vfioguard.judging.group_verdicts import GroupVerdicts
 from vfioguard.judging.host_part import HostPart
 from vfioguard.judging.policies import policies, policy
-from vfioguard.judging.ungrouped import ungrouped
-from vfioguard.report import FindingReport, GroupReport, Report
+from vfioguard.report import FindingReport, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from vfioguard.finding import Finding
 
 
 class Judged(NamedTuple):
@@ -75,7 +76,9 @@ def find(host: Host, gaps: tuple[Gap, ...]) -> Iterator[FindingReport]:
 
 
 @cache
-def _findings() -> tuple[Finding, ...]:
+def _findings() -> "tuple[Finding, ...]":
+    from vfioguard.finding import Finding  # `check` shows none
+
     return leaves.all_of("vfioguard.finding", "FINDING", Finding)
 
 
@@ -94,7 +97,7 @@ def assemble(
         overrides=part.overrides,
         groups=groups,
         groups_read=unread.of_groups(host.snapshot),
-        ungrouped=tuple(ungrouped(host, verdicts)),
+        ungrouped=_ungrouped(verdicts) if host.snapshot.devices else (),
         policies=part.policies,
         findings=findings,
         gaps=gaps,
@@ -102,3 +105,9 @@ def assemble(
     )
     host.forget()
     return report
+
+
+def _ungrouped(verdicts: GroupVerdicts) -> tuple[UngroupedDevice, ...]:
+    from vfioguard.judging.ungrouped import ungrouped  # most hosts have no such device
+
+    return tuple(ungrouped(verdicts))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from vfioguard.fact import Fact
-from vfioguard.inference.host import Host
 from vfioguard.judging.group_verdicts import GroupVerdicts
 from vfioguard.kernel import iommu_class
 from vfioguard.kernel.devices import Device
@@ -18,11 +17,10 @@ _WOULD = {
 }
 
 
-def ungrouped(host: Host, verdicts: GroupVerdicts) -> Iterator[UngroupedDevice]:
+def ungrouped(verdicts: GroupVerdicts) -> Iterator[UngroupedDevice]:
     """The devices of the host that have no group, in the order in which they were read."""
+    host = verdicts.host
     devices = host.snapshot.devices
-    if not devices:
-        return
     plain = host.is_x86 and host.noiommu.truth is False and isinstance(host.snapshot.groups, Fact)
     if plain and not iommu_class.driven(host.snapshot.iommus, "virtio-iommu"):
         yield from map(_bare, devices)

@@ -1,8 +1,9 @@
-"""v3.6 to v4.10: `iommu_capable(bus, IOMMU_CAP_INTR_REMAP)`, one answer for the machine.
+"""v3.6 to v4.10: the IOMMU driver of the bus reports IOMMU_CAP_INTR_REMAP.
 
-drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); v3.6 asks iommu_domain_has_cap() in
-vfio_iommu_type1_open(), before there is a group. On Arm the SMMU drivers of that time reported the
-capability as a constant, so every group was accepted (policy.md 1.1, era A).
+The answer is one for the whole machine. A device without an MSI domain does not count. The SMMU
+drivers of that time reported the capability as a constant, so on Arm every group was accepted. v3.6
+asks `iommu_domain_has_cap()` when the container is opened, before there is a group (policy.md 1.1,
+eras A0 and A). policy.md 2.1 says which drivers report the capability.
 """
 
 from __future__ import annotations

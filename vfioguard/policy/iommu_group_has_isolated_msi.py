@@ -1,8 +1,9 @@
 """v6.3 and later: every device of the group has an MSI domain that isolates.
 
-drivers/iommu/iommu.c iommu_group_has_isolated_msi(), kernel/irq/msi.c
-msi_device_has_isolated_msi(); policy.md 1.1, era D. Bridges, ports, functions without MSIs and
-devices of other buses count, and a device without any MSI domain is not isolated.
+The kernel asks `msi_device_has_isolated_msi()` of every entry of the group. Bridges, ports,
+functions without MSIs, devices without a driver and devices of other buses count. A device without
+an MSI domain is not isolated, except on s390 (policy.md 1.1, era D). policy.md 2.1 says whose
+domains isolate, policy.md 4.2 and 4.3 how vfioguard finds the domain of a device.
 """
 
 from __future__ import annotations

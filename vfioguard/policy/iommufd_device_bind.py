@@ -1,8 +1,9 @@
-"""iommufd, v6.2 and later: the same question as type1's, asked when a device is bound.
+"""iommufd, v6.2 and later: the test that type1 makes on the same kernel.
 
-drivers/iommu/iommufd/device.c iommufd_device_setup_msi() (v6.2 to v6.4), iommufd_device_bind()
-(v6.6 to v7.2), iommufd_bind_iommu() (v7.3). From v6.6 it comes before the ownership test and logs
-nothing, so a refusal leaves no trace.
+v6.2 to v6.4 make it at the attach, in `iommufd_device_setup_msi()`. v6.6 to v7.2 make it when a
+device is bound, in `iommufd_device_bind()`, and v7.3 in `iommufd_bind_iommu()`. From v6.6 on it
+comes before the ownership test. It logs nothing, so a refusal leaves no trace (policy.md 1.2).
+iommufd has its own `allow_unsafe_interrupts` (policy.md 1.3).
 """
 
 from __future__ import annotations

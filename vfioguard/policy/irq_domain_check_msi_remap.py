@@ -1,9 +1,10 @@
-"""v4.11 to v6.2: every MSI domain of the machine remaps, or the IOMMU driver says it does.
+"""v4.11 to v6.2: every MSI domain of the machine remaps, or the IOMMU driver says that it does.
 
-drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group(); policy.md 1.1, eras C1 to C3.
-Up to v4.13 the domains count only where the group has a software MSI region (Arm SMMU), and only
-the capability elsewhere. From v6.0 the capability is asked of any device of the group, which is
-the same answer, as x86's is one switch for the machine.
+One domain without the flag refuses every group, whether it is used or not. A machine without an MSI
+domain is accepted. Up to v4.13 the domains count only if the group has a software MSI region, as
+behind Arm's SMMUs. Any other group is decided by the capability alone. From v6.0 on the capability
+is asked of a device of the group. That changes no answer, as x86 has one switch for the machine
+(policy.md 1.1, eras C1 to C3). policy.md 4.1 says how vfioguard finds that switch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""POWER: the spapr_tce container attaches without any interrupt test.
+"""POWER: the spapr_tce container attaches without an interrupt test.
 
-drivers/vfio/vfio_iommu_spapr_tce.c has none: the hypervisor or OPAL owns the MSIs (policy.md 1.4).
+The hypervisor or OPAL owns the MSIs of the machine (policy.md 1.4). No parameter governs this path
+(policy.md 1.3).
 """
 
 from __future__ import annotations

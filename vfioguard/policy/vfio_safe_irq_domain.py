@@ -1,10 +1,12 @@
-"""The series of 2016 as posted (v9, patches 5/7 and 6/7), never merged; always shown.
+"""The series of 2016 as posted (v9, patches 5/7 and 6/7): never merged, always shown.
 
-A group is safe if the IOMMU has interrupt remapping (which SMMUs no longer claim, 6/7), or if every
-device is either not linked to an MSI controller or linked to one that remaps. *Linked* is taken as
-the thread takes it: x86, the device has MSIs or a capability for them (policy.md 6.3). The x86
-kernels of 2016 gave ordinary PCI devices no MSI domain at all, so the posted code would have found
-none linked and admitted nearly every group with remapping off: the objection of its reviewers.
+A group is safe in two cases. Either the IOMMU has interrupt remapping, which Arm's SMMUs do not
+claim after patch 6/7. Or no device of the group is linked to an MSI controller without remapping
+(policy.md 6.1). On x86 a device is linked if it has MSIs or a capability for them (policy.md 6.3).
+
+The x86 kernels of 2016 gave ordinary PCI devices no MSI domain. So the posted code would have found
+no device linked, and would have admitted nearly every group with remapping off. The reviewers
+objected to that, and the kernel took another test instead (policy.md 6.2).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading the whole host: the parts of a Snapshot, in the order in which they need each other."""
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.kernel import devices, iommu_class, module_param
@@ -28,13 +28,23 @@ else:  # names for the annotations below, which are not strings (ARCHITECTURE.md
     Log = Machine = Processor = Wiring = object
 
 
-class Boot(NamedTuple):
-    """Parts that stay until the next boot. `machine` and `processor` are None without an IVRS."""
+class Boot:
+    """Parts that stay until the next boot. `machine` and `processor` are None without an IVRS.
 
-    kernel: Kernel
-    acpi: acpi_tables.AcpiTables
-    machine: Reading[Machine] | None
-    processor: Reading[Processor] | None
+    It is not a NamedTuple, because defining one takes longer than all that is done with it.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        acpi: acpi_tables.AcpiTables,
+        machine: Reading[Machine] | None,
+        processor: Reading[Processor] | None,
+    ) -> None:
+        self.kernel = kernel
+        self.acpi = acpi
+        self.machine = machine
+        self.processor = processor
 
 
 def take(root: Root) -> Snapshot:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
 from typing import NamedTuple
 
-from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.connection.activation import passed
-from vfioguard.serve.connection.connections import Connections, Limits
+from vfioguard.serve.connection.connections import Limits
 from vfioguard.serve.connection.listeners import CannotListen, Listeners
-from vfioguard.serve.connection.server import Server, TlsNow, affordable
-from vfioguard.serve.counts import of_connections
+from vfioguard.serve.connection.server import TlsNow, affordable
 from vfioguard.serve.http.access_log import Access
 from vfioguard.serve.http.front import Face, Guard, name_of
-from vfioguard.serve.http.routes import build
-from vfioguard.serve.telling.change_teller import Follow
 
 #: Of the places over TCP this part may be taken by who waits for a password to be checked.
 _WAITING = 3
@@ -48,16 +43,9 @@ class Opened(NamedTuple):
 
     listeners: Listeners
     face: Face
+    access: Access
     tls: TlsNow | None
     limits: Limits
-
-    def server(self, latest: Latest, follow: Follow) -> Server:
-        """To be made and run within the event loop."""
-        app = build(latest, follow, self.face)
-        assert self.face.access is not None, "opened() gives one"
-        connections = Connections(self.limits, told=self.face.access.malformed)
-        latest.counts.append(partial(of_connections, connections))
-        return Server(app, connections, self.tls)
 
 
 @contextmanager
@@ -71,10 +59,11 @@ def opened(web: Web) -> Generator[Opened]:
         passed=sockets,
     ) as listeners:
         hosts = frozenset(filter(None, map(name_of, web.allowed_host)))
-        face = Face(hosts, checked.guard, Access(every=web.access_log))
+        access = Access(every=web.access_log)
         yield Opened(
             listeners=listeners,
-            face=face,
+            face=Face(hosts, checked.guard, access),
+            access=access,
             tls=checked.tls,
             limits=affordable(web.limits, listeners.sockets),
         )

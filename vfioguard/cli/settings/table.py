@@ -1,10 +1,10 @@
-"""The daemon's settings: one entry each, from which everything that knows them is made.
+"""The daemon's settings, one entry each.
 
-The options of `vfioguard serve`, what /etc/vfioguard.toml may hold, the example of that file,
-vfioguard.toml(5) and docs/configuration.md. To add a setting is to add an entry here.
+From this table come the options of `vfioguard serve`, the keys of /etc/vfioguard.toml, the example
+of that file, vfioguard.toml(5) and docs/configuration.md. To add a setting, add an entry.
 
-Only `serve` imports this: a pinned policy in a file would change what a gate answers without a
-word on its command line, so `report`, `check` and `explain` read no file.
+Only `serve` imports this. A policy pinned in a file would change what a gate answers without a word
+on its command line, so `report`, `check` and `explain` read no file.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SETTINGS: tuple[Setting, ...] = (
         text("the path of a directory"),
         None,
         "DIR",
-        "ACPI tables handed over as files, instead of the host's own",
-        "A directory of ACPI tables that somebody with more rights has read, one file each under "
-        "the kernel's name (`DMAR`, `IVRS`, `APIC`, `IORT`, `VIOT`): the kernel shows them to root "
-        "alone. A file that holds the word `absent` stands for a table which the host has not; a "
-        "table without a file is the host's own. Left out, it is `$CREDENTIALS_DIRECTORY`, which "
-        "systemd sets, where `root` is `/`.",
+        "a directory of ACPI tables to read instead of the host's own",
+        "A directory with copies of the host's ACPI tables, as the kernel shows the tables to "
+        "root alone. Each file has the kernel's name for its table (`DMAR`, `IVRS`, `APIC`, "
+        "`IORT`, `VIOT`). A file that holds the word `absent` says that the host does not have "
+        "the table. A table without a file is read from the host. If this is not set and `root` "
+        "is `/`, the directory is `$CREDENTIALS_DIRECTORY`, which systemd sets.",
         example="/run/credentials/vfioguard.service",
     ),
     Setting(
@@ -40,21 +40,22 @@ SETTINGS: tuple[Setting, ...] = (
         300.0,
         "SECONDS",
         "time between two full readings of the host",
-        "Time between two full readings of the host. In between it is followed: by uevents, and by "
-        "looking at what sends none every `poll-interval`. A full reading finds whatever neither "
-        "told; `vfioguard_reconcile_mismatches_total` counts what it should not have found.",
+        "Time between two full readings of the host. In between the daemon follows uevents, and "
+        "looks every `poll-interval` for changes that send none. A full reading finds any change "
+        "that both missed. `vfioguard_reconcile_mismatches_total` counts the groups that the "
+        "daemon should have followed.",
     ),
     Setting(
         "policy",
         choice("a policy", policy_names()),
         None,
         "NAME",
-        "judge by this predicate, not the running kernel's; `policies` lists them",
-        "Judge by this predicate instead of those that the running kernel has in force. Every "
-        "answer then names it. For a host that is to be installed with another kernel; leave it "
-        "out to be told what the kernel here does. `vfioguard policies` lists the names.\n\n"
-        "It binds the daemon alone: `vfioguard report`, `check` and `explain` read no file and "
-        "take `--policy`.",
+        "judge by this policy, not the running kernel's; `policies` lists them",
+        "Judge by this policy instead of those that the running kernel has in force. Every answer "
+        "then names it. Set it for a host that will get another kernel. `vfioguard policies` "
+        "lists the names.\n\n"
+        "The setting is for the daemon alone: `vfioguard report`, `check` and `explain` read no "
+        "file and have `--policy`.",
         example="iommu_group_has_isolated_msi",
     ),
     Setting(
@@ -62,11 +63,11 @@ SETTINGS: tuple[Setting, ...] = (
         number("seconds", 0.1, 3600),
         5.0,
         "SECONDS",
-        "time between two looks for what sends no uevent",
-        "Time between two looks for what changes without a uevent: the module parameters each "
-        "time, the list of PCI functions for at most a thousandth of the time, the MSIs of devices "
-        "and the types of groups of at least 128 groups, all of them in sixty looks. When three "
-        "are missed, `/-/ready` answers 503.",
+        "time between two looks for changes that send no uevent",
+        "Time between two looks for changes that send no uevent. Each look reads the module "
+        "parameters, and the MSIs and types of at least 128 groups. Sixty looks cover all groups. "
+        "The list of PCI functions is read as often as a thousandth of the time allows. If three "
+        "looks are missed, `/-/ready` answers 503.",
     ),
     Setting(
         "root",
@@ -74,18 +75,18 @@ SETTINGS: tuple[Setting, ...] = (
         "/",
         "PATH",
         "a directory or a capture file",
-        "The host to judge: `/`, a directory that holds another host's `sys` and `proc` such as "
-        "`/host` in a container, or a capture that `vfioguard capture` made.",
+        "The host to judge. `/` is this host. A directory holds another host's `sys` and `proc`, "
+        "such as `/host` in a container. A file is a capture that `vfioguard capture` made.",
     ),
     Setting(
         "state-directory",
         text("the path of a directory"),
         None,
         "PATH",
-        "where the last state is kept, so that a restart or reboot does not hide what changed",
-        "Where the last state of this boot and of the one before it are kept, so that what changed "
-        "while the daemon did not run is told at its start. Left out, it is the first directory of "
-        "`$STATE_DIRECTORY`, which systemd sets; without that nothing is kept.",
+        "where to keep the last state, so that a restart or reboot does not hide what changed",
+        "Where to keep the last state of this boot and of the boot before. So the daemon can tell "
+        "at its start what changed while it did not run. If this is not set, it is the first "
+        "directory of `$STATE_DIRECTORY`, which systemd sets. Without either, no state is kept.",
         example="/var/lib/vfioguard",
     ),
     Setting(
@@ -94,10 +95,10 @@ SETTINGS: tuple[Setting, ...] = (
         "kernel",
         "SOURCE",
         "where uevents come from: kernel, udev, or off",
-        "Where uevents come from. `kernel` works in every network namespace, without udevd and in "
-        "a sandbox. `udev` are udevd's own, which it sends after its rules have run, and only into "
-        "the namespace that it is in. `off` leaves it to `poll-interval` and `interval`; then "
-        "`/-/ready` expects none.",
+        "Where uevents come from. `kernel` needs no udevd and works in a sandbox and in a network "
+        "namespace. `udev` takes the events of udevd, which sends them after its rules have run, "
+        "and only into its own namespace. With `off` the daemon finds changes by `poll-interval` "
+        "and `interval` alone, and `/-/ready` expects no events.",
     ),
     Setting(
         "web.access-log",
@@ -105,17 +106,17 @@ SETTINGS: tuple[Setting, ...] = (
         False,
         "",
         "log every request",
-        "Log a line for every request: who asked, for what, and the status. Who is turned away is "
-        "logged in any case, but not more than a line a second.",
+        "Log a line for every request, with the client, the request and the status. A request "
+        "that is turned away is logged in any case, at most one line a second.",
     ),
     Setting(
         "web.allow-unauthenticated",
         SWITCH,
         False,
         "",
-        "let others reach us without TLS or without a password",
-        "Serve on addresses that others can reach although nothing here keeps anybody out or from "
-        "listening in. For a network that does, or a proxy in front.",
+        "let others reach the daemon without TLS or without a password",
+        "Serve on addresses that others can reach, without TLS or without a password. Set it only "
+        "if the network or a proxy protects the daemon.",
     ),
     Setting(
         "web.allowed-host",
@@ -123,9 +124,9 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "NAME",
         "another name of this host in URLs, without port",
-        "A name, without port, by which clients on TCP may ask for this host, beside `localhost` "
-        "and the address that they connect to. Other names are refused, as a web page could have "
-        "made them up (DNS rebinding).",
+        "A name, without port, by which TCP clients may ask for this host. `localhost` and the "
+        "address that the client connects to are always allowed. Other names are refused, as a "
+        "web page could have made them up (DNS rebinding).",
         repeatable=True,
         example=("host1.example.org",),
     ),
@@ -136,8 +137,8 @@ SETTINGS: tuple[Setting, ...] = (
         "PATH",
         "TLS, users and headers, in the form of Prometheus's exporter-toolkit",
         "A file in the form of Prometheus's exporter-toolkit: TLS, client certificates, users, "
-        "headers and a rate limit. It binds TCP; a UNIX socket has its file's mode. Certificates, "
-        "keys and the file are read again when they change.",
+        "headers and a rate limit. It holds for TCP; a UNIX socket has the mode of its file. The "
+        "daemon reads the file, certificates and keys again when they change.",
         example="/etc/vfioguard/web.yml",
     ),
     Setting(
@@ -146,10 +147,10 @@ SETTINGS: tuple[Setting, ...] = (
         ("127.0.0.1:18346",),
         "HOST:PORT|unix:PATH",
         "where to serve HTTP",
-        "Where to serve HTTP: addresses of this machine alone, or the path of a UNIX socket, which "
-        "is made with mode 0660 and removed at the end. Port 0 lets the kernel choose; the log "
-        "says which. What others could reach needs `web.config.file` with TLS and users or client "
-        "certificates, or `web.allow-unauthenticated`.",
+        "Where to serve HTTP: an address and port, or the path of a UNIX socket. The daemon makes "
+        "the socket with mode 0660 and removes it at its end. With port 0 the kernel chooses a "
+        "port, and the log names it. An address that others can reach needs `web.config.file` "
+        "with TLS and users or client certificates, or `web.allow-unauthenticated`.",
         repeatable=True,
     ),
     Setting(
@@ -157,26 +158,27 @@ SETTINGS: tuple[Setting, ...] = (
         number("connections", 1, 65536, whole=True),
         96,
         "NUMBER",
-        "open connections over TCP at most",
-        "Open connections over TCP at most. Where one more comes, the one that has waited longest "
-        "without a request is closed. Fewer where the limit of open files asks for it.",
+        "the most open connections over TCP",
+        "The most open connections over TCP. If one more arrives, the daemon closes the one that "
+        "has waited longest without a request. A low limit of open files lowers this number.",
     ),
     Setting(
         "web.max-streams",
         number("connections", 1, 65536, whole=True),
         16,
         "NUMBER",
-        "open streams of events at most",
-        "Open streams of events at most, over TCP and over UNIX sockets each. They count beside "
-        "the other connections.",
+        "the most open streams of events",
+        "The most open streams of events, for TCP and for UNIX sockets each. They do not count as "
+        "connections of the other two limits.",
     ),
     Setting(
         "web.max-unix-connections",
         number("connections", 1, 65536, whole=True),
         64,
         "NUMBER",
-        "open connections over UNIX sockets at most",
-        "Open connections over UNIX sockets at most; TCP takes nothing from them.",
+        "the most open connections over UNIX sockets",
+        "The most open connections over UNIX sockets. Connections over TCP take none of their "
+        "places.",
     ),
     Setting(
         "web.systemd-socket",
@@ -185,6 +187,6 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "serve on the sockets that systemd passes, and no others",
         "Serve on the sockets that systemd passes (`vfioguard.socket`), and on no address of "
-        "`web.listen-address`. They survive a restart of the daemon.",
+        "`web.listen-address`. The sockets survive a restart of the daemon.",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -10,31 +11,15 @@ from functools import partial
 from itertools import count
 from typing import NamedTuple
 
-from vfioguard.output.prometheus import Family
 from vfioguard.report import GroupReport, Report
-from vfioguard.serve.answer.body import Body
+from vfioguard.serve.answer.body import Body, whole
 from vfioguard.serve.answer.others import Others, Reading
 from vfioguard.serve.answer.passing import Passing
 from vfioguard.serve.answer.view import View
+from vfioguard.serve.host.scan import Scan
 
 #: Intervals without a successful reading after which the answer is no answer any more.
 _STALE = 3
-
-
-class Scan(NamedTuple):
-    """One reading of the host. `under` judges groups of it by another policy.
-
-    Where `state` is the very object that it was, no policy says anything else than before.
-    `taken_at` is Unix time in seconds, `seconds` how long reading and judging took; `firmware`
-    makes the decoded tables as JSON.
-    """
-
-    report: Report
-    under: Callable[[str, Iterable[GroupReport]], Sequence[GroupReport]]
-    state: object
-    taken_at: float
-    seconds: float
-    firmware: Callable[[], Body] | None = None
 
 
 class _Current(NamedTuple):
@@ -69,8 +54,8 @@ class Latest:
 
     `policies` are the names that `under` may be asked for, `interval` and `clock` count seconds.
     A view that says the same as the one before it is not rendered again and keeps its tag, so that
-    a client that has it gets a 304. `nonce` keeps the tags of two processes apart. `published` is
-    told of every report that is served.
+    a client that has it gets a 304. `nonce` keeps the tags of two processes apart. Each of `doubts`
+    says why the answer may be behind the host, or None.
     """
 
     def __init__(
@@ -79,24 +64,18 @@ class Latest:
         interval: float,
         clock: Callable[[], float] = time.monotonic,
         nonce: str | None = None,
-        published: Callable[[Report], None] | None = None,
+        doubts: Sequence[Callable[[], str | None]] = (),
     ) -> None:
         self.policies = policies
         self.failures = 0
         self._interval = interval
         self._clock = clock
         self._nonce = secrets.token_hex(4) if nonce is None else nonce
-        self._published = published
         self._generations = count(1)
         self._current: _Current | None = None
         self._failure: str | None = None
-        self._lost = False
-        #: Why changes are not heard of, None where they are.
-        self.blind: Callable[[], str | None] = lambda: None
-        #: Why what is served may be behind what was heard of, None where it is not.
-        self.behind: Callable[[], str | None] = lambda: None
-        #: What the parts of the daemon count, as families of metrics.
-        self.counts: list[Callable[[], Iterable[Family]]] = []
+        self._doubts = tuple(doubts)
+        self._firmware = Firmware()
         self._rendering = asyncio.Lock()
         self._selected = Passing()
         self._others = Others(self._reading, self._render, clock)
@@ -115,8 +94,6 @@ class Latest:
         self._current = _Current(scan=scan, view=view, number=number, since=since, at=self._clock())
         self._failure = None
         self._others.forget()
-        if self._published is not None:
-            self._published(scan.report)
 
     def _reading(self) -> Reading:
         assert self._current is not None, "asked for by who has seen one"
@@ -126,10 +103,6 @@ class Latest:
         """A reading failed: what is served stays, and is not relied on. One line."""
         self.failures += 1
         self._failure = reason
-
-    def doubt(self, *, lost: bool) -> None:
-        """Whether events were lost that no reading has made up for yet."""
-        self._lost = lost
 
     @property
     def view(self) -> View | None:
@@ -141,13 +114,21 @@ class Latest:
         """The latest successful reading."""
         return self._current.scan if self._current else None
 
+    def firmware(self) -> Body | None:
+        """The decoded tables as JSON; None if they were not read. Takes milliseconds."""
+        scan = self.scan
+        return (
+            None if scan is None or scan.firmware is None else self._firmware.body(scan.firmware())
+        )
+
     def unready(self) -> str | None:
         """Why the answer is not to be relied on now, None where it is."""
         if self._failure is not None:
             return f"the host could not be read: {self._failure}"
-        if self._lost:
-            return "events were lost; the host is being read again"
-        return self.behind() or self.blind() or self.stale()
+        for doubt in self._doubts:
+            if (why := doubt()) is not None:
+                return why
+        return self.stale()
 
     def stale(self) -> str | None:
         """Why the last reading that succeeded is too old, None where it is not.
@@ -216,6 +197,20 @@ class Latest:
         if previous is not None and _same(report, previous.report):
             return previous
         return View(report, f"{self._nonce}-{next(self._generations)}", previous)
+
+
+class Firmware:
+    """The body of the decoded tables: made once for the same text, which is once in a boot."""
+
+    def __init__(self) -> None:
+        self._made: tuple[bytes, Body] | None = None
+
+    def body(self, text: bytes) -> Body:
+        """The body of this text, tagged by what it says."""
+        made = self._made
+        if made is None or made[0] is not text:
+            made = self._made = text, whole(text, hashlib.sha256(text).hexdigest()[:16])
+        return made[1]
 
 
 def _same(one: Report, other: Report) -> bool:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from vfioguard.report import Report
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.passing import Passing
 from vfioguard.serve.answer.view import View
-
-if TYPE_CHECKING:
-    from vfioguard.serve.answer.latest import Scan
+from vfioguard.serve.host.scan import Scan
 
 #: Groups of all views that are kept: every policy's up to 5,461 groups, two of 16,384.
 _KEPT = 32768

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from vfioguard.serve.connection.connections import STALL, Connection, Phase, Pool
-from vfioguard.serve.http.problem import MEDIA_TYPE, problem
+from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 #: Stop writing where 1 byte is not taken, go on at 0. Not at 0 both: TLS would stop for no byte.
 _UNSENT = 1, 0

@@ -14,11 +14,11 @@ from ssl import SSLContext
 
 import uvicorn
 
+from vfioguard.serve.asgi import App
 from vfioguard.serve.connection.accepting import Accepting
 from vfioguard.serve.connection.connections import IDLE, READ, Connection, Connections, Limits, Pool
 from vfioguard.serve.connection.listeners import CannotListen, describe
 from vfioguard.serve.connection.protocol import Protocol, Tls
-from vfioguard.serve.http.front import App
 
 #: Seconds that an answer under way may still take when the daemon is told to stop.
 _GRACE = 3

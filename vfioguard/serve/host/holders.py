@@ -10,7 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, ParamSpec
+from typing import NamedTuple
 
 import psutil
 
@@ -18,11 +18,8 @@ from vfioguard import unchanged, wording
 from vfioguard.fact import Gap, Why, printable
 from vfioguard.report import GroupReport, Holder, Report
 from vfioguard.root import Root
-from vfioguard.serve.answer.latest import Scan
 from vfioguard.serve.host.vfio_nodes import Nodes
 from vfioguard.unchanged import keep
-
-P = ParamSpec("P")
 
 #: Seconds between two looks at least; looks take no more than a thousandth of the time.
 EVERY = 10.0
@@ -109,16 +106,6 @@ def _held_by(group: GroupReport, held: Held) -> GroupReport:
 
 def _with_gap(report: Report, held: Held) -> Report:
     return report if held.gap is None else report._replace(gaps=(*report.gaps, held.gap))
-
-
-def holding(read: Callable[P, Scan], holders: Holders) -> Callable[P, Scan]:
-    """The same reading, whose reports know who holds a group."""
-
-    def scanned(*args: P.args, **kwargs: P.kwargs) -> Scan:
-        found = read(*args, **kwargs)
-        return found._replace(report=holders.add(found.report))
-
-    return scanned
 
 
 def look(group_of: Callable[[str], int | None], processes: Iterable[int]) -> Held:

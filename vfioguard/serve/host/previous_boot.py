@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec
-
 from vfioguard.change.state import State
 from vfioguard.fact import Fact
 from vfioguard.logic import Answer, every
 from vfioguard.report import FindingReport, Report
-from vfioguard.serve.answer.latest import Scan
-
-P = ParamSpec("P")
 
 NAME = "remapping_lost"
 
@@ -46,16 +40,6 @@ class History:
             (Fact(True, b"remapping: true", self._source),),
         )
         return every("interrupt remapping was lost with this boot", (was, ~now))
-
-
-def remembering(read: Callable[P, Scan], history: History) -> Callable[P, Scan]:
-    """The same reading, whose reports know the history."""
-
-    def scanned(*args: P.args, **kwargs: P.kwargs) -> Scan:
-        found = read(*args, **kwargs)
-        return found._replace(report=history.add(found.report))
-
-    return scanned
 
 
 def _summary(previous: State, report: Report) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import os
@@ -29,9 +28,8 @@ from vfioguard.root import Root
 from vfioguard.root.memory import Memory
 from vfioguard.root.opening import open_root
 from vfioguard.root.patience import Patience
-from vfioguard.serve.answer.body import Body, whole
-from vfioguard.serve.answer.latest import Scan
-from vfioguard.serve.senses.hint import EVERYTHING, News
+from vfioguard.serve.host.scan import Scan
+from vfioguard.serve.senses.hint import EVERYTHING, Hint
 from vfioguard.snapshot import Snapshot
 
 _log = logging.getLogger("vfioguard")
@@ -88,7 +86,7 @@ class Reader:
             self._capture.begin()
         return self._capture or open_root(self._path, self._handed, self._door)
 
-    def read(self, news: News = EVERYTHING) -> Scan:
+    def read(self, news: Hint = EVERYTHING) -> Scan:
         """The host as it is now, by reading what the news are about."""
         began = self._clock()
         taken_at = time.time()
@@ -133,7 +131,7 @@ class Reader:
             firmware=firmware,
         )
 
-    def _follow(self, root: Root, snapshot: Snapshot, news: News) -> tuple[str, Snapshot]:
+    def _follow(self, root: Root, snapshot: Snapshot, news: Hint) -> tuple[str, Snapshot]:
         """The least that is enough."""
         changed, listings = news.devices, news.listings
         if news.parameters or news.poll:
@@ -183,15 +181,14 @@ class _Firmware:
     """The decoded tables as JSON, made once for the same tables: once in a boot."""
 
     def __init__(self) -> None:
-        self._kept: tuple[object, Body] | None = None
+        self._kept: tuple[object, bytes] | None = None
 
-    def render(self, snapshot: Snapshot) -> Body:
+    def render(self, snapshot: Snapshot) -> bytes:
         evidence = allowed.evidence(snapshot)
         memory = reserved.of_host(snapshot)
         of = snapshot.acpi, snapshot.kernel.arch, evidence, memory
         if self._kept is None or of != self._kept[0]:
-            text = dumps(firmware_json(of_host(snapshot))).encode() + b"\n"
-            self._kept = of, whole(text, hashlib.sha256(text).hexdigest()[:16])
+            self._kept = of, dumps(firmware_json(of_host(snapshot))).encode() + b"\n"
         return self._kept[1]
 
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
+from vfioguard.serve.asgi import App, Message, Receive, Refusal, Send
 from vfioguard.serve.connection.connections import Connection
 from vfioguard.serve.http.access_log import Access
-from vfioguard.serve.http.problem import MEDIA_TYPE, problem
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
+from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 _UNROUTED = "other"
@@ -25,14 +21,6 @@ _HEADERS = {
     b"x-frame-options": b"deny",
     b"cross-origin-resource-policy": b"same-origin",
 }
-
-
-class Refusal(NamedTuple):
-    """Why somebody gets no answer, and what goes with it."""
-
-    status: int
-    detail: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 _ANOTHER = Refusal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from vfioguard.output.json import Json, dumps
@@ -16,6 +16,7 @@ from vfioguard.serve.answer.latest import Latest, Single
 from vfioguard.serve.answer.passing import Busy
 from vfioguard.serve.answer.view import View, canonical, forms, one_device_json, one_group_json
 from vfioguard.serve.http import metrics, negotiate
+from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.reply import Asked, Reply, cached, fresh
 from vfioguard.serve.telling.change_teller import Follow
 from vfioguard.verdict import Outcome
@@ -48,8 +49,15 @@ class Problem(Exception):
 class Handlers:
     """One method for each route."""
 
-    def __init__(self, latest: Latest, requests: Counter[tuple[str, int]], follow: Follow) -> None:
+    def __init__(
+        self,
+        latest: Latest,
+        requests: Counter[tuple[str, int]],
+        follow: Follow,
+        counted: Sequence[Counted],
+    ) -> None:
         self._latest = latest
+        self._counted = counted
         self._follow = follow
         self._requests = requests
         self._forms = forms()
@@ -95,10 +103,10 @@ class Handlers:
 
     async def firmware(self, asked: Asked) -> Reply:
         """The firmware tables that bear on interrupts, decoded."""
-        scan = self._latest.scan
-        if scan is None or scan.firmware is None:
+        body = await asyncio.to_thread(self._latest.firmware)
+        if body is None:
             raise Problem(503, self._latest.unready() or "the firmware has not been read")
-        return await _cached(asked, _JSON, await asyncio.to_thread(scan.firmware))
+        return await _cached(asked, _JSON, body)
 
     async def check(self, asked: Asked, target: str, policy: str | None, *, strict: bool) -> Reply:
         """May it be attached? The gate for `curl -f`; `target` is a BDF or group:N."""
@@ -118,7 +126,9 @@ class Handlers:
         """Prometheus text 0.0.4 or OpenMetrics 1.0, as asked for."""
         offered = ("text/plain", "application/openmetrics-text")
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
-        tail = metrics.tail(self._latest, self._requests, self._follow, openmetrics=openmetrics)
+        tail = metrics.tail(
+            self._latest, self._requests, self._follow, self._counted, openmetrics=openmetrics
+        )
         name = "openmetrics" if openmetrics else "metrics"
         make = partial(View.metrics, openmetrics=openmetrics)
         body = await self._latest.body(None, name, make)

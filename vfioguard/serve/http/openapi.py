@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vfioguard.serve.http.problem import MEDIA_TYPE
+from vfioguard.serve.problem import MEDIA_TYPE
 
 #: Where a schema is, as pydantic's `ref_template`.
 SCHEMA = "#/components/schemas/{model}"

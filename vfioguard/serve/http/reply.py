@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vfioguard.output.json import Json
 from vfioguard.serve.answer.body import Body, Parts
 from vfioguard.serve.http.negotiate import accepts_gzip
-from vfioguard.serve.http.problem import MEDIA_TYPE, problem
+from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 _VARY = {"vary": "accept, accept-encoding"}
 

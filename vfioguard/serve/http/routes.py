@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
@@ -23,9 +23,11 @@ from vfioguard.output.json import dumps
 from vfioguard.serve.answer.body import PIECE, Parts, cut
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.answer.view import forms
+from vfioguard.serve.asgi import App
 from vfioguard.serve.http import openapi, schema
-from vfioguard.serve.http.front import App, Face, Front, connection_of
+from vfioguard.serve.http.front import Face, Front, connection_of
 from vfioguard.serve.http.handlers import Handlers, Problem
+from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.reply import Asked, Reply, refused
 from vfioguard.serve.http.stream import EVENT_STREAM, Stream
 from vfioguard.serve.telling.change_teller import Follow
@@ -75,8 +77,13 @@ class _Events(Response):
         await self._stream(scope, receive, send)
 
 
-def build(latest: Latest, follow: Follow, face: Face | None = None) -> App:
-    """The ASGI application over the latest answer and what changes in it."""
+def build(
+    latest: Latest, follow: Follow, face: Face | None = None, counted: Sequence[Counted] = ()
+) -> App:
+    """The ASGI application over the latest answer and what changes in it.
+
+    Each of `counted` gives metrics of a part of the daemon.
+    """
     app = FastAPI(
         title="vfioguard",
         version=__version__,
@@ -89,7 +96,7 @@ def build(latest: Latest, follow: Follow, face: Face | None = None) -> App:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     requests: Counter[tuple[str, int]] = Counter()
-    answers = Handlers(latest, requests, follow)
+    answers = Handlers(latest, requests, follow, counted)
     _add_versioned(app, answers)
     _add_events(app, follow)
     _add_others(app, answers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from vfioguard.serve.http.front import Message, Receive, Send, connection_of
-from vfioguard.serve.http.problem import MEDIA_TYPE, problem
+from vfioguard.serve.asgi import Message, Receive, Send
+from vfioguard.serve.http.front import connection_of
+from vfioguard.serve.problem import MEDIA_TYPE, problem
 from vfioguard.serve.telling.events import Hub
 
 EVENT_STREAM = "text/event-stream"

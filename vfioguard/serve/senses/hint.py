@@ -8,7 +8,7 @@ from typing import NamedTuple
 _FEW = 4
 
 
-class News(NamedTuple):
+class Hint(NamedTuple):
     """`devices` are PCI functions; `listings`: devices or groups came or went.
 
     `parameters`: a module or one of its parameters. `everything`: it is not known what, as
@@ -25,9 +25,9 @@ class News(NamedTuple):
     lost: bool = False
     reload: bool = False
 
-    def __or__(self, other: News) -> News:
+    def __or__(self, other: Hint) -> Hint:
         """Both at once."""
-        return News(
+        return Hint(
             devices=self.devices | other.devices,
             listings=self.listings or other.listings,
             parameters=self.parameters or other.parameters,
@@ -49,11 +49,11 @@ class News(NamedTuple):
         return not (self.costly or self.poll) and len(self.devices) <= _FEW
 
 
-NOTHING = News()
-EVERYTHING = News(everything=True)
-RELOAD = News(everything=True, reload=True)
-LOST = News(everything=True, lost=True)
-PARAMETERS = News(parameters=True)
-LISTINGS = News(listings=True)
-POLL = News(poll=True)
-RECONCILE = News(everything=True, reconcile=True)
+NOTHING = Hint()
+EVERYTHING = Hint(everything=True)
+RELOAD = Hint(everything=True, reload=True)
+LOST = Hint(everything=True, lost=True)
+PARAMETERS = Hint(parameters=True)
+LISTINGS = Hint(listings=True)
+POLL = Hint(poll=True)
+RECONCILE = Hint(everything=True, reconcile=True)

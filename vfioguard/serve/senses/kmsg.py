@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from vfioguard.kernel import log
-from vfioguard.serve.senses.hint import EVERYTHING, News
+from vfioguard.serve.senses.hint import EVERYTHING, Hint
 
 _RECORD = 8192  # CONSOLE_EXT_LOG_MAX, kernel/printk/printk.c
 #: Records that are taken in one go, and devices that are counted by name: a storm of faults is
@@ -68,7 +68,7 @@ _log = logging.getLogger("vfioguard")
 class LogFollower:
     """Counts faults by device (`OTHER` where it is not known, or not kept) and refused attaches."""
 
-    def __init__(self, tell: Callable[[News], None], path: str = log.KMSG) -> None:
+    def __init__(self, tell: Callable[[Hint], None], path: str = log.KMSG) -> None:
         self.faults: Counter[str] = Counter()
         self.refused = 0
         self._tell = tell

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from vfioguard.serve.senses.hint import PARAMETERS, News
+from vfioguard.serve.senses.hint import PARAMETERS, Hint
 from vfioguard.serve.senses.inotify import Inotify
 from vfioguard.serve.senses.kmsg import LogFollower
 from vfioguard.serve.senses.uevents import Watcher
@@ -20,7 +20,7 @@ _log = logging.getLogger("vfioguard")
 class Senses:
     """`uevents` are "kernel", "udev" or "off"; `running`: the host is the one that runs here."""
 
-    def __init__(self, tell: Callable[[News], None], uevents: str, *, running: bool) -> None:
+    def __init__(self, tell: Callable[[Hint], None], uevents: str, *, running: bool) -> None:
         self._tell = tell
         self.watcher = Watcher(self._heard, uevents) if uevents != "off" else None
         self.kmsg = LogFollower(tell) if running else None
@@ -50,7 +50,7 @@ class Senses:
             return None
         return f"no uevents are received: {self.watcher.failure}; --uevents off does without them"
 
-    def _heard(self, news: News) -> None:
+    def _heard(self, news: Hint) -> None:
         if news.parameters and self._inotify is not None:
             self._inotify.arm()  # the module has come, or come again, with new files
         self._tell(news)

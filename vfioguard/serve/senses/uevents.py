@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 import pyudev  # pyright: ignore[reportMissingTypeStubs]
 
 from vfioguard.bdf import parse_bdf
-from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, News
+from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, Hint
 
 #: What is asked for, as udevd does for itself; without CAP_NET_ADMIN net.core.rmem_max bounds it.
 BUFFER = 128 << 20
@@ -70,7 +70,7 @@ class Watcher:
 
     def __init__(
         self,
-        tell: Callable[[News], None],
+        tell: Callable[[Hint], None],
         source: str = "kernel",
         buffer: int = BUFFER,
         again: float = _AGAIN,
@@ -160,7 +160,7 @@ class Watcher:
         # that is deprecated and polls.
         return self._monitor._receive_device()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
-    def _heard(self, device: Event) -> News:
+    def _heard(self, device: Event) -> Hint:
         subsystem = device.subsystem or ""
         ours = subsystem in COUNTED
         self.events[subsystem if ours else OTHER] += 1
@@ -173,13 +173,13 @@ class Watcher:
         return meaning(subsystem, device.action or "", device.device_path) if ours else NOTHING
 
 
-def meaning(subsystem: str, action: str, path: str) -> News:
+def meaning(subsystem: str, action: str, path: str) -> Hint:
     """What one event may have changed (policy.md 7). `path` is its DEVPATH, below /sys."""
     name = path.rpartition("/")[2]
     comes_or_goes = action in {"add", "remove"}
     match subsystem:
         case "pci":
-            return News(frozenset({name}), listings=comes_or_goes)
+            return Hint(frozenset({name}), listings=comes_or_goes)
         case "iommu":
             return EVERYTHING
         case "module" if name.startswith(_MODULES):
@@ -188,7 +188,7 @@ def meaning(subsystem: str, action: str, path: str) -> News:
             return LISTINGS  # no-IOMMU groups come with their node
         case "vfio-dev":
             parents = [part for part in path.split("/") if parse_bdf(part)]
-            return News(frozenset(parents[-1:])) if parents else LISTINGS
+            return Hint(frozenset(parents[-1:])) if parents else LISTINGS
         case _ if subsystem in _BUSES and (comes_or_goes or action in {"bind", "unbind"}):
             return LISTINGS
         case _:

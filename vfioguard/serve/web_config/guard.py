@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from vfioguard.serve.http.front import Message, Refusal, connection_of
+from vfioguard.serve.asgi import Message, Refusal
+from vfioguard.serve.http.front import connection_of
 from vfioguard.serve.web_config.in_force import Secured
 from vfioguard.serve.web_config.passwords import Known
 
