@@ -1,6 +1,6 @@
 """Unpack .gz and .xz in small pieces, with bounds on the size and on memory.
 
-lzma.open() is no help: it allocates a dictionary of 4 GiB if a header asks for it.
+lzma.open() has no such bound: it allocates a dictionary of 4 GiB if a header asks for it.
 """
 
 from __future__ import annotations

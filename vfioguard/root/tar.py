@@ -1,6 +1,6 @@
 """A reader of tar archives from strangers: ustar, pax and GNU's long names.
 
-The module tarfile is no help. It stops without an error at a header that it does not understand,
+The module tarfile does not do. It stops without an error at a header that it does not understand,
 reads a sparse map or a long name of any size into memory, and takes 50 us a member. POSIX.1-2024,
 pax, "ustar Interchange Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format".
 """

@@ -63,5 +63,5 @@ def told_errno(text: str) -> str | None:
         if re.search(words, text):
             return name
     number = re.search(r"\berror:? -(\d{1,3})\b", text)
-    found = errno.errorcode.get(int(number[1])) if number else None
-    return found if found in ERRORS else None
+    known = errno.errorcode.get(int(number[1])) if number else None
+    return known if known in ERRORS else None

@@ -28,7 +28,7 @@ _UBUNTU = rb"Ubuntu \S+ (\d{1,4})\.(\d{1,4})\.(\d{1,4})\n?"
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the release and Debian's version. Who built the kernel, where and how, is private."""
+    """Keep the release and Debian's version. The rest tells who built the kernel: it is private."""
     kept = (re.match(_BUILT, raw), re.search(_DEBIAN + rb"[-~+]", raw))
     return b"".join([match[0] for match in kept if match]) + b"\n"
 
