@@ -210,8 +210,6 @@ FLAGS: dict[str, tuple[str, int]] = {
     "dmar_remap_opt_out": ("flags", 8),
     "dma_remap_at_boot": ("iv_info", 2),
     "pcat_compat": ("flags", 1),
-    "readable": ("flags", 2),
-    "writable": ("flags", 4),
 }
 
 #: Keys that say in words what `type` says.

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from release.policies import headings, pages
-from vfioguard import leaves as known
+from vfioguard import leaves
 from vfioguard.policy import Policy
 
 REPOSITORY = Path(__file__).parent.parent.parent
 DIRECTORY = REPOSITORY / "docs" / "policies"
-POLICIES = known.leaves("vfioguard.policy", "POLICY", Policy)
+POLICIES = leaves.all_of("vfioguard.policy", "POLICY", Policy)
 
 
 def test_the_pages_are_fresh() -> None:

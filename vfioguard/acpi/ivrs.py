@@ -56,6 +56,16 @@ class Ivmd(NamedTuple):
         return bool(self.flags & 1)
 
     @property
+    def readable(self) -> bool:
+        """IR: whether the device may read the memory."""
+        return bool(self.flags & 2)
+
+    @property
+    def writable(self) -> bool:
+        """IW: whether the device may write the memory."""
+        return bool(self.flags & 4)
+
+    @property
     def exclusion(self) -> bool:
         """Whether accesses to the memory are not translated at all."""
         return bool(self.flags & 8)
