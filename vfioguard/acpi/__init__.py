@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-from vfioguard.acpi.structure.layout import BadTable, Layout, Reader, Unknown
+from vfioguard.acpi.structure.layout import BadTable, Layout, TableReader, Unknown
 from vfioguard.acpi.structure.sdt import SIZE, Header, begin, header
 from vfioguard.leaves import load, names
 
@@ -38,7 +38,7 @@ class Table(NamedTuple):
     parse: Callable[[bytes], Parsed[object]]
 
 
-Body: TypeAlias = Callable[[Reader, Header, F], T]
+Body: TypeAlias = Callable[[TableReader, Header, F], T]
 
 
 def parsed(data: bytes, signature: str, fixed: Layout[F], body: Body[F, T]) -> Parsed[T]:

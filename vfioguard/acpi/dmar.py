@@ -12,7 +12,7 @@ from vfioguard.acpi.structure.layout import (
     Bytes3,
     Bytes10,
     Layout,
-    Reader,
+    TableReader,
     Unknown,
     text,
 )
@@ -163,7 +163,7 @@ _SATC = Layout(Satc)
 _SIDP = Layout(Sidp)
 
 
-def _scopes(reader: Reader, start: int, stop: int) -> tuple[Scope | Unknown, ...]:
+def _scopes(reader: TableReader, start: int, stop: int) -> tuple[Scope | Unknown, ...]:
     """The device scopes that fill a structure from `start` to `stop`."""
     scopes: list[Scope | Unknown] = []
     for kind, scope, end in reader.walk(start, stop, _SCOPE_HEAD, "device scope"):
@@ -175,7 +175,7 @@ def _scopes(reader: Reader, start: int, stop: int) -> tuple[Scope | Unknown, ...
     return tuple(scopes)
 
 
-def _unit(reader: Reader, kind: int, start: int, end: int) -> Unit:
+def _unit(reader: TableReader, kind: int, start: int, end: int) -> Unit:
     def scoped(layout: Layout[T]) -> T | Unknown:
         scopes = _scopes(reader, start + layout.size, end)
         return reader.structure(layout, kind, start, end, scopes)
@@ -200,7 +200,7 @@ def _unit(reader: Reader, kind: int, start: int, end: int) -> Unit:
             return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Dmar:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Dmar:
     whole, last = reader.broken is None, 48
     units: list[Unit] = []
     for kind, start, end in reader.walk(48, reader.end, _HEAD, "remapping structure"):

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.parts.iort_bodies import Body, Unparsed, body
-from vfioguard.acpi.structure.layout import U8, U16, U32, Layout, Reader, Unknown
+from vfioguard.acpi.structure.layout import U8, U16, U32, Layout, TableReader, Unknown
 
 
 class Mapping(NamedTuple):
@@ -86,7 +86,7 @@ _NODE = Layout(Head)
 _MAPPING = Layout(Mapping)
 
 
-def _mappings(reader: Reader, head: Head, end: int) -> tuple[Mapping, ...]:
+def _mappings(reader: TableReader, head: Head, end: int) -> tuple[Mapping, ...]:
     """The mappings of a node; the node says where in the table they begin."""
     if not head.mapping_count:
         return ()
@@ -101,7 +101,7 @@ def _mappings(reader: Reader, head: Head, end: int) -> tuple[Mapping, ...]:
     return _MAPPING.many(reader.data, start, count)
 
 
-def _node(reader: Reader, kind: int, start: int, end: int) -> IortNode:
+def _node(reader: TableReader, kind: int, start: int, end: int) -> IortNode:
     head = reader.structure(_NODE, kind, start, end)
     if isinstance(head, Unknown):
         return head
@@ -121,7 +121,7 @@ def _node(reader: Reader, kind: int, start: int, end: int) -> IortNode:
     )
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Iort:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Iort:
     nodes = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
     return Iort(
         header=head,

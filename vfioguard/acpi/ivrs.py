@@ -13,7 +13,7 @@ from vfioguard.acpi.structure.layout import (
     Bytes6,
     Bytes8,
     Layout,
-    Reader,
+    TableReader,
     Unknown,
 )
 
@@ -104,7 +104,7 @@ _EFR = Layout(Efr)
 _IVMD = Layout(Ivmd)
 
 
-def _ivhd(reader: Reader, kind: int, start: int, end: int) -> Ivhd | Unknown:
+def _ivhd(reader: TableReader, kind: int, start: int, end: int) -> Ivhd | Unknown:
     """An IVHD; its device entries begin at byte 24 (type 10h) or 40 (types 11h and 40h)."""
     behind = start + _IVHD.size
     if kind == 0x10:
@@ -118,7 +118,7 @@ def _ivhd(reader: Reader, kind: int, start: int, end: int) -> Ivhd | Unknown:
     return reader.structure(_IVHD, kind, start, end, features.efr, features.efr2, entries)
 
 
-def _block(reader: Reader, kind: int, start: int, end: int) -> Block:
+def _block(reader: TableReader, kind: int, start: int, end: int) -> Block:
     match kind:
         case 0x10 | 0x11 | 0x40:
             return _ivhd(reader, kind, start, end)
@@ -128,7 +128,7 @@ def _block(reader: Reader, kind: int, start: int, end: int) -> Block:
             return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Ivrs:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Ivrs:
     blocks = reader.walk(48, reader.end, _HEAD, "IVRS block")
     return Ivrs(
         header=head,

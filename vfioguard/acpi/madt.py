@@ -15,7 +15,7 @@ from vfioguard.acpi.parts.madt_arm import (
     GicV5ItsTranslate,
 )
 from vfioguard.acpi.parts.madt_riscv import Aplic, Imsic, Plic, Rintc
-from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Bytes3, Layout, Reader, Unknown
+from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Bytes3, Layout, TableReader, Unknown
 
 
 class LocalApic(NamedTuple):
@@ -178,7 +178,7 @@ _FIXED = Layout(Fixed)
 _HEAD = Struct("<BB")
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Madt:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Madt:
     entries: list[Entry] = []
     for kind, start, end in reader.walk(44, reader.end, _HEAD, "interrupt controller structure"):
         layout = _KNOWN.get(kind)

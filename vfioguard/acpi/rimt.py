@@ -7,7 +7,17 @@ from struct import Struct
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Layout, Reader, Text8, Unknown, text
+from vfioguard.acpi.structure.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Layout,
+    TableReader,
+    Text8,
+    Unknown,
+    text,
+)
 
 
 class Wire(NamedTuple):
@@ -111,13 +121,15 @@ _WIRE = Layout(Wire)
 _MAPPING = Layout(Mapping)
 
 
-def _mappings(reader: Reader, node: RootComplex | PlatformDevice, end: int) -> tuple[Mapping, ...]:
+def _mappings(
+    reader: TableReader, node: RootComplex | PlatformDevice, end: int
+) -> tuple[Mapping, ...]:
     start = node.offset + node.mapping_offset
     count = reader.count(start, end, node.mapping_count, _MAPPING.size)
     return _MAPPING.many(reader.data, start, count)
 
 
-def _node(reader: Reader, kind: int, start: int, end: int) -> Node:
+def _node(reader: TableReader, kind: int, start: int, end: int) -> Node:
     match kind:
         case 0:
             iommu = reader.structure(_IOMMU, kind, start, end, ())
@@ -141,7 +153,7 @@ def _node(reader: Reader, kind: int, start: int, end: int) -> Node:
             return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Rimt:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Rimt:
     nodes = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
     return Rimt(
         header=head,

@@ -12,7 +12,7 @@ from vfioguard.acpi.structure.layout import (
     Bytes6,
     Bytes8,
     Layout,
-    Reader,
+    TableReader,
     Unknown,
 )
 
@@ -98,7 +98,7 @@ _PCI_IOMMU = Layout(VirtioPciIommu)
 _MMIO_IOMMU = Layout(VirtioMmioIommu)
 
 
-def _node(reader: Reader, kind: int, start: int, end: int) -> Node:
+def _node(reader: TableReader, kind: int, start: int, end: int) -> Node:
     match kind:
         case 1:
             return reader.structure(_PCI_RANGE, kind, start, end)
@@ -112,7 +112,7 @@ def _node(reader: Reader, kind: int, start: int, end: int) -> Node:
             return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Viot:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Viot:
     nodes = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
     return Viot(
         header=head,

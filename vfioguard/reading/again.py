@@ -1,7 +1,7 @@
 """Reading the whole host again: a part that stayed the same stays the same object."""
 
 from vfioguard.reading.earlier import Earlier
-from vfioguard.reading.take import Boot, boot, moment
+from vfioguard.reading.take import Boot, boot, complete
 from vfioguard.root import Root
 from vfioguard.snapshot import Snapshot
 from vfioguard.unchanged import keep
@@ -23,7 +23,7 @@ def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = No
             machine=before.machine,
             processor=before.processor,
         )
-    now = moment(root, still, Earlier(before, changed))
+    now = complete(root, still, Earlier(before, changed))
     return Snapshot(
         kernel=keep(now.kernel, before.kernel),
         parameters=keep(now.parameters, before.parameters),

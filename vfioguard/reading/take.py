@@ -49,7 +49,7 @@ class Boot:
 
 def take(root: Root) -> Snapshot:
     """Read the whole host once. Every failure is a gap; nothing is written."""
-    return moment(root, boot(root), Earlier())
+    return complete(root, boot(root), Earlier())
 
 
 def boot(root: Root) -> Boot:
@@ -64,8 +64,11 @@ def boot(root: Root) -> Boot:
     return Boot(kernel=kernel, acpi=acpi, machine=dmi.read(root), processor=processor.read(root))
 
 
-def moment(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
-    """Read the parts that may change before the next boot, except those that `earlier` has."""
+def complete(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
+    """Complete a Snapshot: read the parts that may change before the next boot.
+
+    Parts that `earlier` has and that still hold are not read.
+    """
     kernel = still.kernel
     iommus = iommu_class.read(root)
     irqs = irq.directory(root)

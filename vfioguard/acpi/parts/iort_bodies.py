@@ -14,7 +14,7 @@ from vfioguard.acpi.structure.layout import (
     Later32,
     Later64,
     Layout,
-    Reader,
+    TableReader,
     text,
 )
 
@@ -152,19 +152,19 @@ _PAIR = Struct("<II")
 _HEAD_SIZE = 16
 
 
-def _its(reader: Reader, start: int, end: int) -> ItsGroup:
+def _its(reader: TableReader, start: int, end: int) -> ItsGroup:
     (wanted,) = _WORD.unpack_from(reader.data, start) if end - start >= _WORD.size else (0,)
     count = reader.count(start + _ITS.size, end, wanted, _WORD.size)
     ids = [_WORD.unpack_from(reader.data, start + 4 + 4 * n)[0] for n in range(count)]
     return _ITS.read(reader.data, start, end, tuple(ids))
 
 
-def _pairs(reader: Reader, start: int, end: int, wanted: int) -> tuple[tuple[int, int], ...]:
+def _pairs(reader: TableReader, start: int, end: int, wanted: int) -> tuple[tuple[int, int], ...]:
     count = reader.count(start, end, wanted, _PAIR.size)
     return tuple(_PAIR.iter_unpack(reader.data[start : start + count * _PAIR.size]))
 
 
-def _smmu(reader: Reader, start: int, end: int) -> Smmu:
+def _smmu(reader: TableReader, start: int, end: int) -> Smmu:
     bare = _SMMU.read(reader.data, start, end, (), (), ())
     node = start - _HEAD_SIZE
     both = 2 if bare.global_interrupt_offset else 0
@@ -179,7 +179,7 @@ def _smmu(reader: Reader, start: int, end: int) -> Smmu:
     )
 
 
-def _rmr(reader: Reader, start: int, end: int) -> Rmr:
+def _rmr(reader: TableReader, start: int, end: int) -> Rmr:
     bare = _RMR.read(reader.data, start, end, ())
     first = start - _HEAD_SIZE + bare.range_offset
     count = reader.count(first, end, bare.range_count, _RANGE.size)
@@ -187,12 +187,12 @@ def _rmr(reader: Reader, start: int, end: int) -> Rmr:
     return bare._replace(ranges=tuple(_RANGE.read(reader.data, offset, end) for offset in offsets))
 
 
-def _name(reader: Reader, start: int, limit: int) -> str:
+def _name(reader: TableReader, start: int, limit: int) -> str:
     """The name at `start`, which ends at its NUL or at `limit`, where the mappings begin."""
     return text(reader.data[start : max(start, limit)])
 
 
-def body(reader: Reader, kind: int, node: int, end: int, limit: int) -> Body:
+def body(reader: TableReader, kind: int, node: int, end: int, limit: int) -> Body:
     """The body of the node at offset `node`, whose mappings begin at `limit`.
 
     Returns `Unparsed` and notes why if the body is too short.
@@ -206,7 +206,7 @@ def body(reader: Reader, kind: int, node: int, end: int, limit: int) -> Body:
         return Unparsed(reader.data[start:end])
 
 
-def _known(reader: Reader, kind: int, start: int, end: int, limit: int) -> Body:
+def _known(reader: TableReader, kind: int, start: int, end: int, limit: int) -> Body:
     match kind:
         case 0:
             return _its(reader, start, end)
@@ -229,6 +229,6 @@ def _known(reader: Reader, kind: int, start: int, end: int, limit: int) -> Body:
             return Unparsed(reader.data[start:end])
 
 
-def _revised(layout: Layout[T], reader: Reader, start: int, end: int, limit: int) -> T:
+def _revised(layout: Layout[T], reader: TableReader, start: int, end: int, limit: int) -> T:
     """A structure with later fields; only those that end before the mappings at `limit` count."""
     return layout.read(reader.data, start, max(limit, min(start + layout.least, end)))

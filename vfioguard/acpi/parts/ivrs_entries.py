@@ -7,7 +7,7 @@ from vfioguard.acpi.structure.layout import (
     U16,
     U32,
     Layout,
-    Reader,
+    TableReader,
     Text8,
     Unknown,
     text,
@@ -80,7 +80,7 @@ _SPECIAL = Layout(Special)
 _ACPI_HID = Layout(AcpiHid)
 
 
-def _length(reader: Reader, kind: int, start: int, stop: int) -> int:
+def _length(reader: TableReader, kind: int, start: int, stop: int) -> int:
     """The bytes of the entry at `start`; 0 if they are not known.
 
     The top two bits of the type give the length, except for types from F0h on.
@@ -103,7 +103,7 @@ def _uid(raw: bytes, kind: int) -> str | int | None:
             return None
 
 
-def _entry(reader: Reader, kind: int, start: int, end: int) -> DeviceEntry:
+def _entry(reader: TableReader, kind: int, start: int, end: int) -> DeviceEntry:
     if kind < 0x40:
         return reader.structure(_ENTRY, kind, start, end)
     match kind:
@@ -120,7 +120,7 @@ def _entry(reader: Reader, kind: int, start: int, end: int) -> DeviceEntry:
             return reader.unknown(kind, start, end)
 
 
-def device_entries(reader: Reader, start: int, stop: int) -> tuple[DeviceEntry, ...]:
+def device_entries(reader: TableReader, start: int, stop: int) -> tuple[DeviceEntry, ...]:
     """The entries that fill an IVHD from `start` to `stop`."""
     entries: list[DeviceEntry] = []
     while start < stop and reader.spend(start):

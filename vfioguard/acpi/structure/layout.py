@@ -158,7 +158,7 @@ class Layout(Generic[T_co]):
         return tuple([make((start, *fields)) for start, fields in zip(starts, rows, strict=True)])
 
 
-class Reader:
+class TableReader:
     """Reads the structures of one table.
 
     Bytes of `data` up to `end` count. `broken` is the first thing that is wrong. `left` is how many

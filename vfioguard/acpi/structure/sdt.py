@@ -2,7 +2,16 @@
 
 from typing import NamedTuple
 
-from vfioguard.acpi.structure.layout import U8, U32, BadTable, Layout, Reader, Text4, Text6, Text8
+from vfioguard.acpi.structure.layout import (
+    U8,
+    U32,
+    BadTable,
+    Layout,
+    TableReader,
+    Text4,
+    Text6,
+    Text8,
+)
 
 
 class Fields(NamedTuple):
@@ -64,7 +73,7 @@ def header(data: bytes) -> Header:
     )
 
 
-def begin(data: bytes, head: Header, signature: str, least: int) -> Reader:
+def begin(data: bytes, head: Header, signature: str, least: int) -> TableReader:
     """A reader of the part after the header, which has `least` bytes at least, header included.
 
     Raises BadTable if `data` is another table or too short.
@@ -74,7 +83,7 @@ def begin(data: bytes, head: Header, signature: str, least: int) -> Reader:
     end = min(head.length, len(data))
     if end < least:
         raise BadTable(end, f"{signature} has {least} bytes at least")
-    reader = Reader(data, end)
+    reader = TableReader(data, end)
     if head.length > len(data):
         reader.note(end, f"the header says {head.length} bytes, {end} are there")
     return reader
