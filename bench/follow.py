@@ -47,7 +47,8 @@ class Daemon:
 
     def __init__(self, tree: Path, *options: str) -> None:
         command = [sys.executable, "-m", "vfioguard", "serve", *options]
-        command = in_namespace(str(tree), [*command, "--web.listen-address", "127.0.0.1:0"])
+        command += ["--config.file", "/dev/null", "--web.listen-address", "127.0.0.1:0"]
+        command = in_namespace(str(tree), command)
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         log = iter(self.process.stderr.readline, "")

@@ -31,7 +31,7 @@ from vfioguard.serve.connection.connections import Connections, Limits
 from vfioguard.serve.connection.server import Server, configured
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.routes import build
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 
 GROUPS = 64
 REQUESTS = 200
@@ -45,7 +45,7 @@ def serve(root: str, listening: socket.socket, pipe: Pipe, *, ours: bool) -> Non
     latest = Latest(policy_names(), 3600.0)
     scan = Scan(judged.report, partial(under, judged), judged.snapshot, time.time(), 0.0)
     latest.publish(scan, latest.render(judged.report))
-    app = build(latest, Follow())
+    app = build(latest, ChangeTeller())
     server = Server(app, Connections(Limits())) if ours else uvicorn.Server(configured(app))
 
     async def go() -> None:

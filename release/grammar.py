@@ -1,4 +1,4 @@
-"""What can be typed, read from the parser itself, for man pages and completions."""
+"""The grammar of the command line, read from the parser itself, for man pages and completions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from vfioguard.cli import parser
 
-#: What an argument is, by the word that its help shows for it.
+#: The kinds of arguments, by the word that stands for them in the help.
 FILES = frozenset({"A", "B", "DIR", "FILE", "FILE.tar.xz", "PATH"})
 TARGETS = frozenset({"BDF|group:N", "BDF|group:N|TEXT"})
-#: What nobody can complete.
+#: Arguments that cannot be completed.
 FREE = frozenset({"HOST:PORT|unix:PATH", "NAME", "NUMBER", "SECONDS"})
 
 
@@ -43,14 +43,16 @@ def verbs() -> tuple[Verb, ...]:
     whole = parser.build()
     (sub,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))
     helps = {action.dest: action.help or "" for action in sub._choices_actions}
-    return tuple(_verb(name, helps[name], one) for name, one in sub.choices.items())
+    return tuple(_verb(name, helps[name], verb) for name, verb in sub.choices.items())
 
 
-def _verb(name: str, text: str, one: argparse.ArgumentParser) -> Verb:
-    found = [_option(action) for action in one._actions]
-    options = tuple(option for option in found if option.flags)
-    positionals = tuple(option for option in found if not option.flags)
-    return Verb(name, text, one.epilog or "", options, positionals)
+def _verb(name: str, text: str, verb: argparse.ArgumentParser) -> Verb:
+    arguments = [_option(action) for action in verb._actions]
+    options = tuple(argument for argument in arguments if argument.flags)
+    positionals = tuple(argument for argument in arguments if not argument.flags)
+    return Verb(
+        name=name, help=text, epilog=verb.epilog or "", options=options, positionals=positionals
+    )
 
 
 def _option(action: argparse.Action) -> Option:
@@ -61,5 +63,10 @@ def _option(action: argparse.Action) -> Option:
         metavar = "|".join(choices)
     many = action.nargs == "+" or isinstance(action, argparse._AppendAction)
     return Option(
-        tuple(action.option_strings), metavar, choices, action.help or "", many, completes
+        flags=tuple(action.option_strings),
+        metavar=metavar,
+        choices=choices,
+        help=action.help or "",
+        many=many,
+        completes=completes,
     )

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import uuid
 from pathlib import Path
 from typing import Any
+
+from vfioguard import wording
 
 
 def main(name: str, epoch: str, version: str) -> None:
@@ -25,7 +26,7 @@ def main(name: str, epoch: str, version: str) -> None:
 def finish(bill: dict[str, Any], epoch: int, version: str) -> dict[str, Any]:
     """CycloneDX that says the same whenever it is made. `epoch` is Unix time in seconds."""
     about = bill["metadata"]
-    about["timestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
+    about["timestamp"] = wording.moment(epoch)
     about["component"] |= {
         "type": "application",
         "version": version,

@@ -7,6 +7,7 @@ import inspect
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tokenize
@@ -37,24 +38,20 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def tool(name: str) -> str:
-    """A console script beside this interpreter."""
-    return str(Path(sys.executable).parent / name)
-
-
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "command",
     [
-        (tool("ruff"), "check", "."),
-        (tool("ruff"), "format", "--check", "."),
-        (tool("mypy"),),
-        (tool("pyright"), "--pythonpath", sys.executable),
-        (tool("lint-imports"), "--no-cache"),
+        ("-m", "ruff", "check", "."),
+        ("-m", "ruff", "format", "--check", "."),
+        ("-m", "mypy"),
+        ("-m", "pyright", "--pythonpath", sys.executable),
+        ("-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"),
     ],
     ids=["ruff", "format", "mypy", "pyright", "floors"],
 )
 def test_linter_has_nothing_to_say(command: tuple[str, ...]) -> None:
-    result = run(*command)
+    result = run(sys.executable, *command)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -119,7 +116,8 @@ def loaded(ordinary: str) -> set[str]:
     "unneeded",
     [
         "_bisect", "dataclasses", "inspect", "pathlib", "shlex", "shutil", "subprocess", "tarfile",
-        "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings.table",
+        "vfioguard.acpi", "vfioguard.bdf", "vfioguard.change", "vfioguard.cli.settings",
+        "vfioguard.cli.verbs.explain", "vfioguard.cli.verbs.report", "vfioguard.cli.verbs.serve",
         "vfioguard.finding.contradiction", "vfioguard.finding.firmware_disagrees",
         "vfioguard.inference.msi_domain.of_machine", "vfioguard.inference.msi_domain.by_firmware",
         "vfioguard.inference.remapping.allowed", "vfioguard.inference.tables",
@@ -319,6 +317,18 @@ def bound(node: ast.AST) -> Iterator[str]:
         yield node.id
     elif isinstance(node, ast.arg):
         yield node.arg
+
+
+def test_the_daemon_is_started_with_an_empty_file_of_settings_everywhere() -> None:
+    """The tester's own /etc/vfioguard.toml would decide otherwise (tests/support/commands.py)."""
+    door = REPOSITORY / "tests/support/commands.py"
+    written = re.compile(r'"vfioguard",\s+"serve"')
+    found = [
+        str(path.relative_to(REPOSITORY))
+        for path in (REPOSITORY / "tests").rglob("*.py")
+        if path != door and written.search(path.read_text())
+    ]
+    assert not found, f"start the daemon by SERVE of {door.name}: {found}"
 
 
 def test_the_repository_names_no_machine() -> None:

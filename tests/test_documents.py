@@ -141,11 +141,7 @@ def test_the_readme_leads_to_the_index() -> None:
     assert f"({INDEX})" in text_of("README.md")
 
 
-#: ARCHITECTURE.md is written for developers, and denser.
-PLAIN = [name for name in DOCUMENTS if name != "ARCHITECTURE.md"]
-
-
-@pytest.mark.parametrize("document", PLAIN)
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_sentences_of_a_document_are_short_and_plain(document: str) -> None:
     assert prose.faults(text_of(document)) == []
 

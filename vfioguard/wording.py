@@ -35,6 +35,11 @@ def moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST)))
 
 
+def now() -> str:
+    """The present as `moment` writes it."""
+    return moment(time.time())
+
+
 def truth(value: bool | None) -> str:
     """ "yes", "no" or "unknown"."""
     return "unknown" if value is None else "yes" if value else "no"

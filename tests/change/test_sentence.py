@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from tests.support.states import group, state, states
-from vfioguard.change import Kind
+from vfioguard.change import Change, Kind
 from vfioguard.change.as_json import change_json
 from vfioguard.change.compare import changes
 from vfioguard.change.sentence import sentence, sentences
@@ -19,6 +19,12 @@ DISK, GPU = MemberState("pci", A, "ahci", 0x010601), MemberState("pci", B, None,
 
 def holding(*members: MemberState) -> State:
     return state([GroupState(0, Outcome.ALLOWED, False, "p", "", members)])
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_of_change_has_a_sentence(kind: Kind) -> None:
+    change = Change(kind=kind, subject="group:0", before=(A,), after=(B,), at="")
+    assert sentence(change).strip()
 
 
 @pytest.mark.parametrize(

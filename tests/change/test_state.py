@@ -9,7 +9,7 @@ import pytest
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.change.codec import decode, encode
 from vfioguard.change.compare import changes
-from vfioguard.change.state import Known, same, state_of
+from vfioguard.change.state import Remembered, same, state_of
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
 from vfioguard.report import Report
@@ -42,7 +42,7 @@ def test_remapping_is_a_fact_of_x86(entries: dict[str, Entry], remapping: bool |
 
 def test_groups_of_the_same_objects_are_not_made_again() -> None:
     first = report_of(x86_host(3))
-    known = Known(first, state_of(first, "b1"))
+    known = Remembered(first, state_of(first, "b1"))
     other = report_of(x86_host(3, remapping=False)).groups[1]
     second = first._replace(groups=(first.groups[0], other, first.groups[2]))
     again = state_of(second, "b1", known)
@@ -57,8 +57,8 @@ def test_groups_of_the_same_objects_are_not_made_again() -> None:
 
 def test_a_group_that_is_inserted_is_no_reason_to_make_the_others_again() -> None:
     first = report_of(x86_host(3))
-    known = Known(first._replace(groups=first.groups[1:]), state_of(first, None))
-    known = Known(known.report, state_of(known.report, None))
+    known = Remembered(first._replace(groups=first.groups[1:]), state_of(first, None))
+    known = Remembered(known.report, state_of(known.report, None))
     again = state_of(first, None, known)
     assert again == state_of(first, None)
     assert again.groups[1] is known.state.groups[0]

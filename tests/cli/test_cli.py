@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import trees
+from tests.support.commands import VFIOGUARD
 from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import x86_host
 from vfioguard.root.memory import Entry
@@ -27,7 +28,7 @@ NO_GROUPS = str(HOSTS / "6.12-amd64--none" / "as-booted.tar.xz")
 
 def vfioguard(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "vfioguard", *arguments],
+        [*VFIOGUARD, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -213,7 +214,7 @@ def test_the_running_host_can_be_judged() -> None:
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "vfioguard", "report", "--root", REFUSED, "--output", "json"],
+        [*VFIOGUARD, "report", "--root", REFUSED, "--output", "json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -228,7 +229,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def on_a_terminal(*arguments: str, **environment: str) -> str:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "vfioguard", *arguments],
+        [*VFIOGUARD, *arguments],
         stdout=theirs,
         env={**os.environ, "TERM": "xterm", **environment},
     )
@@ -317,8 +318,8 @@ def test_an_answer_that_cannot_be_written_is_no_verdict(
     verb: list[str], redirect: str, why: str
 ) -> None:
     root = [] if verb[-1].startswith("--") else ["--root", OVERRIDE]
-    command = " ".join([sys.executable, "-m", "vfioguard", *verb, *root, redirect])
-    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    command = ["sh", "-c", f'exec "$@" {redirect}', "sh", *VFIOGUARD, *verb, *root]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 3
     assert result.stderr == f"vfioguard: cannot write the answer: {why}\n"
 
@@ -340,7 +341,12 @@ entry()
 
 @pytest.mark.parametrize(
     "module",
-    ["argparse", "vfioguard.judging.evaluate", "vfioguard.cli.report", "vfioguard.output.text"],
+    [
+        "argparse",
+        "vfioguard.judging.evaluate",
+        "vfioguard.cli.verbs.report",
+        "vfioguard.output.text",
+    ],
 )
 @pytest.mark.parametrize("root", ["/", ALLOWED])
 def test_an_interrupt_while_something_is_imported_is_no_traceback(module: str, root: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.test_cli import vfioguard
-from vfioguard.cli.run import Failure
+from vfioguard.cli.failure import Failure
 from vfioguard.cli.settings import file
 from vfioguard.cli.settings.file import Settled
 from vfioguard.cli.settings.kinds import SWITCH, Setting, number, text

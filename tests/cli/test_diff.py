@@ -12,7 +12,7 @@ from tests.support.hosts import x86_host
 from tests.support.trees import write
 from vfioguard.change.codec import MARK, encode
 from vfioguard.change.state import state_of
-from vfioguard.cli.diff import state_at
+from vfioguard.cli.verbs.diff import state_at
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
 from vfioguard.root.capture import load

@@ -63,16 +63,15 @@ def test_other_users_can_read_the_file_under_any_umask(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_one_line_and_no_verdict(
     tmp_path: Path, name: str, why: str
 ) -> None:
+    from vfioguard.cli.failure import Failure
     from vfioguard.cli.parser import parse
-    from vfioguard.cli.report import run
-    from vfioguard.cli.run import Failure
     from vfioguard.cli.standing_by import Work
 
     path = str(tmp_path / name) if name else ""
     options = parse(["report", "--root", MIXED, "--output-file", path])
     options.work = Work()
     with pytest.raises(Failure, match=why) as caught:
-        run(options)
+        options.run(options)
     assert len(str(caught.value).splitlines()) == 1
     assert not list(tmp_path.iterdir())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import VFIOGUARD
 from tests.support.hosts import x86_host
 from tests.support.trees import write
 
@@ -22,9 +23,17 @@ def host(tmp_path: Path) -> str:
     return write(tmp_path / "host", x86_host(2, remapping=False))
 
 
+def under_bash(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What became of a command that a script calls "$@"."""
+    return subprocess.run(
+        ["bash", "-c", script, "bash", *VFIOGUARD, *arguments],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
 def started(*arguments: str, **options: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "vfioguard", *arguments],
+        [*VFIOGUARD, *arguments],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
     )  # fmt: skip
 
@@ -70,21 +79,14 @@ def test_its_status_and_its_output_are_those_of_the_work(
 
 
 def test_who_ignores_the_end_of_children_gets_the_status_all_the_same(host: str) -> None:
-    ignore = "trap '' CHLD; exec"
-    done = subprocess.run(
-        ["bash", "-c", f"{ignore} {sys.executable} -m vfioguard report --root {host}"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = under_bash("trap '' CHLD; exec \"$@\"", "report", "--root", host)
     assert (done.returncode, done.stderr) == (2, "")
 
 
 @pytest.mark.parametrize("descriptors", range(5, 10))
 def test_too_few_descriptors_are_no_verdict(host: str, descriptors: int) -> None:
-    command = f"{sys.executable} -m vfioguard check --root {host} group:1"
-    done = subprocess.run(
-        ["bash", "-c", f"ulimit -n {descriptors}; exec {command}"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    script = f'ulimit -n {descriptors}; exec "$@"'
+    done = under_bash(script, "check", "--root", host, "group:1")
     assert done.returncode == (2 if done.stdout else 3)
     assert "Traceback" not in done.stderr
 
@@ -108,11 +110,7 @@ def test_an_interrupt_is_no_verdict_whenever_it_comes(host: str) -> None:
 
 
 def test_a_reader_that_went_away_is_told_as_before(host: str) -> None:
-    command = f"{sys.executable} -m vfioguard report --root {host}"
-    done = subprocess.run(
-        ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = under_bash('"$@" | true; echo ${PIPESTATUS[0]}', "report", "--root", host)
     assert done.stdout in {"2\n", "3\n"}  # it may have written before `true` ended
     assert "Traceback" not in done.stderr
 

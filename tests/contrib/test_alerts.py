@@ -35,6 +35,7 @@ def test_promtool_takes_the_rules() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.name)
 def test_promtool_agrees_with_every_unit_test(path: Any) -> None:
     result = promtool("test", "rules", path)

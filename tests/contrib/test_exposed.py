@@ -79,6 +79,7 @@ def test_the_document_names_the_labels(exposed: dict[str, Metric]) -> None:
             assert set(sample.labels) == labels, name
 
 
+@pytest.mark.needs_root
 def test_every_metric_of_the_alerts_and_the_rules_is_exposed(exposed: dict[str, Metric]) -> None:
     rules = [*rules_of(ALERTS), *rules_of(RULES)]
     named = set().union(*(metrics_in(rule["expr"]) for rule in rules))
@@ -90,6 +91,7 @@ def test_every_metric_of_the_runbook_is_exposed(exposed: dict[str, Metric]) -> N
     assert set(re.findall(r"vfioguard_[a-z_]+", RUNBOOK.read_text())) <= set(exposed)
 
 
+@pytest.mark.needs_root
 def test_every_metric_of_the_dashboard_is_exposed_or_recorded(exposed: dict[str, Metric]) -> None:
     asked = [target["expr"] for panel in PANELS for target in panel["targets"]]
     named = set().union(*map(metrics_in, asked))

@@ -438,8 +438,6 @@ def test_a_person_who_runs_it_is_told_how(hook: Hook) -> None:
 
 
 def test_the_hook_is_typed() -> None:
-    mypy = Path(sys.executable).parent / "mypy"
-    result = subprocess.run(
-        [mypy, "--strict", HOOK], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "mypy", "--strict", HOOK]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout

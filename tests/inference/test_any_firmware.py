@@ -1,4 +1,4 @@
-"""Whatever a host's firmware tables hold: an answer, the memory they name, and no exception."""
+"""Whatever a host's firmware tables hold, there is an answer, and no exception."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tests.acpi.own import OWN, sealed
 from tests.support import arm_firmware as arm
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
+from tests.support.laws import examples
 from vfioguard.fact import Fact
 from vfioguard.inference.firmware import of_host
 from vfioguard.inference.memory import reserved
@@ -33,7 +34,7 @@ LIMITS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 0x1C, 0x20, 0x40, 0x48, 0x7F, 0x80, 0xF0,
 
 @st.composite
 def tables(draw: st.DrawFn) -> dict[str, bytes]:
-    """One of our own tables of each kind that is drawn, with some bytes changed or cut."""
+    """Tables of the kinds that are drawn, with some bytes changed or cut."""
     found: dict[str, bytes] = {}
     for name in draw(st.lists(st.sampled_from(sorted(OWN)), min_size=1, max_size=3)):
         raw = bytearray(OWN[name])
@@ -49,7 +50,7 @@ def snapshot(host: dict[str, Entry], found: dict[str, bytes]) -> Snapshot:
     return take(Memory(host | {f"{TABLES}/{name}": raw for name, raw in found.items() if name}))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from([X86, ARM]), tables())
 def test_whatever_the_tables_hold_there_is_an_answer(
     host: dict[str, Entry], found: dict[str, bytes]
@@ -59,7 +60,7 @@ def test_whatever_the_tables_hold_there_is_an_answer(
     assert dumps(firmware_json(of_host.of_host(taken)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from([X86, ARM]), tables())
 def test_memory_belongs_to_devices_of_this_host_or_is_said_to_belong_to_none(
     host: dict[str, Entry], found: dict[str, bytes]

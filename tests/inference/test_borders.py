@@ -1,4 +1,4 @@
-"""Between which releases a change lies, by stable series; and what is not known of it."""
+"""Between which releases a change lies, by stable series, and where that is not known."""
 
 from __future__ import annotations
 

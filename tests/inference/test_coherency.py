@@ -1,4 +1,4 @@
-"""IOMMU_CAP_CACHE_COHERENCY: what VFIO asks of an IOMMU before it binds a device (v5.19)."""
+"""IOMMU_CAP_CACHE_COHERENCY: from v5.19 on VFIO asks for it before it binds a device."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOSTS = Path(__file__).parents[1] / "fixtures" / "sysfs"
 RECORDED = sorted(
     host.name for host in HOSTS.iterdir() if "bind" in json.loads((host / "truth.json").read_text())
 )
-#: Bridges are never bound (vfio_pci_core_register_device()), whatever their IOMMU.
+#: VFIO never binds bridges, whatever their IOMMU (vfio_pci_core_register_device()).
 _BRIDGES = range(0x060000, 0x070000)
 
 
@@ -134,7 +134,7 @@ def test_in_a_device_tree_its_node_says_so(
 
 
 def managed(unit: str, arch: str) -> dict[str, Entry]:
-    """A host whose devices another IOMMU manages."""
+    """A host with another IOMMU in front of its devices."""
     old = "smmu3.0x0000000009050000"
 
     def other(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What kernels made of edited device trees, by policy.md 10.3, and of_map_id() in full."""
+"""The domains that kernels gave by edited device trees (policy.md 10.3), and all of of_map_id()."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.arm_firmware import (
 NIC = "0000:00:02.0"
 PORT, BELOW = "0000:00:01.0", "0000:00:01.0/0000:01:00.0"
 ONE_CELL = {"#msi-cells": cells(1)}
-#: Phandles of a node that is no controller, and of controllers of two cells and of none.
+#: Phandles of a node that is not a controller, and of controllers with two cells and with none.
 TO_CLOCK, TO_TWO, TO_NONE = 5, 6, 7
 RELEASES = ("6.12.0-arm64", "7.3.4-arm64")
 per_device = pytest.mark.parametrize("release", RELEASES)
@@ -64,7 +64,7 @@ def test_a_function_of_the_root_bus_gets_what_map_or_parent_say(
 
 
 def by_release(nodes: Tree) -> tuple[bool | None, ...]:
-    """By the last old form that was read, the first new one, and a kernel between them."""
+    """The answers of the last kernel with the old form, the first with the new, and one between."""
     releases = ("6.12.118-arm64", "7.2.13-arm64", "6.18.3-arm64")
     return tuple(isolated(devicetree_host(nodes, release=one), NIC) for one in releases)
 
@@ -80,7 +80,7 @@ def by_release(nodes: Tree) -> tuple[bool | None, ...]:
         (cells(0x20, TO_CLOCK, 0, 8) + EVERY_ID, True, True),
         (EVERY_ID + cells(0, TO_NOBODY, 0, 8), True, True),
         (cells(0x20, TO_TWO, 0, 0, 8) + EVERY_ID, False, True),  # two cells of output
-        (cells(0x10, TO_TWO, 0, 0, 1), False, False),  # leads to what is no ITS
+        (cells(0x10, TO_TWO, 0, 0, 1), False, False),  # leads to a node that is not an ITS
         (cells(0x20, TO_TWO, 0, 1) + cells(0x21, TO_TWO, 0, 1), False, False),
         (cells(0x20, TO_NONE, 8) + EVERY_ID, False, True),  # none
     ],
@@ -149,7 +149,7 @@ def test_without_the_number_only_what_both_forms_give_is_known() -> None:
 
 
 def test_before_cells_counted_a_bridge_had_one_parent() -> None:
-    """of_parse_phandle(): the first, and nothing where that is no node."""
+    """of_parse_phandle() takes the first phandle, and finds nothing if no node has it."""
     for parents in (cells(0, TO_ITS), cells(TO_NOBODY, TO_ITS)):
         nodes = tree({"msi-parent": parents})
         del nodes[ITS]["#msi-cells"]

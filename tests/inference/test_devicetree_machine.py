@@ -1,4 +1,4 @@
-"""v4.11 to v6.2: an unflagged MSI domain anywhere refuses every group (policy.md 10.1, 10.3)."""
+"""v4.11 to v6.2: one MSI domain without the flag refuses every group (policy.md 10.1, 10.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which functions a scope means: by the way from the root bus, as Linux compares it."""
+"""The functions that a scope means, by their way from the root bus, as Linux compares it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ def bdf(name: str) -> Bdf:
 
 
 def function(way: str, pci_class: int = NIC, *, known: bool = True) -> Function:
-    """ "0000:00:1c.0/0000:01:00.0": the bridges from the root bus down, then the function."""
+    """The function at the end of `way`: "0000:00:1c.0/0000:01:00.0" begins with its bridges."""
     *above, name = way.split("/")
     no = Gap(Why.ABSENT, name, "none")
     uevent = Fact(Uevent(None, pci_class, None), b"", name)
-    bridges = tuple(bdf(each) for each in above) if known else None
-    return Function(Device(name, "pci", no, uevent, no, None), bdf(name), bridges, None)
+    bridges = tuple(bdf(bridge) for bridge in above) if known else None
+    device = Device(name=name, bus="pci", group=no, uevent=uevent, msi_irqs=no, chip=None)
+    return Function(device=device, bdf=bdf(name), above=bridges, members=None)
 
 
 def table(*units: bytes) -> Dmar:
@@ -39,11 +40,13 @@ def table(*units: bytes) -> Dmar:
 
 
 def meant(scope: Scope, *functions: Function) -> tuple[list[str], list[str]]:
-    """The functions that the scope of an RMRR names, and what nobody finds."""
+    """The functions that the scope of an RMRR names, and why other scopes name none."""
     (unit,) = table(rmrr(0x1000, 0x1FFF, scope)).units
     assert isinstance(unit, Rmrr)
     found = named(unit.segment, unit.scopes, Index(functions), "DMAR")
-    return [one.device.name for one in found.functions], [gap.detail for gap in found.gaps]
+    return [function.device.name for function in found.functions], [
+        gap.detail for gap in found.gaps
+    ]
 
 
 def endpoint(*path: tuple[int, int], bus: int = 0) -> Scope:

@@ -1,4 +1,4 @@
-"""Laws of both resolutions, and their equality with the kernel's own rules written out plainly."""
+"""Laws of both resolutions, and that they equal the kernel's own rules, written out plainly."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tests.support.arm_firmware import (
     smmu_v3,
     tree,
 )
+from tests.support.laws import examples
 from vfioguard.acpi import iort as iort_table
 from vfioguard.inference.iort_ids import Nodes
 from vfioguard.inference.msi_domain.iort import resolve
@@ -49,7 +50,7 @@ masks = st.none() | st.sampled_from([0xFFFF, 0xFF00, 0xFFF8, 0, _U32])
 
 
 def of_map_id(map_: list[tuple[int, int, int, int]], mask: int | None, rid: int) -> int | None:
-    """drivers/of/base.c of 6.12.118: the phandle that an id leads to."""
+    """drivers/of/base.c of 6.12.118: the phandle to which an id leads."""
     if not map_:
         return None
     mask = _U32 if mask is None else mask
@@ -66,7 +67,7 @@ def of_map_id(map_: list[tuple[int, int, int, int]], mask: int | None, rid: int)
 def of_map_id_later(
     map_: list[tuple[int, int, int, int]], mask: int | None, rid: int, there: set[int]
 ) -> int | None:
-    """The same of 7.2.13, where the controllers that are there take one cell."""
+    """drivers/of/base.c of 7.2.13: the phandle to which an id leads; `there` take one cell each."""
     mask = _U32 if mask is None else mask
     masked = mask & rid
     for first, phandle, _, length in map_:
@@ -79,12 +80,12 @@ def of_map_id_later(
 
 
 def domain_of(phandle: int | None) -> bool | None:
-    """None: no domain; else whether it isolates."""
+    """Whether the domain behind a phandle isolates; None if there is no domain."""
     return {TO_ITS: True, TO_LS: False}.get(phandle or 0)
 
 
 @given(entries, masks, st.sampled_from([None, TO_ITS, TO_LS]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_tree_is_resolved_as_the_kernel_does(
     map_: list[tuple[int, int, int, int]], mask: int | None, parent: int | None
 ) -> None:
@@ -111,7 +112,7 @@ def test_a_tree_is_resolved_as_the_kernel_does(
 @given(
     st.binary(max_size=40), st.binary(max_size=12), st.binary(max_size=12), st.binary(max_size=6)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_properties_break_a_resolution(
     map_: bytes, mask: bytes, parent: bytes, cell: bytes
 ) -> None:
@@ -165,7 +166,7 @@ def packed(graph: Graph) -> bytes:
 
 
 def iort_node_map_id(graph: Graph, rid: int) -> int | None:
-    """drivers/acpi/arm64/iort.c: the number of the ITS group; a circle is no answer."""
+    """drivers/acpi/arm64/iort.c: the number of the ITS group, or None; a circle leads to none."""
     at = next(n for n, node in enumerate(graph) if node[0] == 2)
     id_ = rid
     for _ in range(64):
@@ -205,7 +206,7 @@ def iort_node_map_id(graph: Graph, rid: int) -> int | None:
 
 
 @given(graphs(), ids)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_a_graph_is_walked_as_the_kernel_does(graph: Graph, rid: int) -> None:
     table, broken = iort_table.parse(packed(graph))
     assert table is not None
@@ -216,7 +217,7 @@ def test_a_graph_is_walked_as_the_kernel_does(graph: Graph, rid: int) -> None:
 
 
 @given(st.integers(36, 200), st.integers(0, 255))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_byte_of_a_table_breaks_a_resolution(at: int, value: int) -> None:
     whole = iort(its_group(0), root_complex(0, mapping(0, 0xFFFF, 0, 48)))
     raw = bytearray(whole)
@@ -257,7 +258,7 @@ def test_hiding_one_file_only_turns_an_answer_into_unknown() -> None:
         machine = machine_isolated(host)
         for path in read:
             if "/iommu_group" in path or path.endswith("subsystem") or "/bus/pci/" in path:
-                continue  # these decide which devices there are, not what one is
+                continue  # these decide which devices there are, not what a device is
             hidden = {**host, path: Refused(errno.EACCES)}
             assert machine_isolated(hidden) in {machine, None}, path
             for name in names:

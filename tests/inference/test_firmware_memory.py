@@ -1,4 +1,4 @@
-"""Memory that firmware keeps for devices: whose it is on this host, and what nobody finds."""
+"""Memory that firmware keeps for devices: which devices of this host have it, and what is lost."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def arm_host(*nodes: Any, revision: int = 5) -> dict[str, Entry]:
 def arm_nodes(
     first: int, count: int = 0, *, relaxable: bool = False, extra: Sequence[Any] = ()
 ) -> list[Any]:
-    """A root complex behind an SMMU that adds 0x1000, and memory of `count` + 1 streams."""
+    """A root complex behind an SMMU that adds 0x1000, and memory for `count` + 1 streams."""
     kept = arm.rmr((0x80010000, 0x10000), mappings=arm.mapping(0, 0, 0, 0))
     shape = [arm.smmu_v3(), arm.root_complex(0, arm.mapping(0, 0, 0, 0)), kept, *extra]
     smmu = arm.offsets(shape)[0]

@@ -1,4 +1,4 @@
-"""References of a table that lead nowhere are told; those of real tables lead somewhere."""
+"""References of a table that lead nowhere are told; those of real tables all lead somewhere."""
 
 from __future__ import annotations
 

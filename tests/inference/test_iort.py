@@ -1,4 +1,4 @@
-"""What kernels make of IORT and MADT: iort_node_map_id() step by step, and the GICv2m frames."""
+"""The domains by IORT and MADT: iort_node_map_id() step by step, and the GICv2m frames."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ V2M_LINES = b"[    0.000000] GICv2m: range[mem 0x08020000-0x08020fff], SPI[80:14
 NOLPI = b"irqchip.gicv3_nolpi=1"
 ITS = 48  # offset of the first node
 _M = mapping(0, 0, 0, 0)
-#: Where the second node is behind an ITS group of one, and the third behind an RC of one mapping.
+#: The offset of the second node after an ITS group of one ITS, and that of the third node after an
+#: ITS group and a root complex with one mapping.
 SECOND = offsets([its_group(0), its_group(0)])[1]
 THIRD = offsets([its_group(0), root_complex(0, _M), its_group(0)])[2]
 

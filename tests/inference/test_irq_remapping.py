@@ -1,4 +1,4 @@
-"""Whether x86 remaps interrupts: what the kernel shows, what it logged, and what rules say."""
+"""Whether x86 remaps interrupts, by what the kernel shows, by its log, and by its rules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def findings(host: dict[str, Entry]) -> dict[str, str]:
 
 
 def remapped() -> dict[str, Entry]:
-    """By its wired interrupts; its only function is on vfio-pci."""
+    """A host that remaps by its wired interrupts; its only function is on vfio-pci."""
     return x86_host({0: [Function("0000:01:00.0", driver="vfio-pci")]})
 
 
@@ -48,7 +48,7 @@ def logged(line: str, release: str = "6.12.0-amd64") -> dict[str, Entry]:
 
 
 def leaves_out(host: dict[str, Entry]) -> dict[str, Entry]:
-    """With a DMAR that leaves out IO-APIC 5."""
+    """The host with a DMAR that leaves out IO-APIC 5."""
     table = dmar(drhd(0xFED90000, io_apic_scope(2), flags=1))
     return host | {f"{TABLES}/DMAR": table, f"{TABLES}/APIC": madt(2, 5)}
 
@@ -151,7 +151,7 @@ def test_where_the_test_is_the_machines_one_refusal_is_everybodys(release: str) 
     [
         ("6.1.0", "amd", Outcome.REFUSED),
         ("6.2.0", "intel", Outcome.REFUSED),
-        ("6.2.0", "amd", Outcome.UNKNOWN),  # where nobody has an MSI there is no domain to fail
+        ("6.2.0", "amd", Outcome.UNKNOWN),  # without an MSI there is no domain to fail
     ],
 )
 def test_a_machine_without_any_msi_has_no_domain_in_6_2(

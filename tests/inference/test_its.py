@@ -1,7 +1,7 @@
-"""Which ITSs the kernel uses, by its log and its interrupts (policy.md 4.3).
+"""The ITSs that the kernel uses, by its log and its interrupts (policy.md 4.3).
 
-The lines are those of drivers/irqchip/irq-gic-v3-its.c, irq-gic-v3-its-pci-msi.c (6.1) and
-irq-gic-v5-its.c (7.2); captures of real kernels have the ones that they print.
+The lines come from drivers/irqchip/irq-gic-v3-its.c, irq-gic-v3-its-pci-msi.c (6.1) and
+irq-gic-v5-its.c (7.2). Captures of real kernels have those lines that the kernels printed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def lines(*texts: str) -> bytes:
 
 
 def tried(base: str) -> str:
-    """As %pR prints a resource of an ITS."""
+    """The line that begins an ITS's probe; %pR prints its resource."""
     start = int(base, 16)
     return f"ITS [mem {start:#010x}-{start + 0x1FFFF:#010x}]"
 
@@ -69,7 +69,7 @@ PROBES = (
 
 
 def one_its(firmware: str, log: bytes, **more: object) -> dict[str, Entry]:
-    """A device tree or ACPI with one ITS for all."""
+    """A host whose device tree or ACPI tables have one ITS for all functions."""
     if firmware == "dt":
         return devicetree_host(MAPPED, BOTH, log=log, **more)  # type: ignore[arg-type]
     whole = mapping(0, 0xFFFF, 0, 48)
@@ -78,7 +78,7 @@ def one_its(firmware: str, log: bytes, **more: object) -> dict[str, Entry]:
 
 
 def two_itss(firmware: str, log: bytes, **more: object) -> dict[str, Entry]:
-    """The NIC is mapped to the first, the other function to the second."""
+    """A host with two ITSs: the NIC is mapped to the first, the other function to the second."""
     if firmware == "dt":
         second = {"compatible": b"arm,gic-v3-its\0", "msi-controller": b"", "phandle": cells(4)}
         halves = cells(0, TO_ITS, 0, 0x18) + cells(0x18, 4, 0x18, 0x1000)

@@ -34,7 +34,7 @@ FUNCTIONS = ("0000:00:01.0", f"0000:00:01.0/{NAME}")
 
 
 def table(first: int = 0, count: int = 0xFFFF, flags: int = COHACC) -> bytes:
-    """Every id goes to the ITS, these by way of the SMMU."""
+    """An IORT that maps every id to the ITS, and these ids by way of the SMMU."""
     nodes = [its_group(0), smmu_v3(mapping(0, 0xFFFF, 0, 0)), root_complex(0, mapping(0, 0, 0, 0))]
     to_its, to_smmu, _ = offsets(nodes)
     smmu = smmu_v3(mapping(0, 0xFFFF, 0, to_its), flags=flags)
@@ -171,7 +171,7 @@ def test_an_smmu_takes_one_function_of_those_behind_a_conventional_bridge(
     host = acpi_host(tables, SHARING, release=release, conventional=conventional)
     ungroup(host, "0000:01:02.0")
     assert function(host, "0000:01:02.0").binds is binds
-    ungroup(host, "0000:01:01.0")  # now no function has the id: the first to be bound gets it
+    ungroup(host, "0000:01:01.0")  # now no function has the id: the first that is bound gets it
     assert function(host, "0000:01:02.0").binds is True
 
 
@@ -241,7 +241,7 @@ def test_a_virtio_iommu_is_never_behind_itself() -> None:
 def test_only_functions_with_drivers_show_that_no_iommu_makes_groups(
     driver: bytes, *, binds: bool | None
 ) -> None:
-    """Of a recording without /sys/class/iommu."""
+    """The host is a recording without /sys/class/iommu."""
     host = {path: entry for path, entry in by_acpi().items() if "smmu" not in path}
     ungroup_all(host)
     above = f"{ECAM}/pci0000:00/{FUNCTIONS[0]}/uevent"

@@ -1,4 +1,4 @@
-"""What many functions without a group cost: work that grows as the host does, and no faster."""
+"""Many functions without a group cost work that grows with the host, and no faster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMMU, NOBODY = 777, 999
 
 
 def behind_a_bridge(host: dict[str, Entry], number: int, **files: bytes) -> str:
-    """One more function, without a group; its directory."""
+    """Add a function without a group, and return its directory."""
     name = f"0000:{1 + (number >> 8):02x}:{number >> 3 & 31:02x}.{number & 7}"
     home = f"{BRIDGE}/{name}"
     host |= {f"{home}/uevent": b"PCI_CLASS=20000\n", **{f"{home}/{k}": v for k, v in files.items()}}
@@ -26,7 +26,7 @@ def behind_a_bridge(host: dict[str, Entry], number: int, **files: bytes) -> str:
 
 
 def whole(phandle: int) -> dict[str, Entry]:
-    """A host before v6.15 whose functions all have their IOMMU at this phandle."""
+    """A host before v6.15 whose functions all have the IOMMU with this phandle."""
     mapped = {"msi-map": EVERY_ID, "iommu-map": cells(0, phandle, 0, 0x10000)}
     host = devicetree_host(tree(mapped), release="6.12.0-arm64")
     host |= {f"{BRIDGE}/uevent": b"PCI_CLASS=60400\n", f"{BRIDGE}/max_link_speed": b"2.5 GT/s\n"}
@@ -44,7 +44,7 @@ def smmu(number: int) -> dict[str, Entry]:
 
 
 def with_nodes(size: int) -> dict[str, Entry]:
-    """As many functions as IOMMUs in the tree, and the map names none of them."""
+    """A host with as many functions as IOMMUs in the tree; the map names none of these IOMMUs."""
     host = whole(NOBODY)
     for number in range(size):
         behind_a_bridge(host, number, max_link_speed=b"2.5 GT/s\n")
@@ -53,7 +53,7 @@ def with_nodes(size: int) -> dict[str, Entry]:
 
 
 def conventional(size: int) -> dict[str, Entry]:
-    """Half of the functions behind a bridge have a group, and all send under its id."""
+    """A host whose functions all send under a bridge's id; half of them have a group."""
     host = whole(SMMU)
     for number in range(size):
         home = behind_a_bridge(host, number)
@@ -67,7 +67,7 @@ def conventional(size: int) -> dict[str, Entry]:
 
 
 def calls(host: dict[str, Entry]) -> int:
-    """How many functions are called to judge a host; deterministic, where a clock is not."""
+    """The number of function calls that judge a host; unlike a time, it is the same in each run."""
     snapshot, found = take(Memory(host)), 0
 
     def count(_frame: object, event: str, _argument: object) -> None:

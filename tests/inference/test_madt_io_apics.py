@@ -1,4 +1,4 @@
-"""Which IO-APICs of a MADT the kernel registers: mp_register_ioapic() skips some."""
+"""The IO-APICs of a MADT that the kernel registers: mp_register_ioapic() skips some."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def with_scopes(*covered: int) -> bytes:
 
 
 def asked(table: bytes, *entries: bytes) -> Possible:
-    ivrs = Gap(Why.ABSENT, f"{PATH}/IVRS", "No such file or directory", "ENOENT")
+    ivrs = Gap(
+        why=Why.ABSENT, source=f"{PATH}/IVRS", detail="No such file or directory", errno="ENOENT"
+    )
     return possible(Evidence(there(table), ivrs, (there(madt_of(*entries)),)))
 
 
@@ -55,7 +57,7 @@ def test_an_entry_whose_gsis_begin_where_an_earlier_one_has_its_own_is_none() ->
 
 @pytest.mark.parametrize("base", [1, 8, 15, 16, 23])
 def test_an_entry_whose_gsis_may_be_those_of_another_is_not_known(base: int) -> None:
-    """How many pins an IO-APIC has is in its registers, not in the table."""
+    """Only an IO-APIC's registers tell how many pins it has; the table does not."""
     found = asked(TWO, KNOWN, io_apic(5, SECOND, base))
     assert (found.possible, found.missing) == (None, (5,))
     assert "the kernel may skip" in found.sentence
@@ -74,7 +76,7 @@ def test_what_stands_behind_an_entry_that_may_be_skipped_may_not_be() -> None:
 
 
 def test_a_table_whose_addresses_repeat_proves_no_impossibility() -> None:
-    """Who repeats an address may as well list what is not there: registers that are all ones."""
+    """A table that repeats an address may list missing IO-APICs, whose registers read all ones."""
     missed = io_apic(7, 0xFEC02000, 24)
     assert asked(TWO, KNOWN, missed).possible is False
     assert asked(TWO, KNOWN, missed, io_apic(5, FIRST, 48)).possible is None

@@ -1,4 +1,4 @@
-"""LoongArch, RISC-V, POWER: no firmware of theirs is read as Arm's."""
+"""LoongArch, RISC-V, POWER: vfioguard does not read their firmware as Arm's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "0000:00:02.0"
 
 
 def loongarch_madt() -> bytes:
-    """CORE, EIO, MSI, BIO and LPC PICs: ACPI 6.5 5.2.12.20 to 26."""
+    """A MADT with CORE, EIO, MSI, BIO and LPC PICs: ACPI 6.5 5.2.12.20 to 26."""
     entries = [(17, 15), (20, 13), (21, 19), (22, 17), (23, 15)]
     body = b"".join(struct.pack("<BB", kind, size).ljust(size, b"\1") for kind, size in entries)
     return table(b"APIC", bytes(8) + body)

@@ -1,4 +1,7 @@
-"""Real firmware: never against what its machine's kernel said. Ours stand in everywhere else."""
+"""Answers by real firmware never contradict the kernel of its machine.
+
+Other tests use tables that are packed by hand.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def judge(tables: Mapping[str, bytes]) -> Possible:
 
 
 def archived() -> list[tuple[dict[str, Any], dict[str, bytes]]]:
-    """Every machine of the archive with its derived answer."""
+    """Every machine of the archive, with the answer derived for it."""
     path = SHARED / "machine-tables.tar.xz"
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""What firmware makes impossible: by tables packed here, and by those of real machines."""
+"""When firmware makes remapping impossible, by tables packed here and by those of real machines."""
 
 from __future__ import annotations
 
@@ -37,11 +37,13 @@ def there(raw: bytes) -> Fact[bytes]:
 
 
 def absent(name: str) -> Gap:
-    return Gap(Why.ABSENT, f"{PATH}/{name}", "No such file or directory", "ENOENT")
+    return Gap(
+        why=Why.ABSENT, source=f"{PATH}/{name}", detail="No such file or directory", errno="ENOENT"
+    )
 
 
 def denied(name: str) -> Gap:
-    return Gap(Why.DENIED, f"{PATH}/{name}", "Permission denied", "EACCES")
+    return Gap(why=Why.DENIED, source=f"{PATH}/{name}", detail="Permission denied", errno="EACCES")
 
 
 def register(value: int) -> Fact[int]:
@@ -50,7 +52,8 @@ def register(value: int) -> Fact[int]:
 
 def intel(table: bytes, *madts: bytes, **ecaps: int) -> Possible:
     known = tuple((int(base[1:], 16), register(value)) for base, value in ecaps.items())
-    return possible(Evidence(there(table), absent("IVRS"), tuple(map(there, madts)), known))
+    tables = tuple(map(there, madts))
+    return possible(Evidence(dmar=there(table), ivrs=absent("IVRS"), madts=tables, ecaps=known))
 
 
 def amd(
@@ -66,7 +69,14 @@ def amd(
     shown = None if classes is None else tuple(classes.items())
     tables = tuple(map(there, madts))
     evidence = Evidence(
-        absent("DMAR"), there(table), tables, (), options, shown, version, machine, processor
+        dmar=absent("DMAR"),
+        ivrs=there(table),
+        madts=tables,
+        options=options,
+        classes=shown,
+        version=version,
+        machine=machine,
+        processor=processor,
     )
     return possible(evidence)
 
@@ -134,7 +144,7 @@ def test_a_dmar_that_the_kernel_rejects_is_impossible(table: bytes) -> None:
 def test_an_io_apic_entry_that_is_too_short_makes_nothing_certain(
     length: int, expected: bool | None
 ) -> None:
-    """BAD_MADT_ENTRY() ends the kernel's reading of them; a longer one is read as it begins."""
+    """BAD_MADT_ENTRY() makes the kernel read no further; of a longer entry it reads the begin."""
     entry = pack("<BBBBII", 1, length, 2, 0, 0xFEC00000, 0).ljust(16, b"\0")[:length]
     raw = table(b"APIC", pack("<II", 0xFEE00000, 1) + entry)
     assert intel(GOOD, raw).possible is expected
@@ -240,7 +250,7 @@ def test_the_southbridge_is_found_by_its_place_and_from_7_3_by_its_class(
 
 
 def test_the_southbridges_io_apic_counts_only_if_the_madt_has_it() -> None:
-    """check_ioapic_information() goes through the IO-APICs that there are, not through the IVRS."""
+    """check_ioapic_information() goes through the IO-APICs of the MADT, not through the IVRS."""
     assert amd(BOTH, madt(34), version=ANY).possible is False
     assert amd(BOTH, madt(34), version=OWNER).possible is False
 
@@ -408,7 +418,7 @@ def test_an_override_counts_in_the_kernels_that_take_its_form(
 
 
 def test_a_command_line_that_cannot_be_read_may_add_what_is_missing() -> None:
-    hidden = Gap(Why.DENIED, "/proc/cmdline", "Permission denied", "EACCES")
+    hidden = Gap(why=Why.DENIED, source="/proc/cmdline", detail="Permission denied", errno="EACCES")
     for raw in (BOTH, ELSEWHERE):
         evidence = Evidence(
             absent("DMAR"), there(raw), (there(madt(33, 5)),), options=hidden, version=ANY
@@ -459,10 +469,20 @@ def test_whether_an_older_kernel_corrects_it_is_not_known(version: Version | Non
 
 
 def test_a_machine_whose_name_cannot_be_read_may_be_one_of_them() -> None:
-    hidden = Gap(Why.DENIED, "/sys/class/dmi/id/product_name", "Permission denied", "EACCES")
+    hidden = Gap(
+        why=Why.DENIED,
+        source="/sys/class/dmi/id/product_name",
+        detail="Permission denied",
+        errno="EACCES",
+    )
     assert amd(EMPTY, madt(4), version=OWNER, machine=hidden).possible is None
     assert amd(BOTH, madt(33), version=OWNER, machine=hidden).possible is True
-    none = Gap(Why.ABSENT, "/sys/class/dmi/id/sys_vendor", "No such file or directory", "ENOENT")
+    none = Gap(
+        why=Why.ABSENT,
+        source="/sys/class/dmi/id/sys_vendor",
+        detail="No such file or directory",
+        errno="ENOENT",
+    )
     assert amd(EMPTY, madt(4), version=OWNER, machine=none).possible is False
 
 
@@ -507,11 +527,11 @@ def test_what_cannot_be_read_or_is_broken_is_not_known(
 
 
 def test_tables_from_elsewhere_are_not_all_the_tables_of_a_machine() -> None:
-    elsewhere = Gap(Why.ABSENT, "the files given", "no such table")
+    elsewhere = Gap(why=Why.ABSENT, source="the files given", detail="no such table")
     assert possible(Evidence(elsewhere, elsewhere, (there(madt(2)),))).possible is None
 
 
-#: Two IO-APICs of which the second can have its interrupts only where the first has few.
+#: The second of these IO-APICs can have its interrupts only if the first has few.
 NEAR = (io_apic(9, 0xFEC01000, 48), io_apic(5, 0xFEC02000, 56))
 
 
@@ -537,7 +557,7 @@ def test_an_owner_of_gsi_0_that_the_kernel_may_skip_is_not_known_to_be_one(
 
 @pytest.mark.parametrize("version", [ANY, OWNER, CLASS])
 def test_an_io_apic_whose_id_the_kernel_changes_may_be_anywhere(version: Version) -> None:
-    """arch/x86/kernel/apic/io_apic.c io_apic_unique_id(): nobody knows what it becomes."""
+    """Nobody knows what id arch/x86/kernel/apic/io_apic.c io_apic_unique_id() chooses."""
     table = ivrs(ivhd(special(4, 2), special(5, SB)))
     entries = madt_of(io_apic(4, 0xFEC00000, 24), io_apic(4, 0xFEC01000, 0))
     assert amd(table, entries, version=version, classes={SB: 0x0C05}).possible is None

@@ -17,10 +17,17 @@ places = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([SB, 1])), max_si
 
 
 def truth(table: bytes, io_apics: bytes, *, intel: bool) -> bool | None:
-    none = Gap(Why.ABSENT, "/sys/firmware/acpi/tables/X", "No such file or directory", "ENOENT")
+    none = Gap(
+        why=Why.ABSENT,
+        source="/sys/firmware/acpi/tables/X",
+        detail="No such file or directory",
+        errno="ENOENT",
+    )
     read = Fact(table, table, "a table")
-    found = (read, none) if intel else (none, read)
-    return possible(Evidence(*found, (Fact(io_apics, io_apics, "APIC"),))).possible
+    madts = (Fact(io_apics, io_apics, "APIC"),)
+    if intel:
+        return possible(Evidence(dmar=read, ivrs=none, madts=madts)).possible
+    return possible(Evidence(dmar=none, ivrs=read, madts=madts)).possible
 
 
 @given(numbers, numbers, st.integers(0, 1))

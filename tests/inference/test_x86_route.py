@@ -52,7 +52,7 @@ VMD = "0000:00:0e.0"
 
 
 def vmd_host(driver: str | None = "vmd", *others: Function) -> dict[str, Entry]:
-    """A VMD without vectors, and what is behind it on vfio-pci."""
+    """A host with a VMD without vectors, and a function behind it on vfio-pci."""
     members: dict[int, list[Function | str]] = {
         0: [Function(VMD, driver=driver)],
         1: [Function(VMD_CHILD, driver="vfio-pci")],
@@ -90,7 +90,7 @@ def test_a_vmd_hands_through_what_nothing_remaps() -> None:
 
 
 def with_second_unit(host: dict[str, Entry], ecap: bytes) -> dict[str, Entry]:
-    """Another unit, with a function on `PCI-MSIX` and one without MSIs behind it."""
+    """The host with another unit, behind which a function shows `PCI-MSIX` and one shows no MSI."""
     unit = "/sys/devices/virtual/iommu/dmar1"
     host |= {
         "/sys/class/iommu/dmar1": Link("../../devices/virtual/iommu/dmar1"),

@@ -11,36 +11,37 @@ from vfioguard.iommu import IommuDriver, amd, hexadecimal, intel
 DRIVERS = leaves.all_of("vfioguard.iommu", "DRIVER", IommuDriver)
 
 
-@pytest.mark.parametrize(
-    ("name", "driver"),
-    [
-        ("dmar0", "intel"),
-        ("dmar12", "intel"),
-        ("ivhd0", "amd"),
-        ("smmu3.0x0000000009050000", "arm-smmu-v3"),
-        ("smmu.0x0000000009050000", "arm-smmu"),
-        ("0000:00:02.0", "virtio-iommu"),
-        ("a003e00.virtio_mmio", "virtio-iommu"),
-        ("apple-dart.382c00000.iommu", "apple-dart"),
-        ("riscv-iommu@3010000.iommu", "riscv-iommu"),
-        ("mtk-iommu.0x0000000010205000", "mtk-iommu"),
-        ("msm-smmu.0x0000000007500000", "msm-iommu"),
-        ("s390-iommu.00000011", "s390-iommu"),
-        ("iommu-phb0001", "spapr-tce"),
-        ("iommu0", "fsl-pamu"),
-        ("iommu1", None),
-        ("riscv-iommu", None),
-        ("dmar", None),
-        ("dmar-1", None),
-        ("smmu.0x", None),
-        ("smmu.0x90g0", None),
-        ("smmu3.0x-1", None),
-        ("smmu3.9050000", None),
-        ("dmar0x", None),
-        ("xdmar0", None),
-        ("", None),
-    ],
-)
+#: Names below /sys/class/iommu, and whose they are.
+INSTANCES = [
+    ("dmar0", "intel"),
+    ("dmar12", "intel"),
+    ("ivhd0", "amd"),
+    ("smmu3.0x0000000009050000", "arm-smmu-v3"),
+    ("smmu.0x0000000009050000", "arm-smmu"),
+    ("0000:00:02.0", "virtio-iommu"),
+    ("a003e00.virtio_mmio", "virtio-iommu"),
+    ("apple-dart.382c00000.iommu", "apple-dart"),
+    ("riscv-iommu@3010000.iommu", "riscv-iommu"),
+    ("mtk-iommu.0x0000000010205000", "mtk-iommu"),
+    ("msm-smmu.0x0000000007500000", "msm-iommu"),
+    ("s390-iommu.00000011", "s390-iommu"),
+    ("iommu-phb0001", "spapr-tce"),
+    ("iommu0", "fsl-pamu"),
+    ("iommu1", None),
+    ("riscv-iommu", None),
+    ("dmar", None),
+    ("dmar-1", None),
+    ("smmu.0x", None),
+    ("smmu.0x90g0", None),
+    ("smmu3.0x-1", None),
+    ("smmu3.9050000", None),
+    ("dmar0x", None),
+    ("xdmar0", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("name", "driver"), INSTANCES)
 def test_an_instance_belongs_to_one_driver_at_most(name: str, driver: str | None) -> None:
     matching = [d.name for d in DRIVERS if d.instance(name)]
     assert matching == ([] if driver is None else [driver])

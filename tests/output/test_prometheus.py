@@ -7,19 +7,19 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.judging.evaluate import evaluate
+from vfioguard.metrics.family import Family, Measured
+from vfioguard.metrics.of_report import of_report
 from vfioguard.output import Style
-from vfioguard.output.prometheus import OUTPUT, Family, families, render
+from vfioguard.output.prometheus import OUTPUT, render
 from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory, Refused
@@ -64,16 +64,6 @@ def test_promtool_has_nothing_to_say(host: Path) -> None:
         check=False,
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-
-
-@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
-def test_both_formats_tell_the_same(host: Path) -> None:
-    report = evaluate(take(open_root(str(host / "as-booted.tar.xz"))), "now")
-    text = render(families(report), openmetrics=False)
-    other = render(families(report), openmetrics=True) + "# EOF\n"
-    samples = [s for f in text_string_to_metric_families(text) for s in f.samples]
-    others = openmetrics_parser.text_string_to_metric_families(other)
-    assert [s for f in others for s in f.samples] == samples
 
 
 def test_every_outcome_is_counted_for_every_backend_zero_included() -> None:
@@ -128,7 +118,7 @@ def test_members_without_an_address_share_one_series() -> None:
 
 def test_beyond_the_limit_the_least_bad_series_are_cut_and_counted() -> None:
     report = report_of(x86_host(5, remapping=False))
-    found = {family.name: list(family.samples) for family in families(report, limit=2)}
+    found = {family.name: list(samples) for family, samples in of_report(report, limit=2)}
     assert len(found["vfioguard_group_needs_override"]) == 2
     assert found["vfioguard_dropped_series"] == [((), 3)]
 
@@ -226,31 +216,19 @@ def test_there_are_at_most_five_series_for_a_device() -> None:
 
 @given(st.text(st.characters(codec=None)))
 def test_any_label_survives_the_way_to_prometheus(value: str) -> None:
-    family = Family("x", "gauge", "Text.", [((("label", value), ("last", "1")), 1)])
-    shown = value.encode("utf-8", "backslashreplace").decode()
-    text = render([family], openmetrics=False)
-    other = render([family], openmetrics=True) + "# EOF\n"
-    assert _label(text_string_to_metric_families(text)) == shown
-    assert _label(openmetrics_parser.text_string_to_metric_families(other)) == shown
+    family = Family(name="x", kind="gauge", help="Text.", labels=("label", "last"))
+    text = render(Measured(family, [((value, "1"), 1)]))
+    (parsed,) = text_string_to_metric_families(text)
+    (sample,) = parsed.samples
+    escaped = value.encode("utf-8", "backslashreplace").decode()
+    assert sample.labels == {"label": escaped, "last": "1"}
 
 
-def _label(parsed: Any) -> str:
-    (family,) = parsed
-    (sample,) = family.samples
-    assert sample.labels["last"] == "1"
-    return sample.labels["label"]
-
-
-def test_counters_infos_and_units_are_named_as_each_format_wants_it() -> None:
-    asked = [
-        Family("a_seconds", "counter", "A.", [((), 1.5)], "seconds"),
-        Family("b", "info", "B.", [((("v", "1"),), 1)]),
-    ]
-    assert render(asked, openmetrics=False) == (
+def test_counters_and_infos_are_named_as_the_format_wants_it() -> None:
+    seconds = Family(name="a_seconds", kind="counter", help="A.", unit="seconds")
+    info = Family(name="b", kind="info", help="B.", labels=("v",))
+    asked = (Measured(seconds, [((), 1.5)]), Measured(info, [(("1",), 1)]))
+    assert "".join(map(render, asked)) == (
         "# HELP a_seconds_total A.\n# TYPE a_seconds_total counter\na_seconds_total 1.5\n"
         '# HELP b_info B.\n# TYPE b_info gauge\nb_info{v="1"} 1\n'
-    )
-    assert render(asked, openmetrics=True) == (
-        "# HELP a_seconds A.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\n"
-        'a_seconds_total 1.5\n# HELP b B.\n# TYPE b info\nb_info{v="1"} 1\n'
     )

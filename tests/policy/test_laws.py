@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.functions import CONFIG_WITH_MSI, CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import arm_host, x86_host
+from tests.support.laws import examples
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.judging.policies import policy_names
 from vfioguard.reading.take import take
@@ -83,7 +84,7 @@ def paths_read(host: dict[str, Entry]) -> list[str]:
 
 
 @given(hosts(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_learning_more_never_contradicts(host: dict[str, Entry], data: st.DataObject) -> None:
     paths = paths_read(host)
     hidden = data.draw(st.sets(st.sampled_from(paths), max_size=8))
@@ -98,7 +99,7 @@ def test_learning_more_never_contradicts(host: dict[str, Entry], data: st.DataOb
 
 
 @given(hosts())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_group_is_never_better_than_its_worst_device(host: dict[str, Entry]) -> None:
     order = {True: 0, None: 1, False: 2}
     for group in report(host, "iommu_group_has_isolated_msi").groups:
@@ -107,7 +108,7 @@ def test_a_group_is_never_better_than_its_worst_device(host: dict[str, Entry]) -
 
 
 @given(st.data(), st.sampled_from(policy_names()))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_override_changes_only_refused_into_allowed_by_override(
     data: st.DataObject, policy: str
 ) -> None:
@@ -123,7 +124,7 @@ def test_the_override_changes_only_refused_into_allowed_by_override(
 
 
 @given(hosts())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_headline_is_the_worst_of_the_backends(host: dict[str, Entry]) -> None:
     for group in report(host).groups:
         outcomes = [verdict.outcome for _, verdict in group.backends if verdict is not None]
@@ -131,7 +132,7 @@ def test_the_headline_is_the_worst_of_the_backends(host: dict[str, Entry]) -> No
 
 
 @given(hosts())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_before_6_3_all_groups_of_a_machine_share_one_answer(host: dict[str, Entry]) -> None:
     for policy in ("iommu_capable", "irq_domain_check_msi_remap"):
         answers = {group.headline.isolated.truth for group in report(host, policy).groups}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from tests.support.laws import examples
 from tests.support.living import Living, lives
 from tests.test_agreement import CASES, HOSTS
 from vfioguard.judging.evaluate import evaluate, judge
@@ -33,7 +34,7 @@ def test_another_policy_changes_the_headlines_of_a_recorded_host_and_nothing_els
 
 
 @given(lives())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_another_policy_changes_the_headlines_of_any_host_and_nothing_else(
     moments: list[Living],
 ) -> None:

@@ -48,9 +48,9 @@ async def flood(tree: Path) -> None:
     followed = Followed(str(tree))
     readiness = Readiness(followed)
 
-    def tell(news: Hint) -> None:
-        followed.backlog.tell(news)
-        if news.lost:
+    def tell(hint: Hint) -> None:
+        followed.backlog.tell(hint)
+        if hint.lost:
             readiness.lost()
         readiness.sample()
 

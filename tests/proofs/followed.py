@@ -18,7 +18,7 @@ from vfioguard.root.opening import open_root
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.backlog import Backlog
 from vfioguard.serve.follower import Follower, Hooks, Intervals
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.senses.hint import Hint
 
@@ -30,7 +30,7 @@ class Followed:
 
     def __init__(self, root: str, intervals: Intervals = SELDOM) -> None:
         self.root = root
-        self.reader = Reader(root, None)
+        self.reader = HostReader(root, None)
         self.backlog = Backlog(self.reader.patience)
         self.latest = Latest(policy_names(), min(intervals), doubts=(self.backlog.doubt,))
         self.failures: list[str] = []
@@ -44,9 +44,9 @@ class Followed:
         )
         self.follower = Follower(self._read, self.backlog, self.latest, intervals, hooks)
 
-    def _read(self, news: Hint) -> Scan:
+    def _read(self, hint: Hint) -> Scan:
         self.begun += 1
-        return self.reader.read(news)
+        return self.reader.read(hint)
 
     def _published(self, _report: Report) -> None:
         self.served = self.begun

@@ -8,6 +8,7 @@ meanwhile. What systemd makes of it is in tests/systemd/hanging.py.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -23,12 +24,12 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from tests.proofs.followed import bound
+from tests.support.commands import SERVE, VFIOGUARD
 from tests.support.hanging import Hanging, hanging
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import dmar, drhd, io_apic_scope
 from tests.support.trees import write
 
-COMMAND = [sys.executable, "-m", "vfioguard"]
 HOOK = "contrib/libvirt/qemu"
 #: What hangs is of the second group's device, or of no device. The others are asked.
 DEVICE, OTHER = "0000:02:00.0", "0000:01:00.0"
@@ -80,14 +81,14 @@ def real(root: str, path: str) -> str:
 
 def commands(served: Hanging, root: str, work: str) -> None:
     settings = Path(work, "libvirt.toml")
-    settings.write_text(f'command = ["{COMMAND[0]}", "-m", "vfioguard"]\nroot = "{root}"\n')
+    settings.write_text(f'command = {json.dumps(VFIOGUARD)}\nroot = "{root}"\n')
     os.environ["VFIOGUARD_LIBVIRT_SETTINGS"] = str(settings)
     verbs = {
-        "check": ([*COMMAND, "check", "--root", root, OTHER], ""),
-        "report": ([*COMMAND, "report", "--root", root], ""),
-        "explain": ([*COMMAND, "explain", "--root", root, OTHER], ""),
-        "policies": ([*COMMAND, "policies", "--root", root], ""),
-        "capture": ([*COMMAND, "capture", "--root", root, f"{work}/host.tar"], ""),
+        "check": ([*VFIOGUARD, "check", "--root", root, OTHER], ""),
+        "report": ([*VFIOGUARD, "report", "--root", root], ""),
+        "explain": ([*VFIOGUARD, "explain", "--root", root, OTHER], ""),
+        "policies": ([*VFIOGUARD, "policies", "--root", root], ""),
+        "capture": ([*VFIOGUARD, "capture", "--root", root, f"{work}/host.tar"], ""),
         "hook": ([sys.executable, HOOK, "g", "prepare", "begin", "-"], GUEST),
     }
     for path, decides in KINDS.items():
@@ -107,7 +108,7 @@ def commands(served: Hanging, root: str, work: str) -> None:
                 most = number + 1 if alone else 1
                 bound(kept=left <= most, what=f"processes that it left in D: {left}")
             replayed = run(
-                [*COMMAND, "report", "--root", f"{work}/host.tar", "--output", "json"], work
+                [*VFIOGUARD, "report", "--root", f"{work}/host.tar", "--output", "json"], work
             )
             bound(
                 kept="does not answer" in replayed.said, what="the capture has it, and replays it"
@@ -126,7 +127,7 @@ def interrupted(served: Hanging, root: str, work: str) -> None:
     hung = real(f"{work}/source", f"{PCI}/uevent")
     for verb, after in (("check", 0.5), ("watch", 0.5), ("watch", 2.5)):
         home = f"{work}/interrupted-{verb}-{after}"
-        command = [*COMMAND, verb, "--root", root, *([OTHER] if verb == "check" else [])]
+        command = [*VFIOGUARD, verb, "--root", root, *([OTHER] if verb == "check" else [])]
         with served.during(hung):
             process = subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, start_new_session=True,
@@ -188,7 +189,7 @@ def get(url: str) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def daemon(root: str, home: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    command = [*COMMAND, "serve", "--root", root, "--uevents", "off", "--interval", "3600"]
+    command = [*SERVE, "--root", root, "--uevents", "off", "--interval", "3600"]
     command += ["--poll-interval", "3600", "--web.listen-address", "127.0.0.1:0"]
     environment = {**os.environ, "STATE_DIRECTORY": home}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:

@@ -20,8 +20,9 @@ import hosts
 from tests.proofs.followed import Followed, bound, descriptors, rss, until
 from vfioguard.change.codec import decode
 from vfioguard.serve.follower import Intervals
+from vfioguard.serve.http.metrics import report_metrics
 from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, Hint
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.serve.telling.state_files import LAST, StateFiles
 
 _EVENTS, _RESCANS, _SETTLING, _GROUPS = 100_000, 1000, 300, 256
@@ -34,14 +35,14 @@ class Soaked(Followed):
 
     def __init__(self, root: str, directory: str) -> None:
         super().__init__(root, _INTERVALS)
-        self.follow = Follow("boot", StateFiles(directory))
+        self.teller = ChangeTeller("boot", StateFiles(directory))
 
     def settle(self) -> None:
         """Ask for everything large, and look at what is in memory then."""
         view = self.latest.view
         assert view is not None
         view.json()
-        view.metrics(openmetrics=True)
+        report_metrics(view, openmetrics=True)
         gc.collect()
 
 
@@ -59,7 +60,7 @@ async def events(soaked: Soaked, tree: Path, number: int, chance: random.Random)
         if at % 500 == 0:
             served = soaked.served
             await until(lambda served=served: soaked.served > served)
-            soaked.follow.published(soaked.report)
+            soaked.teller.published(soaked.report)
             soaked.settle()
 
 
@@ -81,7 +82,7 @@ async def soak(tree: Path, directory: str) -> None:
     chance = random.Random(18346)
     soaked = Soaked(str(tree), directory)
     async with soaked.running():
-        following = asyncio.create_task(soaked.follow.run())
+        following = asyncio.create_task(soaked.teller.run())
         await events(soaked, tree, _EVENTS // 10, chance)
         soaked.settle()
         before, files, began = rss(), await held(), time.monotonic()
@@ -104,7 +105,7 @@ async def soak(tree: Path, directory: str) -> None:
     growth, more = 100 * (rss() - few) / few, len(gc.get_objects()) - objects
     print(
         f"soak: {_EVENTS} events in {took:.0f} s, readings {kinds}, "
-        f"changes {sum(soaked.follow.counts.values())}; RSS {before:.1f} then {after:.1f} MB, "
+        f"changes {sum(soaked.teller.counts.values())}; RSS {before:.1f} then {after:.1f} MB, "
         f"descriptors {files} then {left}; {_RESCANS} more readings: {growth:+.2f} %, "
         f"{more:+} objects of {objects}"
     )

@@ -22,7 +22,7 @@ from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry
 from vfioguard.root.opening import open_root
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.senses.hint import RECONCILE, Hint
 
 _CHANGES, _LIVES, _GROUPS = 10_000, 40, 8
@@ -103,7 +103,7 @@ def change(root: str, before: Mapping[str, Entry], after: Mapping[str, Entry]) -
     write(root, differ)
 
 
-def news(before: Living, after: Living) -> Hint:
+def hint(before: Living, after: Living) -> Hint:
     """What the senses tell of it, polls among them."""
     devices, listings, overrides = told(before, after)
     return Hint(devices, listings=listings, poll=overrides or before.types != after.types)
@@ -113,17 +113,17 @@ def live(chance: random.Random, root: str, changes: int, seen: Counter[str]) -> 
     host = Living(machine(chance), {})
     entries = host.entries()
     write(root, entries)
-    reader = Reader(root, None)
+    reader = HostReader(root, None)
     reader.read()
     for number in range(changes):
         kind, after = step(chance, host)
         seen[kind] += 1
         before, entries = entries, after.entries()
         change(root, before, entries)
-        scan = reader.read(news(host, after))
+        scan = reader.read(hint(host, after))
         full = evaluate(take(open_root(root)), "")
         if scan.report._replace(generated_at="") != full:
-            said = news(host, after)
+            said = hint(host, after)
             raise SystemExit(f"BROKEN: change {number} of {host.machine}: {kind}, {said}")
         if number % 50 == 0:
             reader.read(RECONCILE)

@@ -11,11 +11,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.support.commands import SERVE
 
 _NAME = "0000:02:00.0"
 _SECONDS = 20.0
@@ -116,7 +117,7 @@ def main() -> None:
     bed = Testbed()
     bed.add("0000:01:00.0", 0, "e1000e")
     socket = f"{bed.root}/socket"
-    command = [sys.executable, "-m", "vfioguard", "serve", "--interval", "3600"]
+    command = [*SERVE, "--interval", "3600"]
     command += ["--poll-interval", "3600", "--web.listen-address", f"unix:{socket}"]
     with subprocess.Popen(command) as daemon:
         try:

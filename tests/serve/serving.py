@@ -18,7 +18,7 @@ from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.routes import build
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 
 WHEN = "2026-11-22T18:00:00Z"
 
@@ -66,7 +66,7 @@ class Client:
         raising: bool = True,
         counted: Sequence[Counted] = (),
     ) -> None:
-        app = build(latest, Follow(), counted=counted)
+        app = build(latest, ChangeTeller(), counted=counted)
         self._transport = httpx.ASGITransport(app, raise_app_exceptions=raising)
         self._base = base
 

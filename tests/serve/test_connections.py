@@ -18,7 +18,7 @@ from vfioguard.serve.connection.connections import (
     Pool,
 )
 from vfioguard.serve.http.routes import build
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 
 
 class Line(asyncio.Transport):
@@ -265,7 +265,7 @@ def test_what_is_lost_counts_no_more() -> None:
 def test_who_is_gone_is_told_of_no_more() -> None:
     clients, bodies = Clients(), list[bytes]()
     one, _ = clients.come(phase=Phase.ANSWER)
-    app = build(latest_of(scan_of(x86_host(256))), Follow())
+    app = build(latest_of(scan_of(x86_host(256))), ChangeTeller())
     scope: Message = {
         "type": "http",
         "method": "GET",

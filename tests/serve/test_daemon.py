@@ -9,16 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import SERVE
 from tests.support.hosts import x86_host
 from tests.support.trees import write
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOSTS = REPOSITORY / "tests" / "fixtures" / "sysfs"
@@ -56,7 +56,7 @@ class Daemon:
 def daemon(
     root: Path, *options: str, listen: str = "127.0.0.1:0", **environment: str
 ) -> Iterator[Daemon]:
-    command = [sys.executable, "-m", "vfioguard", "serve", "--root", str(root)]
+    command = [*SERVE, "--root", str(root)]
     command += ["--web.listen-address", listen, *options]
     with subprocess.Popen(
         command,
@@ -100,7 +100,7 @@ def test_the_gate_is_the_exit_status_of_curl() -> None:
         assert curl("-I", f"{gate}/group:0")[0] == 22
         status, metrics = curl("--compressed", f"{running.url}/metrics")
         assert status == 0
-        assert 'vfioguard_groups{backend="type1",outcome="refused"} 24\n' in metrics
+        assert 'vfioguard_groups{backend="type1",outcome="refused"} 24.0\n' in metrics
         assert running.stop() == 0
     assert all(line.startswith("vfioguard: ") for line in running.log)
 
@@ -131,6 +131,43 @@ def test_a_unix_socket_serves_any_host_name_and_is_removed(tmp_path: Path) -> No
         assert '"outcome":"allowed"' in body
         assert running.stop(signal.SIGINT) == 0
     assert not path.exists()
+
+
+def test_another_host_name_is_answered_where_an_option_says_so() -> None:
+    with daemon(ALLOWED, "--web.allowed-host", "gpu.example") as running:
+        wait_until_ready(running)
+        health = f"{running.url}/-/healthy"
+        assert curl("-H", "Host: gpu.example", health)[0] == 0
+        assert curl("-H", "Host: other.example", health)[0] == 22
+
+
+def connected(address: str | tuple[str, int]) -> socket.socket:
+    """A client that asks for nothing."""
+    one = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+    one.settimeout(20)
+    one.connect(address)
+    return one
+
+
+def test_the_options_say_how_many_clients_there_may_be_on_each_kind_of_socket(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "socket")
+    limits = ("--web.max-connections", "1", "--web.max-unix-connections", "2")
+    with daemon(ALLOWED, "--web.listen-address", f"unix:{path}", *limits) as running:
+        tcp = ("127.0.0.1", int(running.url.rpartition(":")[2]))
+        for address, places in ((tcp, 1), (path, 2)):
+            clients = []
+            for _ in range(places + 1):
+                clients.append(connected(address))
+                time.sleep(0.2)  # who came first has waited longest
+            first, *others = clients
+            assert first.recv(1) == b""
+            for one in others:
+                one.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert one.recv(12) == b"HTTP/1.1 200"
+            for one in clients:
+                one.close()
 
 
 def test_several_addresses_serve_the_same_tag(tmp_path: Path) -> None:
@@ -188,10 +225,11 @@ def test_a_host_that_goes_away_closes_the_gate_and_ends_nothing(tmp_path: Path) 
         (["--web.listen-address", "nonsense"], '"nonsense" is not HOST:PORT'),
         (["--root", "/nonexistent"], "/nonexistent: No such file or directory"),
         (["--interval", "0"], "is not between"),
+        (["--web.systemd-socket"], "systemd has passed no socket"),
     ],
 )
 def test_what_cannot_be_served_is_one_line_and_exit_3(options: list[str], line: str) -> None:
-    command = [sys.executable, "-m", "vfioguard", "serve", *options]
+    command = [*SERVE, *options]
     result = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
     )
@@ -203,7 +241,7 @@ def test_what_cannot_be_served_is_one_line_and_exit_3(options: list[str], line: 
 def test_a_port_in_use_is_one_line_and_exit_3() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        command = [sys.executable, "-m", "vfioguard", "serve", "--web.listen-address", address]
+        command = [*SERVE, "--web.listen-address", address]
         result = subprocess.run(
             command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
         )
@@ -214,7 +252,7 @@ def test_a_port_in_use_is_one_line_and_exit_3() -> None:
 def test_a_directory_is_opened_anew_for_every_reading(tmp_path: Path) -> None:
     host = x86_host(1)
     root = write(tmp_path / "host", host)
-    scan = Reader(root, None).read
+    scan = HostReader(root, None).read
     assert len(scan().report.groups) == 1
     shutil.rmtree(root)
     os.mkdir(root)

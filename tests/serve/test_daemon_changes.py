@@ -52,8 +52,8 @@ def test_curl_follows_resumes_and_ends_with_the_daemon(tmp_path: Path) -> None:
             again = parse(until(second, "allowed-by-override"))
             assert again[0] == events[0]
             _, metrics = curl(f"{running.url}/metrics")
-            assert 'vfioguard_group_changes_total{kind="override"} 1\n' in metrics
-            assert 'vfioguard_group_changes_total{kind="membership"} 0\n' in metrics
+            assert 'vfioguard_group_changes_total{kind="override"} 1.0\n' in metrics
+            assert 'vfioguard_group_changes_total{kind="membership"} 0.0\n' in metrics
             assert "vfioguard_state_kept" in metrics
             began = time.monotonic()
             assert running.stop() == 0
@@ -107,6 +107,17 @@ def test_a_damaged_state_is_a_line_and_the_daemon_goes_on(tmp_path: Path) -> Non
     (line,) = [line for line in running.log if "state.json" in line]
     assert re.fullmatch(r"vfioguard: \S+: it is not a state of vfioguard; .* is not known\n", line)
     assert (tmp_path / "state.json.bad-1").read_text() == "{"
+
+
+def test_an_option_says_how_many_streams_there_may_be(tmp_path: Path) -> None:
+    root = Path(write(tmp_path / "host", x86_host(1)))
+    with daemon(root, "--web.max-streams", "1") as running:
+        wait_until_ready(running)
+        with follow(running.url) as client:
+            until(client, "id:")
+            with follow(running.url, "-i") as one_more:
+                assert one_more.wait(20) == 22
+            client.terminate()
 
 
 def test_seventeen_streams_are_one_too_many(tmp_path: Path) -> None:

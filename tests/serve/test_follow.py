@@ -29,8 +29,8 @@ class Host:
         self.asked: list[Hint] = []
         self._answers = list(answers)
 
-    def read(self, news: Hint) -> Scan:
-        self.asked.append(news)
+    def read(self, hint: Hint) -> Scan:
+        self.asked.append(hint)
         answer = self._answers.pop(0) if self._answers else GOOD
         if isinstance(answer, Exception):
             raise answer
@@ -109,7 +109,7 @@ def test_a_storm_is_a_handful_of_readings() -> None:
         for number in range(1000):
             followed.backlog.tell(Hint(frozenset({f"0000:01:{number:02x}.0"}), listings=True))
             await asyncio.sleep(0.001)
-        await followed.until(lambda: sum(len(news.devices) for news in host.asked) >= 1000)
+        await followed.until(lambda: sum(len(hint.devices) for hint in host.asked) >= 1000)
 
     follow(host, what)
     assert len(host.asked) <= 5
@@ -174,19 +174,19 @@ def test_it_looks_for_what_nobody_tells_and_reads_everything_at_times() -> None:
     host = Host()
 
     async def what(followed: Followed) -> None:
-        await followed.until(lambda: any(news.reconcile for news in host.asked))
+        await followed.until(lambda: any(hint.reconcile for hint in host.asked))
 
     follow(host, what, Intervals(0.02, 0.2))
-    polls = [news for news in host.asked if news.poll]
+    polls = [hint for hint in host.asked if hint.poll]
     assert polls
-    assert all(news.devices == frozenset() for news in polls)
+    assert all(hint.devices == frozenset() for hint in polls)
 
 
-def test_steady_news_do_not_put_off_what_is_looked_for_at_intervals() -> None:
+def test_steady_hints_do_not_put_off_what_is_looked_for_at_intervals() -> None:
     host = Host()
 
     async def what(followed: Followed) -> None:
-        while not any(news.poll for news in host.asked):
+        while not any(hint.poll for hint in host.asked):
             followed.backlog.tell(DEVICE)
             await asyncio.sleep(0.02)
 
@@ -200,9 +200,9 @@ class Slow(Host):
         super().__init__()
         self.let = threading.Event()
 
-    def read(self, news: Hint) -> Scan:
-        scan = super().read(news)
-        if news == DEVICE:
+    def read(self, hint: Hint) -> Scan:
+        scan = super().read(hint)
+        if hint == DEVICE:
             assert self.let.wait(20)
         return scan
 
@@ -223,7 +223,7 @@ def test_who_asks_for_a_reading_is_not_answered_by_the_one_under_way() -> None:
     follow(host, what)
 
 
-def test_no_news_are_no_reason_to_read() -> None:
+def test_no_hints_are_no_reason_to_read() -> None:
     host = Host()
 
     async def what(followed: Followed) -> None:

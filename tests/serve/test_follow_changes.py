@@ -15,7 +15,7 @@ from vfioguard.change import Change, Kind
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry
 from vfioguard.serve.host.previous_boot import NAME
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.serve.telling.state_files import StateFiles
 
 SAFE, LOST = x86_host(2), x86_host(2, remapping=False, release="6.13.0-amd64")
@@ -29,19 +29,19 @@ def followed(
     reports: Sequence[Report],
     boot_id: str = "b1",
     directory: Path | None = None,
-) -> tuple[Follow, list[list[Change]]]:
+) -> tuple[ChangeTeller, list[list[Change]]]:
     """Publish each report when the one before it is done with."""
     told: list[list[Change]] = []
     files = StateFiles(str(directory)) if directory else None
-    follow = Follow(boot_id, files, lambda found: told.append(list(found)))
+    teller = ChangeTeller(boot_id, files, lambda found: told.append(list(found)))
 
     async def go() -> None:
         for report in reports:
-            await follow.step(report)
-            await follow.save()
+            await teller.step(report)
+            await teller.save()
 
     asyncio.run(asyncio.wait_for(go(), 20))
-    return follow, told
+    return teller, told
 
 
 def kinds(found: Sequence[Change]) -> set[Kind]:
@@ -49,19 +49,19 @@ def kinds(found: Sequence[Change]) -> set[Kind]:
 
 
 def test_the_first_report_ever_is_no_change() -> None:
-    follow, told = followed([report_of()])
+    teller, told = followed([report_of()])
     assert told == []
-    assert set(follow.counts) == set(Kind)
-    assert not any(follow.counts.values())
-    assert follow.kept is None
+    assert set(teller.counts) == set(Kind)
+    assert not any(teller.counts.values())
+    assert teller.kept is None
 
 
 def test_changes_are_counted_told_and_published() -> None:
-    follow, told = followed([report_of(), report_of(LOST), report_of(LOST)])
+    teller, told = followed([report_of(), report_of(LOST), report_of(LOST)])
     (found,) = told
     assert kinds(found) == {Kind.KERNEL, Kind.REMAPPING, Kind.OUTCOME}
-    assert follow.counts[Kind.OUTCOME] == 2
-    assert follow.hub.place("") == len(found)
+    assert teller.counts[Kind.OUTCOME] == 2
+    assert teller.hub.place("") == len(found)
 
 
 def test_what_changed_while_it_did_not_run_is_told_at_the_start(tmp_path: Path) -> None:
@@ -75,15 +75,15 @@ def test_what_changed_while_it_did_not_run_is_told_at_the_start(tmp_path: Path) 
 def test_after_a_reboot_lost_remapping_is_a_finding_until_the_next_boot(tmp_path: Path) -> None:
     followed([report_of()], "b1", tmp_path)
     for _ in range(2):  # it survives a restart of the daemon
-        follow, _ = followed([report_of(LOST)], "b2", tmp_path)
-        (found,) = follow.history.add(report_of(LOST)).findings
+        teller, _ = followed([report_of(LOST)], "b2", tmp_path)
+        (found,) = teller.history.add(report_of(LOST)).findings
         assert (found.name, found.severity) == (NAME, "warning")
         assert found.summary == (
             "interrupt remapping is off since kernel 6.13.0-amd64; it was on under 6.12.0-amd64"
         )
         assert found.because.truth is True
-    follow, _ = followed([report_of(LOST)], "b3", tmp_path)
-    assert follow.history.add(report_of(LOST)).findings == ()
+    teller, _ = followed([report_of(LOST)], "b3", tmp_path)
+    assert teller.history.add(report_of(LOST)).findings == ()
 
 
 @pytest.mark.parametrize("entries", [SAFE, x86_host(2, release="6.13.0-amd64")])
@@ -91,9 +91,9 @@ def test_history_says_nothing_where_nothing_was_lost(
     tmp_path: Path, entries: dict[str, Entry]
 ) -> None:
     followed([report_of()], "b1", tmp_path)
-    follow, _ = followed([report_of()], "b2", tmp_path)
+    teller, _ = followed([report_of()], "b2", tmp_path)
     report = report_of(entries)
-    assert follow.history.add(report) is report
+    assert teller.history.add(report) is report
 
 
 def test_a_boot_is_told_once(tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_a_directory_that_cannot_be_written_is_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = tmp_path / "gone"
-    follow, told = followed([report_of(), report_of(LOST), report_of()], "b1", gone)
+    teller, told = followed([report_of(), report_of(LOST), report_of()], "b1", gone)
     assert len(told) == 2
-    assert follow.kept is False
+    assert teller.kept is False
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert said == [f"the state cannot be kept: {gone}: No such file or directory"]
 
@@ -134,11 +134,11 @@ def test_of_reports_that_come_at_once_the_last_is_compared(tmp_path: Path) -> No
             told.append(list(found))
             loop.call_soon_threadsafe(done.set)
 
-        follow = Follow("b1", StateFiles(str(tmp_path)), tell)
-        await follow.step(report_of())
-        task = asyncio.create_task(follow.run())
+        teller = ChangeTeller("b1", StateFiles(str(tmp_path)), tell)
+        await teller.step(report_of())
+        task = asyncio.create_task(teller.run())
         for report in (report_of(), report_of(LOST), report_of(), report_of(LOST)):
-            follow.published(report)
+            teller.published(report)
         await done.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

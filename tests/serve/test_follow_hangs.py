@@ -81,7 +81,7 @@ def follow(host: Slow, what: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(go())
 
 
-def test_news_that_are_not_read_within_a_second_put_the_answer_in_doubt() -> None:
+def test_hints_that_are_not_read_within_a_second_put_the_answer_in_doubt() -> None:
     host = Slow("/boot/config-6.12")  # a disk may take longer than that to be given up
 
     async def what() -> None:

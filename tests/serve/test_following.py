@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from tests.support.following import follow
 from tests.support.living import Living, lives
 from vfioguard.change.compare import changes
-from vfioguard.change.state import Known, State, state_of
+from vfioguard.change.state import Remembered, State, state_of
 from vfioguard.judging.again import judge_again
 from vfioguard.judging.evaluate import judge
 from vfioguard.reading.take import take
@@ -43,27 +43,26 @@ def test_a_view_serves_what_one_that_is_made_from_nothing_serves(moments: list[L
         view, fresh = View(report, "tag", view), View(report, "tag")
         assert text(view.json()) == text(fresh.json())
         assert text(view.groups_text(())) == text(fresh.groups_text(()))
-        assert view.group_of == fresh.group_of
+        assert view.targets.group_of == fresh.targets.group_of
         for group in report.groups:
-            assert view.find(f"group:{group.id}") is group
-        for name in (*view.group_of, *(device.name for device in report.ungrouped)):
-            found = view.find(name)
-            assert found is not None
-            assert found == fresh.find(name)
+            assert view.targets.find(f"group:{group.id}") is group
+        for name in (*view.targets.group_of, *(device.name for device in report.ungrouped)):
+            found = view.targets.find(name)
+            assert found == fresh.targets.find(name)
             assert one_device_json(name, found, "now")
 
 
 @given(lives())
 @settings(max_examples=60, deadline=None)
 def test_states_and_changes_are_those_of_reports_that_share_nothing(moments: list[Living]) -> None:
-    known: Known | None = None
+    known: Remembered | None = None
     before: State | None = None
     for report in reports(moments):
         state = state_of(report, "boot", known)
         assert state == state_of(report, "boot")
         if known is not None and before is not None:
             assert changes(known.state, state) == changes(before, state_of(report, "boot"))
-        known, before = Known(report, state), state_of(report, "boot")
+        known, before = Remembered(report, state), state_of(report, "boot")
 
 
 @given(lives())

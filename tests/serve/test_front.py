@@ -14,7 +14,7 @@ from tests.support.hosts import x86_host
 from vfioguard.serve.asgi import Message, Refusal
 from vfioguard.serve.http.front import Face
 from vfioguard.serve.http.routes import build
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 
 ROUTES = ["/", "/v1/report", "/v1/check/group:0", "/metrics", "/openapi.json", "/nowhere"]
 
@@ -36,7 +36,7 @@ class Doorman:
 
 def get(path: str, face: Face | None = None, host: str = "localhost") -> httpx.Response:
     async def go() -> httpx.Response:
-        app = build(latest_of(scan_of(x86_host(1))), Follow(), face)
+        app = build(latest_of(scan_of(x86_host(1))), ChangeTeller(), face)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://192.0.2.7:8080"
@@ -61,7 +61,7 @@ def over_unix(path: str, face: Face) -> int:
         "raw_path": path.encode(), "root_path": "", "scheme": "http", "headers": [],
         "server": ("/run/vfioguard.sock", None), "client": None,
     }  # fmt: skip
-    asyncio.run(build(latest_of(scan_of(x86_host(1))), Follow(), face)(scope, receive, send))
+    asyncio.run(build(latest_of(scan_of(x86_host(1))), ChangeTeller(), face)(scope, receive, send))
     status: int = sent[0]["status"]
     return status
 

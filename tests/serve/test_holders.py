@@ -86,6 +86,7 @@ def root_in_the_first_namespace() -> None:
 
 
 @pytest.mark.parametrize("node", ["3", "devices/vfio7"])
+@pytest.mark.needs_root
 def test_a_process_that_holds_the_node_is_named(tmp_path: Path, node: str) -> None:
     root_in_the_first_namespace()
     with a_process_with(tmp_path / node) as pid:
@@ -98,6 +99,7 @@ def test_a_process_that_holds_the_node_is_named(tmp_path: Path, node: str) -> No
     assert group(report, 4).holders is None, "no member is bound to VFIO: nobody looked"
 
 
+@pytest.mark.needs_root
 def test_one_process_with_both_nodes_is_one_holder(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     with a_process_with(tmp_path / "3", tmp_path / "devices" / "vfio7") as pid:
@@ -106,6 +108,7 @@ def test_one_process_with_both_nodes_is_one_holder(tmp_path: Path) -> None:
     assert held.gap is None
 
 
+@pytest.mark.needs_root
 def test_it_is_found_among_all_processes(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     node = tmp_path / "3"
@@ -114,6 +117,7 @@ def test_it_is_found_among_all_processes(tmp_path: Path) -> None:
     assert [holder.pid for holder in held.groups[3]] == [pid]
 
 
+@pytest.mark.needs_root
 def test_a_group_that_nobody_holds_has_no_holder(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     report = holders_of(tmp_path).add(scan_of(HOST).report)
@@ -125,6 +129,7 @@ def test_a_host_without_vfio_is_not_looked_at(tmp_path: Path) -> None:
     assert holders_of(tmp_path).add(report) is report
 
 
+@pytest.mark.needs_root
 def test_a_look_is_taken_now_and_then_and_when_there_are_other_nodes(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     clock = Clock()
@@ -139,6 +144,7 @@ def test_a_look_is_taken_now_and_then_and_when_there_are_other_nodes(tmp_path: P
         assert group(holders.add(other.report), 5).holders
 
 
+@pytest.mark.needs_root
 def test_a_node_that_came_after_its_driver_was_shown_is_found_at_the_next_look(
     tmp_path: Path,
 ) -> None:
@@ -153,6 +159,7 @@ def test_a_node_that_came_after_its_driver_was_shown_is_found_at_the_next_look(
         assert [one.pid for one in group(holders.add(report), 3).holders or ()] == [pid]
 
 
+@pytest.mark.needs_root
 def test_a_node_whose_name_was_given_away_again_is_that_of_its_group_now(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     both = {3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "vfio-pci")]}
@@ -169,6 +176,7 @@ def test_a_node_whose_name_was_given_away_again_is_that_of_its_group_now(tmp_pat
     assert [one.pid for one in group(second, 3).holders or ()] == [pid]
 
 
+@pytest.mark.needs_root
 def test_after_a_look_that_failed_the_next_one_finds_everything(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     one = {3: [Function(A, None, "vfio-pci")]}
@@ -211,6 +219,7 @@ def test_what_did_not_change_is_the_same_object(tmp_path: Path) -> None:
     assert once.groups[1] is report.groups[1]
 
 
+@pytest.mark.needs_root
 def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
     code = (
         "import psutil\n"
@@ -230,6 +239,7 @@ def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
     assert (result.stdout, result.stderr) == ("{} denied None\n", "")
 
 
+@pytest.mark.needs_root
 def test_another_pid_namespace_is_a_gap(tmp_path: Path) -> None:
     code = "from vfioguard.serve.host.holders import look; print(look({}.get, []).gap.detail)"
     command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
@@ -237,6 +247,7 @@ def test_another_pid_namespace_is_a_gap(tmp_path: Path) -> None:
     assert "PID namespace" in result.stdout, result.stderr
 
 
+@pytest.mark.needs_root
 def test_a_hostile_name_is_a_plain_one(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     evil = tmp_path / "a\x1b[2J\n\u202eb"
@@ -251,6 +262,7 @@ def test_a_hostile_name_is_a_plain_one(tmp_path: Path) -> None:
     assert all(name.isascii() and name.isprintable() for name in names)
 
 
+@pytest.mark.needs_root
 def test_the_holders_are_in_the_json_and_make_a_group_exposed(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     refused = x86_host(
@@ -264,4 +276,4 @@ def test_the_holders_are_in_the_json_and_make_a_group_exposed(tmp_path: Path) ->
     assert client.json("/v1/groups/4")["holders"] is None
     assert client.json("/v1/groups/3?policy=iommu_capable")["holders"][0]["pid"] == pid
     assert schema.OneGroup.model_validate(client.json("/v1/groups/3"), extra="forbid")
-    assert "vfioguard_groups_exposed 1\n" in client.get("/metrics").text
+    assert "vfioguard_groups_exposed 1.0\n" in client.get("/metrics").text

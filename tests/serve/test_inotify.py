@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.serve.uevents import run, until
 from vfioguard.serve.senses.inotify import Inotify
 
@@ -11,6 +13,7 @@ from vfioguard.serve.senses.inotify import Inotify
 PARAMETER = Path("/sys/module/printk/parameters/time")
 
 
+@pytest.mark.needs_root
 def test_a_parameter_that_is_written_in_sysfs_is_heard() -> None:
     def write() -> None:
         PARAMETER.write_text(PARAMETER.read_text())

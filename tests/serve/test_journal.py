@@ -17,7 +17,7 @@ from vfioguard.change import Change, Kind
 from vfioguard.change.compare import changes
 from vfioguard.change.sentence import sentence
 from vfioguard.serve.telling.journal import Journal, is_stderr
-from vfioguard.serve.telling.log_lines import MESSAGE_IDS, Teller, fields
+from vfioguard.serve.telling.log_lines import MESSAGE_IDS, LogTeller, fields
 from vfioguard.verdict import Outcome
 
 REFUSED = changes(state({3: ["a", "b"]}), state([group(3, ["a", "b"], Outcome.REFUSED)]))
@@ -74,7 +74,7 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
 
 
 def test_a_change_is_a_record_of_its_own_fields(listener: Listener) -> None:
-    Teller(Journal(listener.path))(REFUSED)
+    LogTeller(Journal(listener.path))(REFUSED)
     assert listener.receive() == {
         "MESSAGE": "group 3 (a (Ethernet controller), b (Ethernet controller)): "
         "allowed -> refused (no: a device has MSIs that isolate)",
@@ -95,7 +95,7 @@ def test_a_change_is_a_record_of_its_own_fields(listener: Listener) -> None:
 
 def test_a_name_cannot_forge_a_field(listener: Listener) -> None:
     evil = "a\nPRIORITY=0\nMESSAGE=forged"
-    Teller(Journal(listener.path))(changes(state(), state({0: [evil]})))
+    LogTeller(Journal(listener.path))(changes(state(), state({0: [evil]})))
     found = listener.receive()
     assert found["PRIORITY"] == "6"
     assert "forged" in found["VFIOGUARD_DEVICE"]
@@ -103,7 +103,7 @@ def test_a_name_cannot_forge_a_field(listener: Listener) -> None:
 
 
 def test_bytes_that_are_no_text_are_escaped(listener: Listener) -> None:
-    Teller(Journal(listener.path))(changes(state(), state({0: ["\udcff"]})))
+    LogTeller(Journal(listener.path))(changes(state(), state({0: ["\udcff"]})))
     assert listener.receive()["VFIOGUARD_DEVICE"] == "\\udcff"
 
 
@@ -117,8 +117,8 @@ def test_without_a_journal_it_is_a_line_on_stderr(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "vfioguard"):
-        Teller(Journal(str(tmp_path / "nobody")))(REFUSED)
-        Teller(None)(REFUSED)
+        LogTeller(Journal(str(tmp_path / "nobody")))(REFUSED)
+        LogTeller(None)(REFUSED)
     assert [record.getMessage() for record in caplog.records] == [sentence(REFUSED[0])] * 2
 
 
@@ -127,7 +127,7 @@ def test_a_journal_that_does_not_keep_up_holds_nothing_up(
 ) -> None:
     with caplog.at_level(logging.INFO, "vfioguard"):
         for _ in range(2000):  # net.unix.max_dgram_qlen is 10 to 512
-            Teller(Journal(listener.path))(REFUSED)
+            LogTeller(Journal(listener.path))(REFUSED)
     assert caplog.records
 
 
@@ -135,7 +135,7 @@ def test_a_storm_is_a_hundred_lines_and_a_count(caplog: pytest.LogCaptureFixture
     names = [f"d{number}" for number in range(500)]
     storm = changes(state(), state({number: [name] for number, name in enumerate(names)}))
     with caplog.at_level(logging.INFO, "vfioguard"):
-        Teller(None)(storm)
+        LogTeller(None)(storm)
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 101
     assert said[-1] == "400 more changes (400 group_appeared): see /v1/report"
@@ -154,7 +154,7 @@ def test_every_id_is_documented() -> None:
 
 
 def test_a_field_without_a_value_is_left_out() -> None:
-    change = Change(Kind.BOOT, "host", "b1", "b2", None, "now")
+    change = Change(kind=Kind.BOOT, subject="host", before="b1", after="b2", at="now")
     assert not {"VFIOGUARD_GROUP", "VFIOGUARD_DEVICE", "VFIOGUARD_CAUSE"} & {
         name for name, _ in fields(change)
     }

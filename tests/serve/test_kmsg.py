@@ -214,8 +214,8 @@ class Listening(LogFollower):
     """Keeps what it hears."""
 
     def __init__(self) -> None:
-        self.news: list[Hint] = []
-        super().__init__(self.news.append)
+        self.hints: list[Hint] = []
+        super().__init__(self.hints.append)
         self.records: list[bytes] = []
 
     def heard(self, record: bytes) -> None:
@@ -223,6 +223,7 @@ class Listening(LogFollower):
         super().heard(record)
 
 
+@pytest.mark.needs_root
 def test_the_log_is_followed_and_a_process_that_writes_to_it_is_not_believed() -> None:
     log = os.open(KMSG, os.O_WRONLY | os.O_CLOEXEC)
 
@@ -235,7 +236,7 @@ def test_the_log_is_followed_and_a_process_that_writes_to_it_is_not_believed() -
         await until(lambda: any(line.encode() in record for record in follower.records))
         follower.close()
         assert not follower.following
-        assert EVERYTHING not in follower.news
+        assert EVERYTHING not in follower.hints
 
     try:
         run(what)

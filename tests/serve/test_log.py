@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.serve.serving import Clock
 from tests.serve.test_daemon import BY_OVERRIDE, daemon
+from tests.support.commands import SERVE
 from vfioguard.serve.telling.log import OneLine, Trouble
 
 REPOSITORY = Path(__file__).parents[2]
@@ -80,8 +80,7 @@ def in_a_journal(stream: int, *command: str) -> subprocess.Popen[bytes]:
 def test_why_the_daemon_does_not_start_is_an_error_to_the_journal() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as lines:
-        serve = (sys.executable, "-m", "vfioguard", "serve", "--root", "/no/such/host")
-        process = in_a_journal(writing, *serve)
+        process = in_a_journal(writing, *SERVE, "--root", "/no/such/host")
         os.close(writing)
         assert lines.read().startswith(b"<3>vfioguard: ")
         assert process.wait(20) == 3

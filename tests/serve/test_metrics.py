@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.serve.serving import Client, latest_of, scan_of, served
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
-from vfioguard.report import Holder
+from vfioguard.report import GroupReport, Holder
 from vfioguard.serve.connection.connections import Connections, Limits, Pool
 from vfioguard.serve.counts import of_connections
 
@@ -64,7 +68,7 @@ def test_a_compressed_scrape_is_one_gzip_member_and_not_of_yesterday(accept: str
         client.get("/v1/report")
         response = client.get("/metrics", accept=accept, accept_encoding="gzip")
         assert response.headers["content-encoding"] == "gzip"
-        assert f'handler="/v1/report",code="200"}} {number}\n' in response.text
+        assert f'{{code="200",handler="/v1/report"}} {number}.0\n' in response.text
         assert response.text.endswith("# EOF\n") is (accept != "text/plain")
 
 
@@ -77,6 +81,44 @@ def test_the_daemon_tells_when_it_read_the_host() -> None:
     assert found["vfioguard_snapshot_failures_total"] == [({}, 1)]
     assert found["vfioguard_ready"] == [({}, 0)]
     assert "process_cpu_seconds_total" in found
+
+
+def test_promtool_has_nothing_to_say() -> None:
+    promtool = shutil.which("promtool")
+    assert promtool is not None, "promtool is missing: apt-get install prometheus"
+    result = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=served(HOST).get("/metrics").text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_the_groups_are_counted_once_for_each_format_and_in_a_thread() -> None:
+    threads: list[threading.Thread] = []
+
+    class Groups(tuple[GroupReport, ...]):
+        """Notes which thread goes through them."""
+
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[GroupReport]:
+            threads.append(threading.current_thread())
+            return super().__iter__()
+
+    scan = scan_of(HOST)
+    report = scan.report._replace(groups=Groups(scan.report.groups))
+    client = Client(latest_of(scan._replace(report=report)))
+    threads.clear()
+    for accept in ("text/plain", "application/openmetrics-text"):
+        before = len(threads)
+        client.get("/metrics", accept=accept)
+        counted = len(threads)
+        client.get("/metrics", accept=accept)
+        assert before < counted == len(threads)
+    assert threading.current_thread() not in threads
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from tests.serve.serving import Client, latest_of, problem, served
 from tests.support.hosts import x86_host
 from vfioguard.judging.policies import policy_names
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.http import schema
 from vfioguard.verdict import Outcome
 
@@ -27,7 +27,7 @@ def holds(model: type[BaseModel], body: bytes) -> None:
 
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_every_answer_is_what_the_schema_says(host: Path) -> None:
-    scan = Reader(str(max(host.glob("*.tar.xz"))), None).read()
+    scan = HostReader(str(max(host.glob("*.tar.xz"))), None).read()
     client = Client(latest_of(scan))
     holds(schema.Report, client.get("/v1/report").content)
     holds(schema.Firmware, client.get("/v1/firmware").content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import bcrypt
@@ -13,6 +12,7 @@ import pytest
 from tests.serve.certificates import Certificates
 from tests.serve.serving import Clock
 from tests.serve.test_daemon import ALLOWED, REPOSITORY, Daemon, curl, daemon
+from tests.support.commands import SERVE
 from vfioguard.serve.web_config.in_force import Secured
 from vfioguard.serve.web_config.yaml_file import BadFile
 
@@ -96,7 +96,7 @@ def test_a_file_that_lets_everybody_in_does_not_open_an_address_to_others(
     made: Certificates,
 ) -> None:
     path = write(made, TLS)
-    command = [sys.executable, "-m", "vfioguard", "serve", "--web.config.file", path]
+    command = [*SERVE, "--web.config.file", path]
     result = subprocess.run(
         [*command, "--web.listen-address", "0.0.0.0:0"],
         cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_cli import ALLOWED, vfioguard
+from tests.support.commands import SERVE_VERB
 from tests.support.hosts import x86_host
 from vfioguard.kernel import iommu_groups
 from vfioguard.kernel.firmware.acpi_tables import FILES, PATH
@@ -84,10 +85,10 @@ def test_the_directory_for_the_state_is_tried(tmp_path: Path) -> None:
 
 
 def test_it_is_run_by_an_option_of_serve_and_serves_nothing(tmp_path: Path) -> None:
-    result = vfioguard("serve", "--self-test", "--root", ALLOWED)
+    result = vfioguard(*SERVE_VERB, "--self-test", "--root", ALLOWED)
     assert (result.returncode, result.stderr) == (0, "")
     first, *lines = result.stdout.splitlines()
     assert first == "verdicts can be made: 24 allowed of 24 IOMMU groups"
     assert all(one[:4] in {"yes ", "no  ", "none"} for one in lines)
     (tmp_path / "sys").mkdir()
-    assert vfioguard("serve", "--self-test", "--root", str(tmp_path)).returncode == 3
+    assert vfioguard(*SERVE_VERB, "--self-test", "--root", str(tmp_path)).returncode == 3

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfioguard.serve.web_config.turns import Turns, Who
+from vfioguard.serve.web_config.turns import Client, Turns
 
 
 class Crowd:
@@ -20,8 +20,8 @@ class Crowd:
         self.refused: list[str] = []
         self.at_once = 0
 
-    async def ask(self, label: str, who: Who) -> None:
-        if not await self.turns.take(who):
+    async def ask(self, label: str, client: Client) -> None:
+        if not await self.turns.take(client):
             self.refused.append(label)
             return
         self.at_once += 1
@@ -32,7 +32,7 @@ class Crowd:
         self.turns.give_back()
 
 
-def after(places: int, *asked: tuple[str, Who]) -> Crowd:
+def after(places: int, *asked: tuple[str, Client]) -> Crowd:
     """They ask one after the other, while the first has the turn."""
 
     async def go() -> Crowd:
@@ -43,8 +43,8 @@ def after(places: int, *asked: tuple[str, Who]) -> Crowd:
     return asyncio.run(go())
 
 
-def many(number: int, address: str, name: str = "admin") -> list[tuple[str, Who]]:
-    return [(f"{address} {name} {n}", Who(address, name)) for n in range(number)]
+def many(number: int, address: str, name: str = "admin") -> list[tuple[str, Client]]:
+    return [(f"{address} {name} {n}", Client(address, name)) for n in range(number)]
 
 
 def test_a_turn_goes_to_one_address_after_the_other() -> None:
@@ -74,7 +74,7 @@ def test_another_name_takes_the_place_of_the_last_of_a_crowd_with_one() -> None:
 
 
 def test_who_has_as_many_places_as_the_others_gets_no_more() -> None:
-    crowd = after(4, *many(1, "x"), *many(2, "a"), *many(2, "b"), ("late", Who("a", "admin")))
+    crowd = after(4, *many(1, "x"), *many(2, "a"), *many(2, "b"), ("late", Client("a", "admin")))
     assert crowd.refused == ["late"]
 
 
@@ -85,7 +85,7 @@ def test_a_crowd_cannot_take_the_places_of_others() -> None:
 
 
 def test_who_is_gone_makes_room_and_spends_no_turn() -> None:
-    gone = [(f"gone {n}", Who("a", "admin", lambda: True)) for n in range(3)]
+    gone = [(f"gone {n}", Client("a", "admin", lambda: True)) for n in range(3)]
     crowd = after(3, *many(1, "x"), *gone, *many(2, "a"))
     assert crowd.had == ["x admin 0", "a admin 0", "a admin 1"]
     assert len(crowd.refused) == 3
@@ -94,7 +94,7 @@ def test_who_is_gone_makes_room_and_spends_no_turn() -> None:
 def test_who_no_longer_waits_keeps_nobody_waiting() -> None:
     async def go() -> None:
         crowd = Crowd(5)
-        assert await crowd.turns.take(Who())
+        assert await crowd.turns.take(Client())
         tasks = [asyncio.create_task(crowd.ask(*one)) for one in many(3, "a")]
         await asyncio.sleep(0)
         tasks[0].cancel()
@@ -102,7 +102,7 @@ def test_who_no_longer_waits_keeps_nobody_waiting() -> None:
         tasks[1].cancel()  # it has been given the turn, and does not know it yet
         await asyncio.gather(*tasks, return_exceptions=True)
         assert crowd.had == ["a admin 2"]
-        assert await crowd.turns.take(Who())
+        assert await crowd.turns.take(Client())
 
     asyncio.run(go())
 
@@ -118,7 +118,7 @@ def test_everybody_has_their_turn_or_is_told_that_they_have_none(
     def is_gone(gone: bool) -> Callable[[], bool]:
         return lambda: gone
 
-    asked = [(str(n), Who(a, b, is_gone(gone))) for n, (a, b, gone) in enumerate(crowd)]
+    asked = [(str(n), Client(a, b, is_gone(gone))) for n, (a, b, gone) in enumerate(crowd)]
     found = after(places, *asked)
     assert sorted([*found.had, *found.refused], key=int) == [label for label, _ in asked]
     there = [n for n, (_, _, gone) in enumerate(crowd) if not gone]

@@ -20,7 +20,7 @@ ONE = Hint(frozenset({GPU}))
 
 
 @pytest.mark.parametrize(
-    ("subsystem", "action", "path", "news"),
+    ("subsystem", "action", "path", "hint"),
     [
         ("pci", "add", HOME, ONE._replace(listings=True)),
         ("pci", "remove", HOME, ONE._replace(listings=True)),
@@ -52,11 +52,12 @@ ONE = Hint(frozenset({GPU}))
     ],
 )
 def test_an_event_says_what_may_have_changed(
-    subsystem: str, action: str, path: str, news: Hint
+    subsystem: str, action: str, path: str, hint: Hint
 ) -> None:
-    assert meaning(subsystem, action, path) == news
+    assert meaning(subsystem, action, path) == hint
 
 
+@pytest.mark.needs_root
 def test_an_event_of_a_device_is_heard_and_counted() -> None:
     async def what() -> None:
         told: list[Hint] = []
@@ -71,9 +72,10 @@ def test_an_event_of_a_device_is_heard_and_counted() -> None:
     run(what)
 
 
+@pytest.mark.needs_root
 def test_root_gets_the_buffer_that_is_asked_for() -> None:
     async def what() -> None:
-        watcher = Watcher(lambda _news: None)
+        watcher = Watcher(lambda _hint: None)
         watcher.start()
         assert watcher.buffer is not None
         assert watcher.buffer >= BUFFER
@@ -83,6 +85,7 @@ def test_root_gets_the_buffer_that_is_asked_for() -> None:
     run(what)
 
 
+@pytest.mark.needs_root
 def test_a_full_socket_is_an_overrun_and_the_watcher_lives() -> None:
     async def what() -> None:
         told: list[Hint] = []
@@ -90,12 +93,12 @@ def test_a_full_socket_is_an_overrun_and_the_watcher_lives() -> None:
         watcher.start()
         change(5000)  # without the loop, which would drain
         await until(lambda: watcher.overruns >= 1)
-        assert any(news.lost and news.everything for news in told)
+        assert any(hint.lost and hint.everything for hint in told)
         heard = watcher.events["pci"]
         told.clear()
         change()
         await until(lambda: watcher.events["pci"] > heard)
-        assert any(device() in news.devices for news in told)
+        assert any(device() in hint.devices for hint in told)
         assert watcher.up
         watcher.close()
 
@@ -106,7 +109,7 @@ def test_numbers_that_are_skipped_are_counted() -> None:
     broken = Broken(*(numbered(number) for number in (7, 8, 12, 13)))
 
     async def what() -> None:
-        watcher = Watcher(lambda _news: None, connect=lambda _source: broken)
+        watcher = Watcher(lambda _hint: None, connect=lambda _source: broken)
         watcher.start()
         broken.wake()
         await until(lambda: watcher.events["pci"] == 4)
@@ -215,7 +218,7 @@ def test_a_buffer_that_may_not_be_forced_is_as_large_as_permitted() -> None:
     whole = Broken()
 
     async def what() -> None:
-        watcher = Watcher(lambda _news: None, buffer=65536, connect=lambda _source: whole)
+        watcher = Watcher(lambda _hint: None, buffer=65536, connect=lambda _source: whole)
         watcher.start()
         assert watcher.buffer is not None
         assert watcher.buffer >= 65536
@@ -230,7 +233,7 @@ import asyncio
 from vfioguard.serve.senses.senses import Senses
 
 async def what():
-    senses = Senses(lambda _news: None, "kernel", running=False)
+    senses = Senses(lambda _hint: None, "kernel", running=False)
     senses.start()
     print(senses.blind())
 
@@ -247,7 +250,7 @@ _NONE = (
 @pytest.mark.parametrize(
     ("namespaces", "said"),
     [
-        (["--net"], "None"),
+        pytest.param(["--net"], "None", marks=pytest.mark.needs_root),
         (["--user", "--map-root-user"], "None"),
         (["--user", "--map-root-user", "--net"], _NONE),
     ],
@@ -269,7 +272,7 @@ def test_what_keeps_failing_is_said_once(caplog: pytest.LogCaptureFixture) -> No
         raise OSError(errno.EPERM, "no")
 
     async def what() -> None:
-        watcher = Watcher(lambda _news: None, again=0.001, connect=connect)
+        watcher = Watcher(lambda _hint: None, again=0.001, connect=connect)
         watcher.start()
         await until(lambda: len(tried) > 5)
         assert not watcher.up

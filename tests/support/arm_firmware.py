@@ -1,7 +1,7 @@
 """Arm hosts whose firmware names MSI controllers: a device tree, or hand-packed IORT and MADT.
 
-A function is written as the way to it, "0000:00:01.0/0000:01:00.0"; every function is in a group of
-its own. `chips` are the MSIs that a function shows, by its name.
+A function is written as its way from the root bus, "0000:00:01.0/0000:01:00.0". Every function is
+in a group of its own. `chips` maps a function's name to the chip of its MSI.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ITS_LINES = (
 GIC, ITS, V2M, BRIDGE = (
     "/intc@8000000", "/intc@8000000/its@8080000", "/intc@8000000/v2m@8020000", "/pcie@10000000",
 )  # fmt: skip
-#: Phandles.
+#: Phandles; no node has the last one.
 TO_ITS, TO_V2M, TO_LS, TO_NOBODY = 1, 2, 3, 99
 
 Tree = dict[str, dict[str, bytes]]
@@ -41,7 +41,7 @@ EVERY_ID = cells(0, TO_ITS, 0, 0x10000)
 
 
 def tree(bridge: Mapping[str, bytes], **changes: Mapping[str, bytes]) -> Tree:
-    """A GICv3 with an ITS, and a host bridge with these properties; `its=` adds to the ITS's."""
+    """A GICv3 with an ITS, and a host bridge with these properties; `its` adds some to the ITS."""
     return {
         GIC: {"compatible": b"arm,gic-v3\0", "interrupt-controller": b"", "phandle": cells(9)},
         ITS: {
@@ -108,7 +108,7 @@ def acpi_host(
 
 
 def ungroup(host: dict[str, Entry], name: str) -> None:
-    """Take a function out of its group, as one is that no driver was ever bound to."""
+    """Take a function out of its group, as if no driver was ever bound to it."""
     (number,) = {
         path.split("/")[4] for path in host if path.startswith("/sys/kernel/iommu_groups/")
         and path.endswith(f"/devices/{name}")
@@ -122,7 +122,7 @@ def ungroup(host: dict[str, Entry], name: str) -> None:
 def add_member(
     host: dict[str, Entry], name: str, bus: str = "platform", node: str | None = None
 ) -> None:
-    """A device of another bus in a group of its own."""
+    """Add a device of another bus, in a group of its own."""
     number = sum("/iommu_groups/" in path and path.endswith("/type") for path in host)
     home = f"/sys/devices/platform/{name}"
     host |= {f"{home}/uevent": b"MODALIAS=of:\n", f"{home}/subsystem": Link(f"../../../bus/{bus}")}
@@ -181,7 +181,10 @@ def table(signature: bytes, body: bytes, revision: int = 5) -> bytes:
 def madt(
     *, version: int = 3, its: Iterable[int] = (0,), frames: int = 0, v5: Iterable[int] = ()
 ) -> bytes:
-    """ITSs by their identifier, 2 MiB apart; of GICv5, translate frames by theirs, of one ITS."""
+    """A MADT: `its` are the identifiers of ITSs, 2 MiB apart.
+
+    `v5` are the identifiers of translate frames of a GICv5, all of one ITS.
+    """
     body = bytes(8) + struct.pack("<BBHIQIB3s", 0x0C, 24, 0, 0, 0x8000000, 0, version, b"")
     for number in its:
         body += struct.pack("<BBBBIQI", 0x0F, 20, 0, 0, number, 0x8080000 + (number << 21), 0)
@@ -195,7 +198,7 @@ def madt(
 
 
 def mapping(first: int, count: int, output: int, node: int, single: bool = False) -> bytes:
-    """`node` is the offset of the node, as iort() places them."""
+    """An id mapping; `node` is the offset of the target, as iort() places nodes."""
     return struct.pack("<5I", first, count, output, node, single)
 
 
@@ -228,44 +231,44 @@ def rmr(
     *ranges: tuple[int, int], mappings: bytes, relaxable: bool = False
 ) -> tuple[int, int, bytes, bytes]:
     body = struct.pack("<III", relaxable, len(ranges), 28)
-    body += b"".join(struct.pack("<QQI", *one, 0) for one in ranges)
+    body += b"".join(struct.pack("<QQI", *region, 0) for region in ranges)
     return 6, 1, body, mappings
 
 
 def offsets(nodes: Iterable[tuple[int, int, bytes, bytes]]) -> list[int]:
-    """Where iort() places each node: mappings do not change their size once they are counted."""
-    found, at = [], 48
+    """The offset at which iort() places each node; it hangs on the number of mappings alone."""
+    places, place = [], 48
     for _, _, body, mappings in nodes:
-        found.append(at)
-        at += 16 + len(body) + len(mappings)
-    return found
+        places.append(place)
+        place += 16 + len(body) + len(mappings)
+    return places
 
 
 def iort(*nodes: tuple[int, int, bytes, bytes], edition: int = 5) -> bytes:
     body = struct.pack("<III", len(nodes), 48, 0)
     for kind, revision, data, mappings in nodes:
         size = 16 + len(data) + len(mappings)
-        where = 16 + len(data) if mappings else 0
-        body += struct.pack("<BHBIII", kind, size, revision, 0, len(mappings) // 20, where)
+        mappings_at = 16 + len(data) if mappings else 0
+        body += struct.pack("<BHBIII", kind, size, revision, 0, len(mappings) // 20, mappings_at)
         body += data + mappings
     return table(b"IORT", body, edition)
 
 
 def isolated(host: Mapping[str, Entry], name: str) -> bool | None:
-    """What the kernels from v6.3 on would find for one device."""
+    """Whether the kernels from v6.3 on would call the domain of this device isolated."""
     groups = evaluate(take(Memory(host)), "now", "iommu_group_has_isolated_msi").groups
-    found = [device for group in groups for device in group.devices if device.name == name]
-    assert len(found) == 1
-    return found[0].isolated.truth
+    reports = [device for group in groups for device in group.devices if device.name == name]
+    assert len(reports) == 1
+    return reports[0].isolated.truth
 
 
 def machine_isolated(host: Mapping[str, Entry]) -> bool | None:
-    """What the kernels from v4.14 to v6.2 would find for every group."""
+    """Whether the kernels from v4.14 to v6.2 would accept every group."""
     groups = evaluate(take(Memory(host)), "now", "irq_domain_check_msi_remap").groups
     (truth,) = {group.headline.isolated.truth for group in groups}
     return truth
 
 
 def safe_in_2016(host: Mapping[str, Entry]) -> bool | None:
-    """What the series of 2016 would find for the first group."""
+    """Whether the series of 2016 would accept the first group."""
     return evaluate(take(Memory(host)), "now").groups[0].series.isolated.truth

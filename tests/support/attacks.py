@@ -1,6 +1,6 @@
-"""Captures that shall take as much time or memory as the limits of a capture let them.
+"""Captures that take as much time or memory as the limits of a capture let them.
 
-Each shape is a stream of members that never ends: who writes it stops at the limit.
+Each shape is a stream of members. Most never end: `write` stops at the limit.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _GROUPS = "/sys/kernel/iommu_groups"
 _PCI = "/sys/bus/pci/devices"
 _TREE = "/sys/firmware/devicetree/base"
 _ACPI = "/sys/firmware/acpi/tables"
-#: Terminal control, which every face shows in four characters a byte.
+#: Terminal control; every face shows each byte of it as four characters.
 _ESCAPES = "\x1b" * 200
 
 
 def _address(number: int) -> str:
-    """The PCI address of a function, none of them in a domain that a host has."""
+    """The PCI address of a function, in a domain that no host here has."""
     return f"{16 + (number >> 16):04x}:{number >> 8 & 255:02x}:{number >> 3 & 31:02x}.{number & 7}"
 
 
@@ -57,16 +57,16 @@ def _member(group: int, name: str, target: str = "") -> tuple[str, Entry]:
     return f"{_GROUPS}/{group}/devices/{name}", Link(target or f"../../../../devices/{name}")
 
 
-def _on(host: Mapping[str, Entry], *rest: Members) -> Members:
-    return chain(iter(host.items()), *rest)
+def _on(host: Mapping[str, Entry], *others: Members) -> Members:
+    return chain(iter(host.items()), *others)
 
 
-def _x86(*rest: Members) -> Members:
-    return _on(x86_host(2, remapping=False, msis=False), *rest)
+def _x86(*others: Members) -> Members:
+    return _on(x86_host(2, remapping=False, msis=False), *others)
 
 
 def _links() -> Members:
-    """39 links in a chain, each of 800 times `x/..`, and functions that are links to the first."""
+    """A chain of 39 links, each with 800 times `x/..`, and functions that link to the first."""
     yield "/sys/x", None
     for number in range(38):
         yield f"/sys/l{number}", Link("x/../" * 800 + f"l{number + 1}")
@@ -81,9 +81,9 @@ def _long_links() -> Members:
         yield f"{_PCI}/{_address(number)}", Link("../../../" + "x/../" * 800 + f"devices/d{number}")
 
 
-def _tree_host(*rest: Members) -> Members:
+def _tree_host(*others: Members) -> Members:
     host = arm.devicetree_host(arm.tree({"msi-map": arm.cells(*(1, 1, 0, 1) * 4000)}))
-    return _on(host, *rest)
+    return _on(host, *others)
 
 
 def _arm_functions(*bridges: str) -> Members:
@@ -107,25 +107,29 @@ def _iort() -> bytes:
     many = arm.mapping(0x20000, 1, 0, 48) * 180
 
     def circle(places: list[int]) -> list[tuple[int, int, bytes, bytes]]:
-        ways = [arm.mapping(0, 0xFFFF, 0, places[1 + (at + 1) % ring]) for at in range(ring)]
-        first, *rest = ways
-        smmus = (arm.smmu_v3(many, way) for way in rest)
+        targets = (places[1 + (number + 1) % ring] for number in range(ring))
+        ways = [arm.mapping(0, 0xFFFF, 0, target) for target in targets]
+        first, *others = ways
+        smmus = (arm.smmu_v3(many, way) for way in others)
         return [arm.its_group(0), arm.root_complex(0, many, first), *smmus]
 
     return arm.iort(*circle(arm.offsets(circle([0] * (ring + 1)))))
 
 
 def _dmar() -> bytes:
-    """RMRRs whose scopes all mean the bridge that every function is behind."""
-    scope = (2, 0, 0, ((0, 1),))
-    return packed.dmar(*(packed.rmrr(at << 20, (at << 20) + 4095, *(scope,) * 8, segment=16)
-                         for at in range(900)))  # fmt: skip
+    """RMRRs whose scopes all mean one bridge, behind which every function is."""
+    scopes = ((2, 0, 0, ((0, 1),)),) * 8
+    starts = (number << 20 for number in range(900))
+    return packed.dmar(*(packed.rmrr(start, start + 4095, *scopes, segment=16) for start in starts))
 
 
 def _ivrs() -> bytes:
-    """Memory for every device, time and again."""
-    return packed.ivrs(packed.ivhd(), *(packed.ivmd(0, at << 20, 4096, 0x22, 8, 0xFFFF, 16)
-                                        for at in range(8000)))  # fmt: skip
+    """8,000 regions of memory, each kept for every device."""
+    starts = (number << 20 for number in range(8000))
+    blocks = (
+        packed.ivmd(0, start, 4096, kind=0x22, flags=8, last=0xFFFF, segment=16) for start in starts
+    )
+    return packed.ivrs(packed.ivhd(), *blocks)
 
 
 def _below_a_bridge() -> Members:
@@ -137,7 +141,7 @@ def _below_a_bridge() -> Members:
 
 
 def _shared(name: str) -> Members:
-    """A directory of as many members as a directory may have, which every group has."""
+    """A directory with the most members that it may have, to which every group links."""
     for number in range(MAX_NAMES):
         yield _member(5, f"d{number}")
     for number in count(100):
@@ -169,7 +173,7 @@ def _shared_options() -> Members:
 
 
 def _log(line: bytes) -> Members:
-    """A log, on a host whose interrupts do not tell, so that it is read."""
+    """A log full of this line, on a host without interrupts, so that the log is read."""
     host = x86_host(2, remapping=False, msis=False)
     quiet = {path: entry for path, entry in host.items() if not path.startswith("/sys/kernel/irq")}
     return _on(quiet, iter([("/CAPTURE/dmesg", line * ((4 << 20) // len(line)))]))
@@ -204,7 +208,7 @@ SHAPES: dict[str, Callable[[], Members]] = {
     "regions": lambda: _x86(
         (
             f"{_GROUPS}/{n}/reserved_regions",
-            b"".join(b"0x%016x 0x%016x direct\n" % (n << 12, at) for at in range(90)),
+            b"".join(b"0x%016x 0x%016x direct\n" % (n << 12, page) for page in range(90)),
         )
         for n in count(100)
     ),
@@ -244,12 +248,12 @@ SHAPES: dict[str, Callable[[], Members]] = {
 }
 
 
-#: Those whose tables are what costs.
+#: Shapes whose tables cost most.
 OF_TABLES = frozenset({"an IORT in a circle", "a DMAR of one bridge", "an IVRS of all devices"})
 
 
 def write(path: str, members: Members, kept: int, most: int) -> int:
-    """Write members up to so many bytes of weight and so many names; returns how many there are."""
+    """Write members up to `kept` bytes of weight and `most` names; returns the number of names."""
     weight = 0
     parents: set[str] = {""}
     packer = zlib.compressobj(1, wbits=31)
@@ -264,12 +268,12 @@ def write(path: str, members: Members, kept: int, most: int) -> int:
 
 
 def _weight(path: str, entry: Entry, parents: set[str]) -> int:
-    found = capture.weight(path, entry)
+    weight = capture.weight(path, entry)
     parents.add(path)
     while (path := path.rpartition("/")[0]) not in parents:
         parents.add(path)
-        found += capture.weight(path, None)
-    return found
+        weight += capture.weight(path, None)
+    return weight
 
 
 def _packed(path: str, entry: Entry) -> bytes:
@@ -289,7 +293,7 @@ def _packed(path: str, entry: Entry) -> bytes:
 
 
 def archives() -> dict[str, Callable[[BinaryIO], None]]:
-    """Files that are no host, and cost what they cost while they are unpacked."""
+    """Archives without a host, which cost time or memory while they are unpacked."""
     return {
         "pax headers of small records": lambda out: _repeated(out, pax(b"5 a=\n" * 13000), 7000),
         "pax headers": lambda out: _repeated(out, pax(b"6 a=b\n"), 500_000),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.tars import END, file, header, pax, record
 
-#: What is wrong -> the archive, and a pattern in the complaint.
+#: Fault -> the archive that has it, and a pattern in the complaint.
 BAD: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "truncated"),
     "text": (b"not a tar at all\n" * 100, "no tar archive"),

@@ -6,7 +6,7 @@ from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
 
 class Vanishing:
-    """Answers as `before` for the first calls, then as `after`."""
+    """Answers as `before` for the first `calls` calls, then as `after`."""
 
     def __init__(self, before: Root, after: Root, calls: int) -> None:
         self._before = before

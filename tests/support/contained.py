@@ -7,13 +7,13 @@ import os
 
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
-#: Masked by container runtimes: an empty directory, and an empty file (runtime-spec,
-#: "Masked Paths"; the second one since 2025).
+#: Container runtimes mask these with an empty directory and an empty file (runtime-spec, "Masked
+#: Paths"; the file since 2025).
 EMPTY_DIRECTORY = "/sys/firmware"
 EMPTY_FILE = "/proc/interrupts"
-#: Closed to everybody but root, or closed by the image as they are not the host's.
+#: Only root may read these, or the image's own are not the host's.
 DENIED = ("/sys/kernel/debug", "/etc/modprobe.d", "/usr/lib/modprobe.d")
-#: Of the image, which has none of the host's kernel, or not made by the runtime.
+#: The image has none of the host's kernel, and the runtime makes no /dev/kmsg.
 ABSENT = ("/boot", "/lib/modules", "/usr/lib/modules", "/lib/modprobe.d", "/dev/kmsg")
 
 

@@ -12,8 +12,8 @@ from vfioguard import leaves
 from vfioguard.change.compare import changes
 from vfioguard.change.state import State
 from vfioguard.cli import parser
-from vfioguard.cli.diff import lines
-from vfioguard.cli.run import Failure
+from vfioguard.cli.change_lines import change_lines
+from vfioguard.cli.failure import Failure
 from vfioguard.cli.standing_by import Work
 from vfioguard.inference.firmware.of_host import of_host
 from vfioguard.output import Output, Style
@@ -27,11 +27,13 @@ from vfioguard.root.opening import CannotOpen
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.gate import check
 from vfioguard.serve.answer.view import View
+from vfioguard.serve.http.metrics import report_metrics
 from vfioguard.serve.telling.journal import Fields
 from vfioguard.serve.telling.log_lines import fields
 from vfioguard.snapshot import Snapshot
+from vfioguard.target import NoTarget
 
-#: Forms of `report`, rendered from one report: reading the host for each would only take time.
+#: The forms of `report`. All are rendered from one report, since reading the host anew takes time.
 FORMS = ("text", "json", "prometheus", "nfd")
 COMMANDS = (("policies",), ("check", "nothing"), ("check", "targets"), ("explain", "targets"))
 SYMPTOMS = ("EPERM", "EINVAL", "vfio 0000:01:00.0: group 0 is not viable")
@@ -48,7 +50,7 @@ ROUTES = (
 
 
 class Commands:
-    """The verbs on one capture after another; what they print on either stream."""
+    """Runs the verbs on one capture after another, and gives what they print on either stream."""
 
     def __init__(self, directory: Path) -> None:
         self._path = str(directory / "host.tar")
@@ -58,11 +60,11 @@ class Commands:
         }
 
     def of(self, entries: Mapping[str, Entry], report: Report) -> Iterator[tuple[str, str]]:
-        """Each command and what it says of this host."""
+        """Each command, and the text that it prints about this host."""
         capture.save(self._path, entries)
         targets = targets_of(report) or ["group:0"]
         self._parsed["check targets"].target = targets
-        # A target with a blank is a message to explain, and no device.
+        # `explain` takes a target with a blank for a message, not for a device.
         plain = [target for target in targets if " " not in target]
         self._parsed["explain targets"].target = [*plain, *SYMPTOMS]
         for name, options in self._parsed.items():
@@ -70,14 +72,14 @@ class Commands:
             try:
                 with contextlib.redirect_stdout(out):
                     options.work = Work()
-                    leaves.module(f"vfioguard.cli.{options.verb}").run(options)
-            except (Failure, CannotOpen) as error:  # what run() prints of them
+                    options.run(options)
+            except (Failure, CannotOpen, NoTarget) as error:  # as cli.run prints them
                 out.write(f"vfioguard: {error}\n")
             yield name, out.getvalue()
 
 
 def forms(snapshot: Snapshot, report: Report) -> Iterator[tuple[str, str]]:
-    """What `report` and `firmware` print."""
+    """The texts that `report` and `firmware` print."""
     for form in FORMS:
         output = leaves.load("vfioguard.output", form, "OUTPUT", Output)
         for style in (Style(), Style(every_group=True)):
@@ -91,31 +93,33 @@ def views(report: Report) -> Iterator[tuple[str, str]]:
     """The bodies of the daemon's answers."""
     view = View(report, "tag")
     yield "json of the daemon", _text(view.json())
-    yield "openmetrics", _text(view.metrics(openmetrics=True))
+    yield "openmetrics", _text(report_metrics(view, openmetrics=True))
     yield "text/html", _text(view.page())
     yield "groups as lines", _text(view.groups_text(()))
-    yield "missing", view.missing("nothing")
-    for target in targets_of(report):
-        found = view.find(target)
-        if found is not None:
-            yield "check over HTTP", check(report, target, found, strict=False).line + "\n"
+    for target in (*targets_of(report), "nothing"):
+        try:
+            subject = view.targets.find(target)
+        except NoTarget as error:
+            yield "missing", str(error)
+        else:
+            yield "check over HTTP", check(report, target, subject, strict=False).line + "\n"
 
 
-def differences(one: State, other: State) -> Iterator[tuple[str, str]]:
-    """What `diff` and `watch` print of a change from one host to the other, and back."""
-    for before, after in ((one, other), (other, one)):
-        found = changes(before, after)
-        yield "diff", "".join(f"{line}\n" for line in lines(found, color=False))
+def differences(first: State, second: State) -> Iterator[tuple[str, str]]:
+    """The lines of `diff` and `watch` for a change from the first host to the second, and back."""
+    for before, after in ((first, second), (second, first)):
+        different = changes(before, after)
+        yield "diff", "".join(f"{line}\n" for line in change_lines(different, color=False))
 
 
-def records(one: State, other: State) -> Iterator[Fields]:
-    """The fields that the journal is told of the same change."""
-    for before, after in ((one, other), (other, one)):
+def records(first: State, second: State) -> Iterator[Fields]:
+    """The fields that the journal gets for a change from the first host to the second, and back."""
+    for before, after in ((first, second), (second, first)):
         yield from map(fields, changes(before, after))
 
 
 def answers(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
-    """What a daemon answers over HTTP, headers included."""
+    """The answers of a daemon over HTTP, headers included."""
     client = Client(latest_of(scan_of(entries)))
     for route, accept in ROUTES:
         response = client.get(route, accept=accept)
@@ -129,7 +133,7 @@ def _text(body: Body) -> str:
 
 
 def targets_of(report: Report) -> list[str]:
-    """A group, two devices that are in one and one that is in none, by the names that are shown."""
-    group = [f"group:{report.groups[0].id}"] if report.groups else []
-    members = [device.name for one in report.groups for device in one.devices]
-    return [*group, *members[:2], *(device.name for device in report.ungrouped[:1])]
+    """The shown names of a group, of two devices in a group and of a device in none."""
+    groups = [f"group:{report.groups[0].id}"] if report.groups else []
+    members = [device.name for group in report.groups for device in group.devices]
+    return [*groups, *members[:2], *(device.name for device in report.ungrouped[:1])]

@@ -1,4 +1,4 @@
-"""A root whose answer at one path is a fault, and the list of everything that take() asks for."""
+"""A root whose answer at one path is a fault, and a root that remembers all that take() asks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 class Fault(NamedTuple):
-    """An errno, or else what is read, the names that are listed beside the real ones, the link."""
+    """A fault: a call fails with `errno`, or a file has this content and a link this text.
+
+    A directory lists one more name, which is the content.
+    """
 
     name: str
     errno: int | None = None
@@ -47,7 +50,7 @@ ALL = ERRNOS + CONTENTS
 
 
 class Faulty:
-    """Answers like `inner`, but for one path."""
+    """Answers like `inner`, except at one path."""
 
     def __init__(self, inner: Root, path: str, fault: Fault) -> None:
         self._inner = inner
@@ -100,7 +103,7 @@ class Faulty:
 
 
 class Watching:
-    """Answers like `inner` and remembers what was asked for: (call, path), and how often."""
+    """Answers like `inner`, and remembers each call as (call, path)."""
 
     def __init__(self, inner: Root) -> None:
         self._inner = inner

@@ -15,9 +15,9 @@ CONFIG_WITHOUT_MSI = b"\x86\x80\xd3\x10\x07\x04\x00\x00" + bytes(248)
 
 
 class Function(NamedTuple):
-    """A device. `chip` is the bare chip name of its MSIs, None where it shows none.
+    """A device. `chip` is the chip's name of its MSIs without the device, or None if it has no MSI.
 
-    `below` are the bridges above it, from the root bus down: ("0000:00:1c.0",).
+    `below` are the bridges above the device, from the root bus down: ("0000:00:1c.0",).
     """
 
     name: str
@@ -32,7 +32,7 @@ class Function(NamedTuple):
 
 
 def home(function: Function) -> str:
-    """Its directory below /sys/devices."""
+    """The function's directory below /sys/devices."""
     if is_pci(function.name):
         way = (*function.below, function.name)
         return f"/sys/devices/pci{way[0][:7]}/{'/'.join(way)}"
@@ -40,42 +40,44 @@ def home(function: Function) -> str:
 
 
 def device_directory(function: Function, irq: int, *, dated: bool) -> dict[str, Entry]:
-    """Its files; `irq` is its first vector, `dated`: chip names carry the device."""
-    at = home(function)
+    """The function's files. `irq` is its first vector; if `dated`, chip names carry the device."""
+    place = home(function)
     if not is_pci(function.name):
         driver = b"" if function.driver is None else b"DRIVER=%s\n" % function.driver.encode()
         bus = "platform" if function.bus == "pci" else function.bus
         return {
-            f"{at}/uevent": driver + b"MODALIAS=acpi:\n",
-            f"{at}/subsystem": Link(f"../../../bus/{bus}"),
+            f"{place}/uevent": driver + b"MODALIAS=acpi:\n",
+            f"{place}/subsystem": Link(f"../../../bus/{bus}"),
             f"/sys/bus/{bus}": None,
         }
     uevent = b"PCI_CLASS=%X\nPCI_ID=8086:10D3\n" % function.pci_class
     if function.driver is not None:
         uevent = b"DRIVER=%s\n" % function.driver.encode() + uevent
     entries: dict[str, Entry] = {
-        f"{at}/uevent": uevent,
-        f"{at}/config": function.config,
-        f"{at}/power/runtime_status": b"active\n" if function.awake else b"suspended\n",
-        f"{at}/subsystem": Link("../../../bus/pci"),
-        f"/sys/bus/pci/devices/{function.name}": Link(f"../../../{at.removeprefix('/sys/')}"),
+        f"{place}/uevent": uevent,
+        f"{place}/config": function.config,
+        f"{place}/power/runtime_status": b"active\n" if function.awake else b"suspended\n",
+        f"{place}/subsystem": Link("../../../bus/pci"),
+        f"/sys/bus/pci/devices/{function.name}": Link(f"../../../{place.removeprefix('/sys/')}"),
     }
     if function.chip is not None:
         chip = f"{function.chip}-{function.name}" if dated else function.chip.replace("MSIX", "MSI")
         for number in range(irq, irq + function.vectors):
-            entries[f"{at}/msi_irqs/{number}"] = b"msix\n"
+            entries[f"{place}/msi_irqs/{number}"] = b"msix\n"
             entries[f"/sys/kernel/irq/{number}/chip_name"] = chip.encode() + b"\n"
     return entries
 
 
 def link_device(function: Function, group: int, unit: str) -> dict[str, Entry]:
-    """Its group's and its IOMMU's links, both ways; `unit` is the IOMMU's directory."""
-    at = home(function)
+    """The links between function, group and IOMMU, both ways; `unit` is the IOMMU's directory."""
+    place = home(function)
     up = "../" * (unit.count("/"))
     return {
-        f"{at}/iommu_group": Link("../" * (at.count("/") - 1) + f"kernel/iommu_groups/{group}"),
-        f"/sys/kernel/iommu_groups/{group}/devices/{function.name}": Link(
-            f"../../../..{at.removeprefix('/sys')}"
+        f"{place}/iommu_group": Link(
+            "../" * (place.count("/") - 1) + f"kernel/iommu_groups/{group}"
         ),
-        f"{unit}/devices/{function.name}": Link(f"{up}{at.removeprefix('/sys/')}"),
+        f"/sys/kernel/iommu_groups/{group}/devices/{function.name}": Link(
+            f"../../../..{place.removeprefix('/sys')}"
+        ),
+        f"{unit}/devices/{function.name}": Link(f"{up}{place.removeprefix('/sys/')}"),
     }

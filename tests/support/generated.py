@@ -12,7 +12,7 @@ from vfioguard.root.memory import Entry, Link, Refused
 
 RELEASES = ("4.9.0", "4.12.0", "5.10.0", "6.1.0", "6.2.0", "6.12.0-amd64", "7.3.4")
 _ERRNOS = (errno.EIO, errno.EACCES, errno.ENODEV, errno.EAGAIN, 524)
-#: What a file can turn into: nothing, noise, an error, another kind of file.
+#: The entries that a file can turn into: nothing, noise, an error, another kind of file.
 BROKEN: tuple[Entry, ...] = (
     b"",
     b"garbage\n",
@@ -54,7 +54,7 @@ def hosts(draw: st.DrawFn) -> dict[str, Entry]:
 
 @st.composite
 def broken_hosts(draw: st.DrawFn) -> dict[str, Entry]:
-    """A host some of whose files are something else."""
+    """A host in which some files turned into something else."""
     host = draw(hosts())
     files = sorted(path for path, entry in host.items() if isinstance(entry, bytes))
     for path in draw(st.sets(st.sampled_from(files), max_size=6)):

@@ -1,9 +1,10 @@
 """A host on a disk, seen through a file system that can keep any read waiting: FUSE, by hand.
 
-The kernel hands each request to this process and waits for the answer. A request that is taken and
-not answered leaves its caller in uninterruptible sleep (D), SIGKILL included, as a dead device's
-attribute does (fs/fuse/dev.c request_wait_answer() (6.12.118): "Either request is already in
-userspace, or it was forced. Wait it out."). Numbers and layouts: include/uapi/linux/fuse.h.
+The kernel hands each request to this process and waits for the answer. If the process takes a
+request and does not answer, the caller stays in uninterruptible sleep (D), which SIGKILL does not
+end, as at a dead device's attribute (fs/fuse/dev.c request_wait_answer() (6.12.118): "Either
+request is already in userspace, or it was forced. Wait it out."). Numbers and layouts are those
+of include/uapi/linux/fuse.h.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _ATTRIBUTES = struct.Struct("<6Q10I")
 _BUFFER = 1 << 18
 _PARALLEL_DIROPS = 1 << 18
 _DIRECT_IO = 1
-_MNT_FORCE, _MNT_DETACH = 1, 2  # the first aborts what still waits, and ends the read of requests
+_MNT_FORCE, _MNT_DETACH = 1, 2  # the first aborts waiting requests, and ends `serve`
 _EMPTY = b""
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -41,10 +42,10 @@ class _Request(NamedTuple):
 
 
 class Hanging:
-    """`source` as it looks through the mount; each read of what `hang` names waits for `release`.
+    """Serves `source` through the mount; after `hang(path)` each read of it waits for `release`.
 
-    Names are paths below the mount, as "/sys/..."; those of directories make their listing wait.
-    `waiting` is how many reads wait of each.
+    A path is below the mount, as "/sys/..."; a directory's listing waits, too. `waiting(path)` is
+    the number of reads that wait.
     """
 
     def __init__(self, source: str, device: int) -> None:
@@ -63,22 +64,22 @@ class Hanging:
         }  # fmt: skip
 
     def hang(self, path: str) -> None:
-        """From now on."""
+        """From now on let reads of `path` wait."""
         with self._lock:
             self._hung.add(path)
 
     def release(self, path: str) -> None:
-        """Answer all that wait, and whoever reads it later."""
+        """Answer the reads of `path` that wait, and all later ones."""
         with self._lock:
             self._hung.discard(path)
-            ready = [one for one in self._kept if self._nodes[one.node] == path]
-            self._kept = [one for one in self._kept if one not in ready]
-        for one in ready:
-            self._answer(one)
+            ready = [request for request in self._kept if self._nodes[request.node] == path]
+            self._kept = [request for request in self._kept if request not in ready]
+        for request in ready:
+            self._answer(request)
 
     @contextmanager
     def during(self, path: str) -> Generator[None]:
-        """It hangs meanwhile."""
+        """Let reads of `path` wait during the block."""
         self.hang(path)
         try:
             yield
@@ -87,7 +88,7 @@ class Hanging:
 
     def waiting(self, path: str) -> int:
         with self._lock:
-            return sum(self._nodes[one.node] == path for one in self._kept)
+            return sum(self._nodes[request.node] == path for request in self._kept)
 
     def serve(self) -> None:
         """Answer until the file system is unmounted."""
@@ -99,7 +100,8 @@ class Hanging:
                     continue
                 return
             length, opcode, unique, node, *_ = _HEADER.unpack_from(data)
-            request = _Request(opcode, unique, node, data[_HEADER.size : length])
+            body = data[_HEADER.size : length]
+            request = _Request(opcode=opcode, unique=unique, node=node, body=body)
             if opcode in _UNANSWERED:
                 continue
             with self._lock:
@@ -130,11 +132,11 @@ class Hanging:
         return self._source + self._nodes[node]
 
     def _attributes(self, node: int) -> bytes:
-        found = os.lstat(self._path(node))
-        times = int(found.st_atime), int(found.st_mtime), int(found.st_ctime)
+        status = os.lstat(self._path(node))
+        times = int(status.st_atime), int(status.st_mtime), int(status.st_ctime)
         return _ATTRIBUTES.pack(
-            node, found.st_size, found.st_blocks, *times, 0, 0, 0, found.st_mode, found.st_nlink,
-            found.st_uid, found.st_gid, 0, 4096, 0,
+            node, status.st_size, status.st_blocks, *times, 0, 0, 0, status.st_mode,
+            status.st_nlink, status.st_uid, status.st_gid, 0, 4096, 0,
         )  # fmt: skip
 
     def _lookup(self, request: _Request) -> bytes:
@@ -162,7 +164,7 @@ class Hanging:
 
     def _readdir(self, request: _Request) -> bytes:
         _, offset, size = struct.unpack_from("<2QI", request.body)
-        found = bytearray()
+        entries = bytearray()
         for number, name in enumerate(sorted(os.listdir(self._path(request.node)))):
             if number < offset:
                 continue
@@ -170,10 +172,10 @@ class Hanging:
             mode = os.lstat(f"{self._path(request.node)}/{name}").st_mode
             entry = struct.pack("<2Q2I", 1 << 40, number + 1, len(raw), stat.S_IFMT(mode) >> 12)
             entry += raw + bytes(-(len(entry) + len(raw)) % 8)
-            if len(found) + len(entry) > size:
+            if len(entries) + len(entry) > size:
                 break
-            found += entry
-        return bytes(found)
+            entries += entry
+        return bytes(entries)
 
 
 def _nothing(_: _Request) -> bytes:

@@ -1,4 +1,4 @@
-"""A root without some of its files, as on a host that lacks what they show."""
+"""A root without some of its files, like a host that lacks what they show."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable
 
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 
-#: What shows the interrupts themselves: without it only firmware, sysfs classes and the log speak.
-INTERRUPTS = ("/sys/kernel/irq", "/proc/interrupts", "/sys/kernel/debug", "/msi_irqs")
+#: The paths that show interrupts. Without them only firmware, sysfs classes and the log speak.
+_INTERRUPTS = ("/sys/kernel/irq", "/proc/interrupts", "/sys/kernel/debug")
 
 
 def shows_interrupts(path: str) -> bool:
     """Whether a path is evidence of the interrupts that a machine has."""
-    return path.startswith(INTERRUPTS[:3]) or INTERRUPTS[3] in path
+    return path.startswith(_INTERRUPTS) or "/msi_irqs" in path
 
 
 class Hiding:
-    """`inner` without the paths that `hidden` picks: they are absent."""
+    """`inner` without the paths that `hidden` picks; these are absent."""
 
     def __init__(self, inner: Root, hidden: Callable[[str], bool] = shows_interrupts) -> None:
         self._inner = inner

@@ -10,15 +10,15 @@ from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from vfioguard.root.memory import Entry, Link
 
-#: How a line begins that nobody but the attacker wrote.
+#: The begin of a line that only the attacker writes.
 FORGED = "allowed 0000:66:66.6"
 #: Terminal control (7 and 8 bit), new lines of four kinds, a text direction, an invisible blank and
-#: hyphen, quotes of every syntax, markup, a letter of another script, a byte that is no UTF-8.
+#: hyphen, quotes of every syntax, markup, a letter of another script, a byte that is not UTF-8.
 MARK = (
     f"x\x1b]0;t\x07\x1b[31m\n{FORGED} by\r{FORGED}\x85\x9b1m\u2028{FORGED} by\u202e\u2066\u200b\xad"
     "\"'`<script>&{}\\,=\x7f\xe9\udcff"
 )
-#: Bytes of a file can be zero, too.
+#: A file can hold a zero byte, too.
 CONTENT = MARK.encode(errors="surrogateescape") + b"\0"
 
 _DOMAINS = "/sys/kernel/debug/irq/domains"
@@ -27,7 +27,7 @@ _MEMBERS = {0: [Function("0000:01:00.0", "IR-PCI-MSIX"), "AMDI0096:00"], 1: ["00
 
 
 def bases() -> dict[str, dict[str, Entry]]:
-    """A host of each kind whose readers differ."""
+    """One host of each kind that has other readers than the others."""
     noir = x86_host(2, remapping=False, override=None, iommufd=False)
     return {
         "x86": _furnished(x86_host(_MEMBERS, remapping=True)),
@@ -40,13 +40,13 @@ def bases() -> dict[str, dict[str, Entry]]:
 
 
 def variants(entries: Mapping[str, Entry]) -> Iterator[tuple[str, dict[str, Entry]]]:
-    """What is hostile, and the host: each name, text of a link, and file; in place of it or in it.
+    """What is hostile, and the host: each name, link text and file, replaced or added to.
 
-    Every occurrence of a name changes with it, as it would on a host whose device has this name.
+    A name changes wherever it occurs, as on a host whose device has this name.
     """
     for name in sorted({part for path in entries for part in path.split("/") if part}):
-        for other in (MARK, name + MARK):
-            yield f"the name {name}: {other!r:.9}", _renamed(entries, name, other)
+        for replacement in (MARK, name + MARK):
+            yield f"the name {name}: {replacement!r:.9}", _renamed(entries, name, replacement)
     for path, entry in sorted(entries.items()):
         if isinstance(entry, Link):
             for text in (MARK, f"{entry.target}{MARK}"):
@@ -57,10 +57,10 @@ def variants(entries: Mapping[str, Entry]) -> Iterator[tuple[str, dict[str, Entr
 
 
 def _contents(content: bytes) -> Iterator[bytes]:
-    """All of it; its first line's end; and a value of each line."""
+    """Hostile contents: the whole file, the end of its first line, and a value of each line."""
     yield CONTENT
-    first, _, rest = content.partition(b"\n")
-    yield first + CONTENT + b"\n" + rest
+    first, _, others = content.partition(b"\n")
+    yield first + CONTENT + b"\n" + others
     lines = content.split(b"\n")
     yield b"\n".join(line.partition(b"=")[0] + b"=" + CONTENT.replace(b"\n", b"") for line in lines)
     if content:
@@ -69,9 +69,9 @@ def _contents(content: bytes) -> Iterator[bytes]:
         yield b"\n".join(b" ".join([*line.split(b" "), inner]) for line in lines)
 
 
-def _renamed(entries: Mapping[str, Entry], name: str, other: str) -> dict[str, Entry]:
+def _renamed(entries: Mapping[str, Entry], name: str, replacement: str) -> dict[str, Entry]:
     def changed(path: str) -> str:
-        return "/".join(other if part == name else part for part in path.split("/"))
+        return "/".join(replacement if part == name else part for part in path.split("/"))
 
     return {
         changed(path): Link(changed(entry.target)) if isinstance(entry, Link) else entry
@@ -80,7 +80,7 @@ def _renamed(entries: Mapping[str, Entry], name: str, other: str) -> dict[str, E
 
 
 def _furnished(host: dict[str, Entry]) -> dict[str, Entry]:
-    """With everything else that a reader may look at."""
+    """The host with all other files that a reader may look at."""
     return host | {
         "/sys/class/dmi/id/sys_vendor": b"LENOVO\n",
         "/sys/class/dmi/id/product_name": b"81FB\n",

@@ -1,7 +1,7 @@
 """Synthetic hosts, laid out as sysfs lays them out, for `vfioguard.root.memory.Memory`.
 
-`x86_host(groups=3, remapping=False)` is a dict of path -> entry: change what a test is about in the
-dict, then `Memory(entries)`, or `trees.write(directory, entries)` for the same host on a disk.
+`x86_host(groups=3, remapping=False)` is a dict of path -> entry. A test changes what it is about in
+the dict, then reads `Memory(entries)`; `trees.write(directory, entries)` puts the host on a disk.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tests.support.functions import Function, device_directory, link_device
 from vfioguard.root.memory import Entry, Link
 
-#: Group -> its members. A PCI address is a PCI function; any other name an ACPI or platform device.
+#: Group -> its members. A PCI address is a PCI function, any other name an ACPI or platform device.
 Groups = Mapping[int, Sequence[Function | str]]
 
 _CONFIG = b"""\
@@ -43,8 +43,9 @@ def x86_host(
 ) -> dict[str, Entry]:
     """An x86 host whose units cover every device.
 
-    `override` and `iommufd` are the parameters' values, None: module not loaded (iommufd: not in
-    this kernel). `msis`: whether functions show MSIs (no: as after binding to vfio-pci).
+    `override` and `iommufd` are the values of the parameters. `override` is None if the module is
+    not loaded, `iommufd` is None if the kernel has none. `msis` says whether functions show MSIs;
+    on vfio-pci they do not.
     """
     prefix = "IR-" if remapping else ""
     chip = f"{prefix}PCI-MSIX" if msis else None
@@ -86,7 +87,7 @@ def arm_host(
 ) -> dict[str, Entry]:
     """An Arm host with an SMMUv3.
 
-    `controller` is the chip's prefix: "ITS", "GICv2m", "MBI" or None; up to v6.10 the chips have
+    `controller` is the chip's prefix: "ITS", "GICv2m", "MBI" or None. Up to v6.10 the chips have
     the old names, "ITS-MSI" and "MSI".
     """
     dated = _dated(release, (6, 11))

@@ -1,4 +1,4 @@
-"""A synthetic host that lives: what happens to it, and what the kernel would tell of it."""
+"""A synthetic host that changes, step by step, and what the kernel would tell of each step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REGIONS = b"0x00000000fee00000 0x00000000feefffff msi\n"
 
 
 class Machine(NamedTuple):
-    """What does not change while it runs."""
+    """The parts of a host that do not change while it runs."""
 
     vendor: str = "intel"
     release: str = "6.12.0-amd64"
@@ -31,9 +31,9 @@ class Machine(NamedTuple):
 
 
 class Living(NamedTuple):
-    """A host at one moment; `functions` maps a device to (what it is, its group or None).
+    """A host at one moment; `functions` maps a device to its function, and its group or None.
 
-    `unlinked` are those that the IOMMU does not name although it manages them.
+    `unlinked` are devices that the IOMMU manages and does not name.
     """
 
     machine: Machine
@@ -43,14 +43,14 @@ class Living(NamedTuple):
     unlinked: frozenset[str] = frozenset()
 
     def entries(self) -> dict[str, Entry]:
-        """Its files."""
-        vendor, release, remapping, cmdline = self.machine
+        """The host's files."""
+        vendor, release, cmdline = self.machine.vendor, self.machine.release, self.machine.cmdline
         if vendor == "arm":
             entries = arm_host({}, release=release, override=self.override, cmdline=cmdline)
         else:
             entries = x86_host(
                 {}, release=release, override=self.override, cmdline=cmdline,
-                vendor=vendor, remapping=remapping,
+                vendor=vendor, remapping=self.machine.remapping,
             )  # fmt: skip
         entries["/sys/kernel/iommu_groups"] = None
         dated = not release.startswith(("4.", "5.", "6.1."))
@@ -60,7 +60,7 @@ class Living(NamedTuple):
                 home = f"/sys/kernel/iommu_groups/{group}"
                 entries[f"{home}/type"] = self.types.get(group, b"DMA\n")
                 entries.setdefault(f"{home}/reserved_regions", _REGIONS)
-                if name.startswith("0000:04"):  # what firmware keeps memory for
+                if name.startswith("0000:04"):  # firmware keeps memory for this one
                     entries[f"{home}/reserved_regions"] = _DIRECT + _REGIONS
                 entries |= link_device(function, group, _UNITS[vendor])
                 if name in self.unlinked:
@@ -69,7 +69,10 @@ class Living(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is known to have changed: by uevents, and by polling what has none."""
+    """What is known to have changed, by uevents, and by polling where there are none.
+
+    `devices` are names. `listings`: a list of devices may differ. `machine`: a parameter differs.
+    """
 
     devices: frozenset[str]
     listings: bool
@@ -77,7 +80,7 @@ class Told(NamedTuple):
 
 
 def told(before: Living, after: Living) -> Told:
-    """What the kernel, or a look at the parameters, tells of the step from one to the other."""
+    """What the kernel, or a look at the parameters, tells of the step from `before` to `after`."""
     names = before.functions.keys() | after.functions.keys()
     changed = {n for n in names if before.functions.get(n) != after.functions.get(n)}
     numbers = {
@@ -91,7 +94,7 @@ def told(before: Living, after: Living) -> Told:
 
 
 def _first_irq(name: str) -> int:
-    return 1000 + 16 * sum(ord(letter) * 31**at for at, letter in enumerate(name)) % 10**8
+    return 1000 + 16 * sum(ord(letter) * 31**index for index, letter in enumerate(name)) % 10**8
 
 
 _NAMES = (
@@ -107,7 +110,7 @@ def functions(draw: st.DrawFn, name: str, vendor: str) -> Function:
     prefixes = ("ITS", "GICv2m", "NEW") if vendor == "arm" else ("IR", "", "VMD", "IR")
     prefix = draw(st.sampled_from((None, *prefixes)))
     chip = None if prefix is None else f"{prefix}-PCI-MSIX".removeprefix("-")
-    # What a device can do it can do for ever, and it is asked once.
+    # A device keeps its capabilities for ever, and its reader asks for them only once.
     config = CONFIG_WITHOUT_MSI if name.startswith("0000:02") else Function("").config
     driver = draw(st.sampled_from((None, "e1000e", "vfio-pci", "vmd")))
     return Function(name, chip, driver, config=config, awake=not name.startswith("0000:03"))
@@ -116,16 +119,16 @@ def functions(draw: st.DrawFn, name: str, vendor: str) -> Function:
 @st.composite
 def machines(draw: st.DrawFn) -> Machine:
     return Machine(
-        draw(st.sampled_from(sorted(_UNITS))),
-        draw(st.sampled_from(_RELEASES)),
-        draw(st.booleans()),
-        draw(st.sampled_from((b"", b"intremap=off", b"irqchip.gicv3_nolpi=1"))),
+        vendor=draw(st.sampled_from(sorted(_UNITS))),
+        release=draw(st.sampled_from(_RELEASES)),
+        remapping=draw(st.booleans()),
+        cmdline=draw(st.sampled_from((b"", b"intremap=off", b"irqchip.gicv3_nolpi=1"))),
     )
 
 
 @st.composite
 def steps(draw: st.DrawFn, host: Living) -> Living:
-    """What may happen next: a device comes, goes, moves or changes; a parameter or type does."""
+    """The host's next moment: a device came, left, moved or changed, or a parameter or type did."""
     kind = draw(
         st.sampled_from(
             ("change", "change", "change", "move", "remove", "type", "link", "override")
@@ -143,22 +146,22 @@ def steps(draw: st.DrawFn, host: Living) -> Living:
         }
         return host._replace(types=types)
     name = draw(st.sampled_from(_NAMES))
-    found = dict(host.functions)
+    functions_now = dict(host.functions)
     if kind == "remove":
-        found.pop(name, None)
-        return host._replace(functions=found)
-    old, group = found.get(name, (None, draw(st.none() | st.integers(0, 4))))
+        functions_now.pop(name, None)
+        return host._replace(functions=functions_now)
+    old, group = functions_now.get(name, (None, draw(st.none() | st.integers(0, 4))))
     if kind == "move":
         group = draw(st.none() | st.integers(0, 4))
     if kind == "change" or old is None:
         old = draw(functions(name, host.machine.vendor))
-    found[name] = old, group
-    return host._replace(functions=dict(sorted(found.items())))
+    functions_now[name] = old, group
+    return host._replace(functions=dict(sorted(functions_now.items())))
 
 
 @st.composite
 def lives(draw: st.DrawFn, length: int = 12) -> list[Living]:
-    """A host from an empty one on, moment by moment."""
+    """The moments of a host that begins without devices."""
     moments = [Living(draw(machines()), {})]
     for _ in range(draw(st.integers(1, length))):
         moments.append(draw(steps(moments[-1])))

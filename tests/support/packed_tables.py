@@ -1,4 +1,4 @@
-"""Firmware tables packed by hand, as small as a test needs them."""
+"""Firmware tables packed by hand, with no more than a test needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Scope = tuple[int, int, int, Sequence[tuple[int, int]]]
 
 
 def table(signature: bytes, body: bytes) -> bytes:
-    """A header with the length and the checksum that fit."""
+    """A table: `body` behind a header with the right length and checksum."""
     ids = b"OURSPCOURTABLE" + pack("<I4sI", 1, b"TEST", 1)
     raw = bytearray(signature + pack("<IBB", 36 + len(body), 1, 0) + ids + body)
     raw[9] = -sum(raw) & 0xFF
@@ -18,14 +18,14 @@ def table(signature: bytes, body: bytes) -> bytes:
 
 
 def madt(*numbers: int, address: int = 0xFEC00000) -> bytes:
-    """A MADT with these IO-APICs, each at an address of its own with 24 pins, and one processor.
+    """A MADT with these IO-APICs, each with an address of its own and 24 pins, and one processor.
 
-    `address` is that of the first.
+    `address` is that of the first IO-APIC.
     """
     return madt_of(
         *(
-            io_apic(number, address + 0x1000 * at if address else 0, 24 * at)
-            for at, number in enumerate(numbers)
+            io_apic(number, address + 0x1000 * index if address else 0, 24 * index)
+            for index, number in enumerate(numbers)
         )
     )
 
@@ -37,7 +37,7 @@ def madt_of(*io_apics: bytes) -> bytes:
 
 
 def io_apic(number: int, address: int, gsi_base: int) -> bytes:
-    """An entry of a MADT."""
+    """An IO-APIC's entry of a MADT."""
     return pack("<BBBBII", 1, 12, number, 0, address, gsi_base)
 
 
@@ -47,12 +47,12 @@ def scope(kind: int, number: int, bus: int, path: Sequence[tuple[int, int]]) -> 
 
 
 def drhd(base: int, *scopes: Scope, flags: int = 0, segment: int = 0) -> bytes:
-    body = b"".join(scope(*one) for one in scopes)
+    body = b"".join(scope(*device) for device in scopes)
     return pack("<HHBBHQ", 0, 16 + len(body), flags, 0, segment, base) + body
 
 
 def rmrr(base: int, limit: int, *scopes: Scope, segment: int = 0) -> bytes:
-    body = b"".join(scope(*one) for one in scopes)
+    body = b"".join(scope(*device) for device in scopes)
     return pack("<HHHHQQ", 1, 24 + len(body), 0, segment, base, limit) + body
 
 
@@ -65,7 +65,7 @@ def io_apic_scope(number: int) -> Scope:
 
 
 def special(number: int, place: int, variety: int = 1) -> bytes:
-    """An IO-APIC (1) or HPET (2) of an IVHD and the requester id that it has."""
+    """The entry of an IVHD for an IO-APIC (variety 1) or HPET (2); `place` is its requester id."""
     return pack("<BHBBHB", 0x48, 0, 0, number, place, variety)
 
 
@@ -90,7 +90,7 @@ def ivmd(
 
 
 def hid(name: bytes, device: int) -> bytes:
-    """A device that only ACPI names; of type 40h alone."""
+    """The entry for a device that only ACPI names; only an IVHD of type 40h may have it."""
     return pack("<BHB8s8sBB", 0xF0, device, 0, name, b"", 0, 0)
 
 

@@ -14,15 +14,23 @@ _NEEDS = {Outcome.ALLOWED: False, Outcome.BY_OVERRIDE: True, Outcome.REFUSED: Tr
 
 
 def group(number: int, names: Sequence[str], outcome: Outcome = Outcome.ALLOWED) -> GroupState:
-    members = tuple(MemberState("pci", name, "e1000e", 0x020000) for name in names)
-    reason = "" if outcome is Outcome.ALLOWED else "no: a device has MSIs that isolate"
-    return GroupState(number, outcome, _NEEDS.get(outcome), "predicate", reason, members)
+    return GroupState(
+        id=number,
+        outcome=outcome,
+        needs_override=_NEEDS.get(outcome),
+        policy="predicate",
+        reason="" if outcome is Outcome.ALLOWED else "no: a device has MSIs that isolate",
+        members=tuple(_member(name, "e1000e") for name in names),
+    )
 
 
 def state(
     groups: Mapping[int, Sequence[str]] | Sequence[GroupState] = (), **fields: object
 ) -> State:
-    """A host of allowed groups, or of those given; `fields` are others of `State`."""
+    """A host with these groups: allowed ones if only their members are given.
+
+    `fields` replace fields of the `State`.
+    """
     if isinstance(groups, Mapping):
         groups = [group(number, names) for number, names in groups.items()]
     plain = State(
@@ -40,24 +48,35 @@ def state(
     return plain._replace(**fields)  # type: ignore[arg-type]
 
 
+def _member(name: str, driver: str | None) -> MemberState:
+    return MemberState(bus="pci", name=name, driver=driver, pci_class=0x020000)
+
+
 _names = [f"0000:{number:02x}:00.0" for number in range(9)]
 _truths = st.sampled_from([None, False, True])
 
 
 @st.composite
 def states(draw: st.DrawFn) -> State:
-    """Any host of nine devices, each of them in a group, in none, or not there."""
+    """Any host of nine devices: each is in a group, in no group, or not there."""
     places = draw(st.lists(st.integers(-2, 5), min_size=len(_names), max_size=len(_names)))
     empty = draw(st.sets(st.integers(0, 5), max_size=2))
     members: dict[int, list[MemberState]] = {number: [] for number in empty}
     for name, place in zip(_names, places, strict=True):
         driver = draw(st.sampled_from([None, "e1000e", "vfio-pci"]))
-        members.setdefault(place, []).append(MemberState("pci", name, driver, 0x020000))
+        members.setdefault(place, []).append(_member(name, driver))
     members.pop(-2, None)
     ungrouped = tuple(members.pop(-1, ()))
     groups = tuple(
-        GroupState(number, draw(st.sampled_from(Outcome)), draw(_truths), "p", "", tuple(found))
-        for number, found in sorted(members.items())
+        GroupState(
+            id=number,
+            outcome=draw(st.sampled_from(Outcome)),
+            needs_override=draw(_truths),
+            policy="p",
+            reason="",
+            members=tuple(devices),
+        )
+        for number, devices in sorted(members.items())
     )
     return State(
         at=NOW,

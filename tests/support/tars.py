@@ -1,4 +1,4 @@
-"""Archives that nobody should send: written by hand where tarfile would refuse."""
+"""Archives that nobody should send, written by hand because tarfile would refuse."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def header(
     link: bytes = b"",
     mode: bytes = b"0000644",
 ) -> bytes:
-    """One ustar header with a right checksum."""
+    """One ustar header with the right checksum."""
     length = size if isinstance(size, bytes) else b"%011o\0" % size
     block = bytearray(BLOCK)
-    for at, field in (
+    for offset, field in (
         (0, name),
         (100, mode),
         (108, b"0000000\x000000000\x00"),
@@ -34,7 +34,7 @@ def header(
         (157, link),
         (257, b"ustar\x0000"),
     ):
-        block[at : at + len(field)] = field
+        block[offset : offset + len(field)] = field
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
 
@@ -49,7 +49,7 @@ def padded(content: bytes) -> bytes:
 
 
 def pax(records: bytes, kind: bytes = b"x") -> bytes:
-    """A pax header with these very records."""
+    """A pax header with these records as they are."""
     return header(b"pax", kind=kind, size=len(records)) + padded(records)
 
 
@@ -62,7 +62,7 @@ def record(key: bytes, value: bytes) -> bytes:
 
 
 def written(add: Callable[[tarfile.TarFile], None], form: int = tarfile.PAX_FORMAT) -> bytes:
-    """What tarfile itself writes."""
+    """The archive that tarfile itself writes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
         add(archive)

@@ -1,4 +1,4 @@
-"""Lay a host out on a disk."""
+"""Puts a host on a disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from vfioguard.root.memory import Entry, Link
 
 
 def write(directory: str | os.PathLike[str], entries: Mapping[str, Entry]) -> str:
-    """Create `entries` below `directory`; returns its path. A refused read has no file."""
+    """Create `entries` below `directory` and return its path.
+
+    Raises ValueError for an entry that stands for a refused read.
+    """
     base = os.fspath(directory)
     for path, entry in sorted(entries.items()):
         target = base + path

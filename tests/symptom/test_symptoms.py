@@ -61,7 +61,8 @@ def test_a_line_of_a_real_kernel_is_known(line: str, before: str) -> None:
 
 def test_each_known_line_is_one_that_kernels_write() -> None:
     for line in LINES:
-        assert any(re.search(line.pattern, real) for real in REAL), line.pattern
+        real = any(re.search(line.pattern, real) for real in REAL)
+        assert real, f"the line {line.pattern!r} lacks one of a real kernel in REAL of this file"
 
 
 def test_a_line_has_one_meaning() -> None:
@@ -81,24 +82,25 @@ def test_every_errno_is_one_and_each_cause_says_when_why_and_what_to_do() -> Non
             assert all((cause.call, cause.kernels, cause.why, cause.change))
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("Operation not permitted", "EPERM"),
-        (
-            "qemu: vfio 0000:01:00.0: Failed to set iommu for container: Operation not permitted",
-            "EPERM",
-        ),
-        ("vfio-pci: probe of 0000:01:00.0 failed with error -22", "EINVAL"),
-        ("vfio-pci 0000:01:00.0: probe with driver vfio-pci failed with error -16", "EBUSY"),
-        ("Could not open '/dev/vfio/15': Device or resource busy", "EBUSY"),
-        ("failed to bind: No such device", "ENODEV"),
-        ("No such device or address", None),
-        ("probe failed with error -2", None),
-        ("error -999", None),
-        ("terror -1 of permitted operations", None),
-    ],
-)
+#: Messages, and the errno that each tells.
+TOLD = [
+    ("Operation not permitted", "EPERM"),
+    (
+        "qemu: vfio 0000:01:00.0: Failed to set iommu for container: Operation not permitted",
+        "EPERM",
+    ),
+    ("vfio-pci: probe of 0000:01:00.0 failed with error -22", "EINVAL"),
+    ("vfio-pci 0000:01:00.0: probe with driver vfio-pci failed with error -16", "EBUSY"),
+    ("Could not open '/dev/vfio/15': Device or resource busy", "EBUSY"),
+    ("failed to bind: No such device", "ENODEV"),
+    ("No such device or address", None),
+    ("probe failed with error -2", None),
+    ("error -999", None),
+    ("terror -1 of permitted operations", None),
+]
+
+
+@pytest.mark.parametrize(("text", "name"), TOLD)
 def test_an_errno_is_told_in_words_or_as_the_kernel_numbers_it(text: str, name: str | None) -> None:
     assert told_errno(text) == name
 

@@ -1,7 +1,7 @@
-"""What became different between two readings of a host: values that every face tells.
+"""The differences between two readings of a host, as values that every face tells.
 
-The kernel gives a group's number away again after hot-plug and reboot, so a group is the same group
-while it shares members with what it was (match.py), whatever its number.
+The kernel reuses a group's number after hot-plug and reboot. So a group counts as the same as long
+as it shares members with its former self (match.py), whatever its number.
 """
 
 from enum import StrEnum
@@ -17,7 +17,7 @@ Value: TypeAlias = "str | int | bool | tuple[str, ...] | None"
 
 
 class Kind(StrEnum):
-    """The closed set of changes, in the order in which they are told."""
+    """The closed set of changes, in the order in which faces tell them."""
 
     BOOT = "boot"
     KERNEL = "kernel"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 class Direction(StrEnum):
-    """Whether fewer devices may be handed to a guest, or with less protection, than before."""
+    """Which way a change turned: worse is fewer devices for guests, or less protection."""
 
     WORSE = "worse"
     NEITHER = "neither"
@@ -45,27 +45,28 @@ class Direction(StrEnum):
 
 
 class Change(NamedTuple):
-    """One thing that is different.
+    """One difference.
 
-    `subject` is "group:12" (its number now, or its last one), a device, a parameter, a finding or
-    "host". Of a membership `before` and `after` are those members only that left and that joined;
-    of a group that appeared or vanished they are its outcome. `cause` is what else changed at the
-    same time and bears on it, or the reason of the verdict, or None. `at` is when `after` was read
-    (RFC 3339, UTC), `group` the number where there is one, `devices` the members concerned.
+    `subject` is "group:12" (the group's number now, or its last one), a device, a parameter, a
+    finding or "host". For a membership, `before` names the members that left and `after` those that
+    joined. For a group that appeared or vanished, the one that is not None is its outcome. `cause`
+    names other changes that may have decided this one, or gives the verdict's reason, or is None.
+    `at` is the time when the later state was read (RFC 3339, UTC). `group` is the number of the
+    group concerned, if there is one; `devices` are the members concerned.
     """
 
     kind: Kind
     subject: str
     before: Value
     after: Value
-    cause: str | None
     at: str
+    cause: str | None = None
     group: int | None = None
     devices: tuple[MemberState, ...] = ()
 
     @property
     def direction(self) -> Direction:
-        """Which way it turned; many changes turn neither way."""
+        """Which way the change turned; many kinds turn neither way."""
         match self.kind:
             case Kind.OUTCOME:
                 worse = _severity(self.after) > _severity(self.before)

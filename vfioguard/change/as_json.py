@@ -10,12 +10,12 @@ from vfioguard.change.state import MemberState, State
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
 
-#: Members of a group beyond these are counted.
+#: So many members of a group are shown; the others are only counted.
 _DEVICES = 64
 
 
 def change_json(change: Change) -> dict[str, Json]:
-    """One change; `omitted_devices` is there where not all members are."""
+    """One change; `omitted_devices` counts the members that are not shown, if there are any."""
     shown: dict[str, Json] = {
         "kind": change.kind,
         "direction": change.direction,
@@ -26,7 +26,7 @@ def change_json(change: Change) -> dict[str, Json]:
         "cause": change.cause,
         "at": change.at,
         "summary": sentence(change),
-        "devices": [_device(one) for one in change.devices[:_DEVICES]],
+        "devices": [_device(device) for device in change.devices[:_DEVICES]],
     }
     if len(change.devices) > _DEVICES:
         shown["omitted_devices"] = len(change.devices) - _DEVICES
@@ -34,7 +34,7 @@ def change_json(change: Change) -> dict[str, Json]:
 
 
 def side_json(name: str, state: State) -> dict[str, Json]:
-    """What was compared."""
+    """One of the two states that were compared; `name` says where it came from."""
     return {
         "name": name,
         "at": state.at,
@@ -49,10 +49,10 @@ def _value(value: Value) -> Json:
     return [*value] if isinstance(value, tuple) else value
 
 
-def _device(one: MemberState) -> dict[str, Json]:
+def _device(device: MemberState) -> dict[str, Json]:
     return {
-        "name": one.name,
-        "bus": one.bus,
-        "driver": one.driver,
-        "class": None if one.pci_class is None else f"0x{one.pci_class:06x}",
+        "name": device.name,
+        "bus": device.bus,
+        "driver": device.driver,
+        "class": None if device.pci_class is None else f"0x{device.pci_class:06x}",
     }

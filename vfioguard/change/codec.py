@@ -1,4 +1,4 @@
-"""A State as JSON and back. What is read may be damaged, or written by another version."""
+"""A State as JSON and back. The JSON may be damaged, or written by another version."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from vfioguard.verdict import Outcome
 
 T = TypeVar("T")
 
-#: How a file of this kind begins, so that nothing else is taken for one.
+#: Every state begins so; a file that does not is not a state.
 MARK = b'{"vfioguard_state":'
 VERSION = 1
-#: Bytes of the largest state that is read: 16,384 groups have 3 MB, 65,536 devices in one 6 MB.
+#: The largest state that is read, in bytes: 16,384 groups take 3 MB, 65,536 devices in one 6 MB.
 LIMIT = 64 << 20
 
-#: Groups in one call of json.dumps, which holds the interpreter for as long as it takes: 2 ms.
+#: Groups in one call of json.dumps: it takes 2 ms, during which no other thread runs.
 _BATCH = 256
 
 
 class BadState(Exception):
-    """No state, or a damaged one; the message is one line."""
+    """The bytes are not a state, or a damaged one; the message is one line."""
 
 
 class FutureState(BadState):
-    """A state of a version that this one does not know."""
+    """The state has a newer version than this vfioguard knows."""
 
 
 def encode(state: State) -> bytes:
@@ -60,38 +60,41 @@ def _dumps(value: object) -> bytes:
 
 
 def decode(raw: bytes) -> State:
-    """What `encode` gave; raises `BadState`."""
+    """Read the bytes that `encode` made; raises `BadState`, or `FutureState` for a newer version.
+
+    All text in the state becomes printable ASCII.
+    """
     if not raw.startswith(MARK):
         raise BadState("it is not a state of vfioguard")
     if len(raw) > LIMIT:
         raise BadState(f"it has more than {LIMIT >> 20} MB")
     try:
-        found = json.loads(raw)
+        fields = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise BadState(f"it is damaged: {error}") from error
-    version = found["vfioguard_state"]
+    version = fields["vfioguard_state"]
     if isinstance(version, int) and version > VERSION:
         raise FutureState(f"it has version {version!r:.16}, and this vfioguard knows {VERSION}")
     try:
         if _number(version) != VERSION:
             _wrong("a version", version)
-        return _state(cast("dict[str, object]", found))
+        return _state(cast("dict[str, object]", fields))
     except (KeyError, ValueError) as error:
         raise BadState(f"it is damaged: {type(error).__name__} {error}") from error
 
 
-def _state(found: dict[str, object]) -> State:
+def _state(fields: dict[str, object]) -> State:
     return State(
-        at=_text(found["at"]),
-        boot_id=_maybe(_text, found["boot_id"]),
-        kernel=_maybe(_text, found["kernel"]),
-        remapping=_maybe(_bool, found["remapping"]),
-        policies=_each(_text, found["policies"]),
-        overrides=_each(_override, found["overrides"]),
-        groups_read=_bool(found["groups_read"]),
-        groups=_each(_group, found["groups"]),
-        ungrouped=_each(_member, found["ungrouped"]),
-        findings=_each(_finding, found["findings"]),
+        at=_text(fields["at"]),
+        boot_id=_maybe(_text, fields["boot_id"]),
+        kernel=_maybe(_text, fields["kernel"]),
+        remapping=_maybe(_bool, fields["remapping"]),
+        policies=_each(_text, fields["policies"]),
+        overrides=_each(_override, fields["overrides"]),
+        groups_read=_bool(fields["groups_read"]),
+        groups=_each(_group, fields["groups"]),
+        ungrouped=_each(_member, fields["ungrouped"]),
+        findings=_each(_finding, fields["findings"]),
     )
 
 
@@ -101,7 +104,8 @@ def _override(value: object) -> tuple[str, bool | None]:
 
 
 def _finding(value: object) -> FindingState:
-    return FindingState(*map(_text, _fields(value, len(FindingState._fields))))
+    name, severity, summary = _fields(value, len(FindingState._fields))
+    return FindingState(_text(name), _text(severity), _text(summary))
 
 
 def _member(value: object) -> MemberState:
@@ -134,7 +138,7 @@ def _fields(value: object, count: int) -> list[object]:
 
 
 def _each(part: Callable[[object], T], value: object) -> tuple[T, ...]:
-    return tuple([part(one) for one in _list(value)])
+    return tuple([part(item) for item in _list(value)])
 
 
 def _maybe(part: Callable[[object], T], value: object) -> T | None:

@@ -1,4 +1,4 @@
-"""What is different between two states of a host."""
+"""The differences between two states of a host."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vfioguard import unchanged
-from vfioguard.change import Change, Direction, Kind
+from vfioguard.change import Change, Direction, Kind, Value
 from vfioguard.change.match import match
 from vfioguard.change.state import FindingState, GroupState, Key, MemberState, State
 
 HOST = "host"
-#: Where a device is that no group holds.
+#: The home of a device that is in no group.
 NO_GROUP = "no group"
 
 _KINDS = {kind: rank for rank, kind in enumerate(Kind)}
@@ -19,15 +19,15 @@ _DIRECTIONS = {direction: rank for rank, direction in enumerate(Direction)}
 
 
 def changes(before: State, after: State) -> tuple[Change, ...]:
-    """Every difference once, the worst first; none between a state and itself.
+    """Return every difference once, the worst first; a state has none with itself.
 
-    Groups are compared only where both states know them.
+    Groups are compared only if both states know them.
     """
     host = tuple(_of_host(before, after))
-    found = [*host, *_findings(before, after)]
+    differences = [*host, *_findings(before, after)]
     if after.groups_read and (before.groups_read or before.groups):
-        found += _groups(before, after, host)
-    return tuple(sorted(found, key=_order))
+        differences += _groups(before, after, host)
+    return tuple(sorted(differences, key=_order))
 
 
 def _order(change: Change) -> tuple[int, int, int, str]:
@@ -36,55 +36,27 @@ def _order(change: Change) -> tuple[int, int, int, str]:
 
 
 def _of_host(before: State, after: State) -> Iterator[Change]:
-    at = after.at
     since: str | None = None
+
+    def changed(kind: Kind, was: Value, now: Value, cause: str | None = None) -> Change:
+        return Change(kind=kind, subject=HOST, before=was, after=now, at=after.at, cause=cause)
+
     if before.boot_id and after.boot_id and before.boot_id != after.boot_id:
         since = "since the reboot"
-        yield Change(
-            kind=Kind.BOOT,
-            subject=HOST,
-            before=before.boot_id,
-            after=after.boot_id,
-            cause=None,
-            at=at,
-        )
+        yield changed(Kind.BOOT, before.boot_id, after.boot_id)
     if before.kernel != after.kernel:
         since = f"since kernel {after.kernel or 'unknown'}"
-        yield Change(
-            kind=Kind.KERNEL,
-            subject=HOST,
-            before=before.kernel,
-            after=after.kernel,
-            cause=None,
-            at=at,
-        )
+        yield changed(Kind.KERNEL, before.kernel, after.kernel)
     if before.policies != after.policies:
-        yield Change(
-            kind=Kind.POLICY,
-            subject=HOST,
-            before=before.policies,
-            after=after.policies,
-            cause=since,
-            at=at,
-        )
+        yield changed(Kind.POLICY, before.policies, after.policies, since)
     if before.remapping is not after.remapping:
-        yield Change(
-            kind=Kind.REMAPPING,
-            subject=HOST,
-            before=before.remapping,
-            after=after.remapping,
-            cause=since,
-            at=at,
-        )
+        yield changed(Kind.REMAPPING, before.remapping, after.remapping, since)
     if before.groups_read is not after.groups_read:
-        yield Change(
-            kind=Kind.EVIDENCE,
-            subject=HOST,
-            before=before.groups_read,
-            after=after.groups_read,
-            cause=None,
-            at=at,
-        )
+        yield changed(Kind.EVIDENCE, before.groups_read, after.groups_read)
+    yield from _overrides(before, after)
+
+
+def _overrides(before: State, after: State) -> Iterator[Change]:
     then, now = dict(before.overrides), dict(after.overrides)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) is not now.get(name):
@@ -93,88 +65,87 @@ def _of_host(before: State, after: State) -> Iterator[Change]:
                 subject=name,
                 before=then.get(name),
                 after=now.get(name),
-                cause=None,
-                at=at,
+                at=after.at,
             )
 
 
 def _findings(before: State, after: State) -> Iterator[Change]:
-    for found in _only(after.findings, before.findings):
+    for finding in _only(after.findings, before.findings):
         yield Change(
             kind=Kind.FINDING_APPEARED,
-            subject=found.name,
+            subject=finding.name,
             before=None,
-            after=found.summary,
-            cause=None,
+            after=finding.summary,
             at=after.at,
         )
-    for found in _only(before.findings, after.findings):
+    for finding in _only(before.findings, after.findings):
         yield Change(
             kind=Kind.FINDING_CLEARED,
-            subject=found.name,
-            before=found.summary,
+            subject=finding.name,
+            before=finding.summary,
             after=None,
-            cause=None,
             at=after.at,
         )
 
 
-def _only(these: Iterable[FindingState], not_those: Iterable[FindingState]) -> list[FindingState]:
-    known = {(found.name, found.summary) for found in not_those}
-    return [found for found in dict.fromkeys(these) if (found.name, found.summary) not in known]
+def _only(findings: Iterable[FindingState], others: Iterable[FindingState]) -> list[FindingState]:
+    known = {(finding.name, finding.summary) for finding in others}
+    return [
+        finding
+        for finding in dict.fromkeys(findings)
+        if (finding.name, finding.summary) not in known
+    ]
 
 
-class _Where(NamedTuple):
-    """A device, and the number of its group, None where it is in none."""
+class _Home(NamedTuple):
+    """A device, and the number of its group, or None if it is in no group."""
 
     member: MemberState
     group: int | None
 
 
 def _groups(before: State, after: State, host: tuple[Change, ...]) -> Iterator[Change]:
-    at = after.at
+    moment = after.at
     old, new = _differing(before.groups, after.groups)
-    found = match(old, new)
-    for group in found.new:
+    matching = match(old, new)
+    for group in matching.new:
         subject = f"group:{group.id}"
         yield Change(
             kind=Kind.GROUP_APPEARED,
             subject=subject,
             before=None,
             after=group.outcome,
-            cause=None,
-            at=at,
+            at=moment,
             group=group.id,
             devices=group.members,
         )
-    for group in found.gone:
+    for group in matching.gone:
         subject = f"group:{group.id}"
         yield Change(
             kind=Kind.GROUP_VANISHED,
             subject=subject,
             before=group.outcome,
             after=None,
-            cause=None,
-            at=at,
+            at=moment,
             group=group.id,
             devices=group.members,
         )
-    for then, now in found.pairs:
-        yield from _pair(then, now, host, at)
+    for then, now in matching.pairs:
+        yield from _pair(then, now, host, moment)
     if before.ungrouped == after.ungrouped:
-        left, right = _places(old, ()), _places(new, ())
+        old_homes, new_homes = _homes(old, ()), _homes(new, ())
     else:
-        left, right = _places(old, before.ungrouped), _places(new, after.ungrouped)
-    yield from _devices(left, right, at)
+        old_homes, new_homes = _homes(old, before.ungrouped), _homes(new, after.ungrouped)
+    yield from _devices(old_homes, new_homes, moment)
 
 
 def _differing(
     before: Sequence[GroupState], after: Sequence[GroupState]
 ) -> tuple[list[GroupState], list[GroupState]]:
-    """Without the groups of which nothing changed: of 16,384 those are nearly all."""
+    """Both lists without the groups that are equal in both: nearly all of 16,384."""
     differ = unchanged.differing(before, after)
     if differ is not None:
-        before, after = [before[at] for at in differ], [after[at] for at in differ]
+        before, after = [before[index] for index in differ], [after[index] for index in differ]
     then = {group.id: group for group in before}
     new: list[GroupState] = []
     for group in after:
@@ -185,7 +156,9 @@ def _differing(
     return list(then.values()), new
 
 
-def _pair(then: GroupState, now: GroupState, host: tuple[Change, ...], at: str) -> Iterator[Change]:
+def _pair(
+    then: GroupState, now: GroupState, host: tuple[Change, ...], moment: str
+) -> Iterator[Change]:
     subject = f"group:{now.id}"
     if then.id != now.id:
         yield Change(
@@ -193,22 +166,20 @@ def _pair(then: GroupState, now: GroupState, host: tuple[Change, ...], at: str) 
             subject=subject,
             before=then.id,
             after=now.id,
-            cause=None,
-            at=at,
+            at=moment,
             group=now.id,
             devices=now.members,
         )
-    was, now_is = _keys(then), _keys(now)
-    left = tuple(member.name for member in then.members if member.key not in now_is)
-    joined = tuple(member.name for member in now.members if member.key not in was)
+    old_keys, new_keys = _keys(then), _keys(now)
+    left = tuple(member.name for member in then.members if member.key not in new_keys)
+    joined = tuple(member.name for member in now.members if member.key not in old_keys)
     if left or joined:
         yield Change(
             kind=Kind.MEMBERSHIP,
             subject=subject,
             before=left,
             after=joined,
-            cause=None,
-            at=at,
+            at=moment,
             group=now.id,
             devices=now.members,
         )
@@ -220,7 +191,7 @@ def _pair(then: GroupState, now: GroupState, host: tuple[Change, ...], at: str) 
             before=then.outcome,
             after=now.outcome,
             cause=cause,
-            at=at,
+            at=moment,
             group=now.id,
             devices=now.members,
         )
@@ -233,7 +204,7 @@ def _keys(group: GroupState) -> set[Key]:
 def _cause(
     then: GroupState, now: GroupState, host: tuple[Change, ...], *, membership: bool
 ) -> str | None:
-    """What changed with it and can have decided it; else why the verdict is what it is."""
+    """The changes that may have decided the new outcome, else the verdict's reason, else None."""
     if then.needs_override is not now.needs_override:
         kinds = {Kind.POLICY: "another predicate", Kind.REMAPPING: "interrupt remapping"}
         parts = [kinds[change.kind] for change in host if change.kind in kinds]
@@ -246,39 +217,48 @@ def _cause(
     return now.reason or None
 
 
-def _places(groups: Iterable[GroupState], ungrouped: Iterable[MemberState]) -> dict[Key, _Where]:
-    found = {m.key: _Where(m, None) for m in ungrouped}
+def _homes(groups: Iterable[GroupState], ungrouped: Iterable[MemberState]) -> dict[Key, _Home]:
+    homes = {m.key: _Home(m, None) for m in ungrouped}
     for group in groups:
         for member in group.members:
-            found[member.key] = _Where(member, group.id)
-    return found
+            homes[member.key] = _Home(member, group.id)
+    return homes
 
 
-def _devices(before: dict[Key, _Where], after: dict[Key, _Where], at: str) -> Iterator[Change]:
-    """Drivers, and devices that no group holds; `before` and `after` lack what is the same."""
+def _devices(before: dict[Key, _Home], after: dict[Key, _Home], moment: str) -> Iterator[Change]:
+    """Changes of drivers, and of devices that no group holds or held.
+
+    `before` and `after` hold only devices of groups that differ, and devices without a group.
+    """
     for key in sorted(before.keys() | after.keys()):
         then, now = before.get(key), after.get(key)
-        seen = now or then
-        assert seen is not None, "the key is from one of them"
-        name, devices = seen.member.name, (seen.member,)
+        latest = now or then
+        assert latest is not None, "the key is from one of them"
+        name, devices = latest.member.name, (latest.member,)
         if then and now and then.member.driver != now.member.driver:
-            drivers = then.member.driver, now.member.driver
-            yield Change(Kind.DRIVER, name, *drivers, None, at, now.group, devices)
-        was, is_now = _place(then), _place(now)
-        if was != is_now and NO_GROUP in {was, is_now}:
+            yield Change(
+                kind=Kind.DRIVER,
+                subject=name,
+                before=then.member.driver,
+                after=now.member.driver,
+                at=moment,
+                group=now.group,
+                devices=devices,
+            )
+        old_home, new_home = _home_name(then), _home_name(now)
+        if old_home != new_home and NO_GROUP in {old_home, new_home}:
             yield Change(
                 kind=Kind.UNGROUPED,
                 subject=name,
-                before=was,
-                after=is_now,
-                cause=None,
-                at=at,
-                group=seen.group,
+                before=old_home,
+                after=new_home,
+                at=moment,
+                group=latest.group,
                 devices=devices,
             )
 
 
-def _place(where: _Where | None) -> str | None:
-    if where is None:
+def _home_name(home: _Home | None) -> str | None:
+    if home is None:
         return None
-    return NO_GROUP if where.group is None else f"group:{where.group}"
+    return NO_GROUP if home.group is None else f"group:{home.group}"

@@ -1,11 +1,12 @@
-"""Which group of now is which group of then.
+"""Which group of the later state is which group of the earlier one.
 
-A group is its members. Of all pairs that share devices the one that shares most is matched first,
-then the next of those left; where two share as many, the one whose number stayed, then the lower
-numbers. So a group that splits lives on in its larger part, and one that swallows another is the
-one most of whose members it has. The rule reads the same in both directions of time.
+A group is its members. The pair of groups that shares most devices is matched first, then the next
+pair of those left. If two pairs share equally many, the pair whose number stayed goes first, then
+the one with lower numbers. So a group that splits lives on in its larger part. A group that
+swallows another counts as the one from which it has most members. The rule is the same in both
+directions of time.
 
-A group without a known member is matched by its number alone, and only with what is left.
+A group without a known member is matched by its number alone, after all others.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from vfioguard.change.state import GroupState, Key
 
 
 class Matching(NamedTuple):
-    """Each group in exactly one place: (then, now), only then, or only now."""
+    """Each group is in one field: `pairs` are (then, now), `gone` are only then, `new` only now."""
 
     pairs: tuple[tuple[GroupState, GroupState], ...]
     gone: tuple[GroupState, ...]
@@ -26,30 +27,30 @@ class Matching(NamedTuple):
 
 
 def match(before: Sequence[GroupState], after: Sequence[GroupState]) -> Matching:
-    """Match groups in time that grows with the number of devices."""
+    """Match the groups of two states; the time grows with the number of devices."""
     then, now = _homes(before), _homes(after)
     shared = Counter((then[key], now[key]) for key in then.keys() & now.keys())
 
     def rank(pair: tuple[int, int]) -> tuple[int, bool, int, int]:
-        one, other = before[pair[0]].id, after[pair[1]].id
-        return -shared[pair], one != other, min(one, other), max(one, other)
+        old, new = before[pair[0]].id, after[pair[1]].id
+        return -shared[pair], old != new, min(old, new), max(old, new)
 
-    found: dict[int, int] = {}
+    matched: dict[int, int] = {}
     taken: set[int] = set()
-    for one, other in sorted(shared, key=rank):
-        if one not in found and other not in taken:
-            found[one] = other
-            taken.add(other)
-    _match_empty(before, after, found, taken)
+    for old, new in sorted(shared, key=rank):
+        if old not in matched and new not in taken:
+            matched[old] = new
+            taken.add(new)
+    _match_empty(before, after, matched, taken)
     return Matching(
-        tuple((before[one], after[other]) for one, other in sorted(found.items())),
-        tuple(group for number, group in enumerate(before) if number not in found),
+        tuple((before[old], after[new]) for old, new in sorted(matched.items())),
+        tuple(group for number, group in enumerate(before) if number not in matched),
         tuple(group for number, group in enumerate(after) if number not in taken),
     )
 
 
 def _homes(groups: Sequence[GroupState]) -> dict[Key, int]:
-    """Device -> index of its group: the first one, should a hostile tree show it in several."""
+    """Device -> index of its group; of the first one, if a hostile tree shows it in several."""
     homes: dict[Key, int] = {}
     for number, group in enumerate(groups):
         for member in group.members:
@@ -60,14 +61,14 @@ def _homes(groups: Sequence[GroupState]) -> dict[Key, int]:
 def _match_empty(
     before: Sequence[GroupState],
     after: Sequence[GroupState],
-    found: dict[int, int],
+    matched: dict[int, int],
     taken: set[int],
 ) -> None:
-    left = {group.id: number for number, group in enumerate(after) if number not in taken}
+    unmatched = {group.id: number for number, group in enumerate(after) if number not in taken}
     for number, group in enumerate(before):
-        other = left.get(group.id)
-        if number in found or other is None:
+        candidate = unmatched.get(group.id)
+        if number in matched or candidate is None:
             continue
-        if not group.members or not after[other].members:
-            found[number] = other
-            taken.add(other)
+        if not group.members or not after[candidate].members:
+            matched[number] = candidate
+            taken.add(candidate)

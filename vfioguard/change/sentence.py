@@ -1,18 +1,18 @@
-"""Changes in the words of a person: one line each, and fewer where many are alike."""
+"""Changes in the words of a person: one line for each change, or for many that are alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from vfioguard.change import Change, Kind, Value
 from vfioguard.change.state import MemberState
 from vfioguard.fact import printable
 from vfioguard.wording import ranges
 
-#: Names beyond this are counted.
+#: So many device names are shown; the others are only counted.
 _NAMES = 3
 
-# pci.ids: what somebody knows a device by who does not know its address by heart.
+# The names that pci.ids gives to classes, for people who do not know a device by its address.
 _CLASSES = {
     0x0100: "SCSI controller",
     0x0101: "IDE controller",
@@ -40,11 +40,14 @@ _CLASSES = {
 
 def sentence(change: Change) -> str:
     """One line, printable ASCII, without a full stop."""
-    return printable(_sentence(change))
+    return printable(_SENTENCES[change.kind](change))
 
 
 def sentences(changes: Sequence[Change]) -> list[str]:
-    """All of them in their order; outcomes and numbers that changed alike share a line."""
+    """Return the lines of `changes` in their order, as printable ASCII.
+
+    Outcomes that changed alike share a line, and so do numbers.
+    """
     shares: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
         alike: tuple[object, ...] = (id(change),)
@@ -54,7 +57,7 @@ def sentences(changes: Sequence[Change]) -> list[str]:
             alike = (change.kind,)
         shares.setdefault(alike, []).append(change)
     return [
-        printable(_sentence(alike[0]) if len(alike) == 1 else _folded(alike))
+        printable(_SENTENCES[alike[0].kind](alike[0]) if len(alike) == 1 else _folded(alike))
         for alike in shares.values()
     ]
 
@@ -68,62 +71,19 @@ def _folded(alike: list[Change]) -> str:
     return f"{len(alike)} groups ({numbers}): {_arrow(first)}{_because(first)}"
 
 
-def _sentence(change: Change) -> str:
-    before, after = change.before, change.after
-    match change.kind:
-        case Kind.BOOT:
-            return "the host was started anew"
-        case Kind.KERNEL:
-            return f"kernel {_shown(before)} -> {_shown(after)}"
-        case Kind.POLICY:
-            return f"it is decided by {_shown(after)}; it was by {_shown(before)}"
-        case Kind.REMAPPING:
-            when = f"{change.cause} " if change.cause else ""
-            return f"{when}interrupt remapping is {_switch(after)}; it was {_switch(before)}"
-        case Kind.OVERRIDE:
-            return f"{change.subject} is {_switch(after)}; it was {_switch(before)}"
-        case Kind.EVIDENCE:
-            return f"the IOMMU groups can{' again' if after else ' no longer'} be read"
-        case Kind.FINDING_APPEARED:
-            return f"finding {change.subject}: {after}"
-        case Kind.FINDING_CLEARED:
-            return f"finding {change.subject} is gone: {before}"
-        case _:
-            return _of_device(change)
-
-
-def _of_device(change: Change) -> str:
-    subject = change.subject.replace("group:", "group ")
-    members = _names(change.devices)
-    match change.kind:
-        case Kind.OUTCOME:
-            return f"{subject} ({members}): {_arrow(change)}{_because(change)}"
-        case Kind.GROUP_APPEARED:
-            return f"{subject} is new: {members}, {change.after}"
-        case Kind.GROUP_VANISHED:
-            return f"{subject} is gone: {members}, {change.before}"
-        case Kind.MEMBERSHIP:
-            return _membership(change)
-        case Kind.RENUMBERED:
-            return f"group {change.before} is {subject} now: {members}"
-        case Kind.DRIVER:
-            drivers = f"{change.before or 'none'} -> {change.after or 'none'}"
-            return f"{members}: driver {drivers}"
-        case _:
-            return f"{members} {_whereabouts(change)}"
-
-
 def _membership(change: Change) -> str:
     left, joined = change.before, change.after
     assert isinstance(left, tuple), "members"
     assert isinstance(joined, tuple), "members"
     parts: list[str] = []
     if joined:
-        who = _names([one for one in change.devices if one.name in joined])
-        others = [one for one in change.devices if one.name not in joined]
+        newcomers = _names([device for device in change.devices if device.name in joined])
+        others = [device for device in change.devices if device.name not in joined]
         shares = f" now share{'s' if len(joined) == 1 else ''} group {change.group} with "
         parts.append(
-            f"{who}{shares}{_names(others)}" if others else f"{who} joined group {change.group}"
+            f"{newcomers}{shares}{_names(others)}"
+            if others
+            else f"{newcomers} joined group {change.group}"
         )
     if left:
         parts.append(f"{_some(list(left))} left group {change.group}")
@@ -139,12 +99,12 @@ def _because(change: Change) -> str:
 
 
 def _names(devices: Iterable[MemberState]) -> str:
-    return _some([_device(one) for one in devices])
+    return _some([_device(device) for device in devices])
 
 
-def _device(one: MemberState) -> str:
-    known = _CLASSES.get(one.pci_class >> 8) if one.pci_class is not None else None
-    return f"{one.name} ({known})" if known else one.name
+def _device(device: MemberState) -> str:
+    class_name = _CLASSES.get(device.pci_class >> 8) if device.pci_class is not None else None
+    return f"{device.name} ({class_name})" if class_name else device.name
 
 
 def _some(names: list[str]) -> str:
@@ -171,3 +131,60 @@ def _whereabouts(change: Change) -> str:
     if change.after is None:
         return "is gone; it was in no IOMMU group"
     return f"is in {after}; it was in {before}"
+
+
+def _remapping(change: Change) -> str:
+    when = f"{change.cause} " if change.cause else ""
+    return f"{when}interrupt remapping is {_switch(change.after)}; it was {_switch(change.before)}"
+
+
+def _override(change: Change) -> str:
+    return f"{change.subject} is {_switch(change.after)}; it was {_switch(change.before)}"
+
+
+def _evidence(change: Change) -> str:
+    return f"the IOMMU groups can{' again' if change.after else ' no longer'} be read"
+
+
+def _outcome(change: Change) -> str:
+    return f"{_subject(change)} ({_names(change.devices)}): {_arrow(change)}{_because(change)}"
+
+
+def _appeared(change: Change) -> str:
+    return f"{_subject(change)} is new: {_names(change.devices)}, {change.after}"
+
+
+def _vanished(change: Change) -> str:
+    return f"{_subject(change)} is gone: {_names(change.devices)}, {change.before}"
+
+
+def _renumbered(change: Change) -> str:
+    return f"group {change.before} is {_subject(change)} now: {_names(change.devices)}"
+
+
+def _driver(change: Change) -> str:
+    drivers = f"{change.before or 'none'} -> {change.after or 'none'}"
+    return f"{_names(change.devices)}: driver {drivers}"
+
+
+def _subject(change: Change) -> str:
+    return change.subject.replace("group:", "group ")
+
+
+_SENTENCES: dict[Kind, Callable[[Change], str]] = {
+    Kind.BOOT: lambda _: "the host was started anew",
+    Kind.KERNEL: lambda c: f"kernel {_shown(c.before)} -> {_shown(c.after)}",
+    Kind.POLICY: lambda c: f"it is decided by {_shown(c.after)}; it was by {_shown(c.before)}",
+    Kind.REMAPPING: _remapping,
+    Kind.OVERRIDE: _override,
+    Kind.EVIDENCE: _evidence,
+    Kind.FINDING_APPEARED: lambda c: f"finding {c.subject}: {c.after}",
+    Kind.FINDING_CLEARED: lambda c: f"finding {c.subject} is gone: {c.before}",
+    Kind.OUTCOME: _outcome,
+    Kind.GROUP_APPEARED: _appeared,
+    Kind.GROUP_VANISHED: _vanished,
+    Kind.MEMBERSHIP: _membership,
+    Kind.UNGROUPED: lambda c: f"{_names(c.devices)} {_whereabouts(c)}",
+    Kind.DRIVER: _driver,
+    Kind.RENUMBERED: _renumbered,
+}

@@ -1,6 +1,6 @@
-"""The host at one moment in as little as a comparison needs: what is kept, and held beside another.
+"""The host at one moment, reduced to what a comparison needs; this is kept and compared.
 
-A Report of 16,384 groups has 47 MB of proof as JSON; its State has 3.
+As JSON, a Report of 16,384 groups takes 47 MB with its proofs; its State takes 3 MB.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -24,12 +24,12 @@ class MemberState(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What it is known by."""
+        """The key under which comparisons know the device."""
         return self.bus, self.name
 
 
 class GroupState(NamedTuple):
-    """A group and the verdict on it; `reason` says why it is not allowed, without device names."""
+    """A group and its verdict; `reason` says why it is not allowed, without names of devices."""
 
     id: int
     outcome: Outcome
@@ -50,10 +50,11 @@ class FindingState(NamedTuple):
 class State(NamedTuple):
     """The whole host.
 
-    `at` is when it was read first (RFC 3339, UTC). `boot_id` is None where nobody may know it.
-    `remapping` is x86's interrupt remapping, None where that is not known or there is none. An
-    override is what an attach now would meet, None where that is not known. `groups_read` is False
-    where the kernel's list of groups could not be read: `groups` are then not those of the host.
+    `at` is the time when this state was first read (RFC 3339, UTC). `boot_id` is None if it is not
+    known. `remapping` says whether x86's interrupt remapping is on, and is None if that is not
+    known or the host is not an x86. `overrides` pairs a parameter with the value that an attach now
+    would meet, or with None if that is not known. `groups_read` is False if the kernel's list of
+    groups could not be read; `groups` are then not the host's groups.
     """
 
     at: str
@@ -68,17 +69,18 @@ class State(NamedTuple):
     findings: tuple[FindingState, ...]
 
 
-class Known(NamedTuple):
-    """A report and its state: what `state_of` need not look at again."""
+class Remembered(NamedTuple):
+    """A report and its state, from which `state_of` takes the groups that did not change."""
 
     report: Report
     state: State
 
 
-def state_of(report: Report, boot_id: str | None, known: Known | None = None) -> State:
-    """Reduce a report; groups that are the very objects of a `known` report are taken from there.
+def state_of(report: Report, boot_id: str | None, earlier: Remembered | None = None) -> State:
+    """Reduce a report to its state.
 
-    Such groups cost 15 ns each, others 4 us.
+    A group that is the same object in the `earlier` report keeps its earlier GroupState. Such a
+    group costs 15 ns, any other 4 us.
     """
     host = report.host
     gap = report.groups_read
@@ -92,7 +94,7 @@ def state_of(report: Report, boot_id: str | None, known: Known | None = None) ->
             (o.name, o.pending if o.value is None else o.value) for o in report.overrides
         ),
         groups_read=gap is None or gap.why is Why.ABSENT,
-        groups=_groups(report.groups, known),
+        groups=_groups(report.groups, earlier),
         ungrouped=tuple(
             MemberState(bus="pci", name=d.name, driver=d.driver, pci_class=d.pci_class)
             for d in report.ungrouped
@@ -102,39 +104,39 @@ def state_of(report: Report, boot_id: str | None, known: Known | None = None) ->
 
 
 def carried(before: State, after: State) -> State:
-    """`after`, with the groups of `before` where its own could not be read.
+    """`after`; if its groups could not be read, with the groups of `before`.
 
-    So that groups which become readable again are compared with what was last known of them.
+    So groups that become readable again are compared with their last known state.
     """
     if after.groups_read:
         return after
     return after._replace(groups=before.groups, ungrouped=before.ungrouped)
 
 
-def same(one: State, other: State) -> bool:
-    """Whether they differ in nothing but when they were read."""
-    return one._replace(at="") == other._replace(at="")
+def same(state: State, other: State) -> bool:
+    """Whether the two states differ at most in the time when they were read."""
+    return state._replace(at="") == other._replace(at="")
 
 
-def _groups(groups: tuple[GroupReport, ...], known: Known | None) -> tuple[GroupState, ...]:
-    if known is None or len(known.report.groups) != len(known.state.groups):
+def _groups(groups: tuple[GroupReport, ...], earlier: Remembered | None) -> tuple[GroupState, ...]:
+    if earlier is None or len(earlier.report.groups) != len(earlier.state.groups):
         return tuple([_group(group) for group in groups])
-    if known.report.groups is groups:
-        return known.state.groups
-    differ = unchanged.differing(known.report.groups, groups)
+    if earlier.report.groups is groups:
+        return earlier.state.groups
+    differ = unchanged.differing(earlier.report.groups, groups)
     if differ is not None:  # as where nothing came or went
-        states = list(known.state.groups)
-        for at in differ:
-            states[at] = _group(groups[at])
+        states = list(earlier.state.groups)
+        for index in differ:
+            states[index] = _group(groups[index])
         return tuple(states)
     seen = {
         group.id: (group, state)
-        for group, state in zip(known.report.groups, known.state.groups, strict=True)
+        for group, state in zip(earlier.report.groups, earlier.state.groups, strict=True)
     }
     kept: list[GroupState] = []
     for group in groups:
-        was = seen.get(group.id)
-        kept.append(was[1] if was is not None and was[0] is group else _group(group))
+        former = seen.get(group.id)
+        kept.append(former[1] if former is not None and former[0] is group else _group(group))
     return tuple(kept)
 
 

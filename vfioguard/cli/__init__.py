@@ -13,8 +13,8 @@ from vfioguard.cli import standing_by
 def entry() -> None:
     """Run the console script and end the process.
 
-    A command lives for milliseconds: it makes no cycles worth finding, and taking its values apart
-    at exit would cost a tenth of its time. The daemon ends as Python does.
+    A command lives for milliseconds, so cycles are not collected, and the process ends without
+    freeing its values, which would cost a tenth of its time. The daemon ends as Python does.
     """
     daemon = "serve" in sys.argv[1:]
     if not daemon:
@@ -27,9 +27,9 @@ def entry() -> None:
 
 
 def _guarded(work: standing_by.Work) -> int:
-    """Whatever happens, never leave with 1 or 2 for it: those are verdicts."""
+    """Run the command. An error of any kind never gives the status 1 or 2: those are verdicts."""
     try:
-        if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+        if sys.stdout is None or sys.stderr is None:  # our parent closed it
             if sys.stderr is not None:
                 sys.stderr.write("vfioguard: cannot write the answer: standard output is closed\n")
             return 3
@@ -38,7 +38,7 @@ def _guarded(work: standing_by.Work) -> int:
         sys.stderr.flush()
     except BrokenPipeError:
         return 3
-    except KeyboardInterrupt:  # before the verb runs, or behind it
+    except KeyboardInterrupt:  # before the verb runs, or after it
         return 128 + 2
     except OSError as error:
         os.write(2, f"vfioguard: cannot write the answer: {error.strerror}\n".encode())
@@ -52,7 +52,7 @@ def _guarded(work: standing_by.Work) -> int:
 
 
 def main(argv: list[str] | None = None, work: standing_by.Work | None = None) -> int:
-    """Run one command; returns its exit status (0, 1, 2 or 3; usage errors are 3)."""
+    """Run one command and return its exit status. A usage error is 3."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments == ["--version"]:  # before argparse, which costs more than everything else here
         print(f"vfioguard {__version__}")

@@ -1,19 +1,18 @@
-"""What the verbs share: reading the host that was asked for, and finding targets in its report."""
+"""What the verbs share: reading the host of `--root`, and how its report is shown."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from vfioguard import wording
-from vfioguard.cli.run import Failure
+from vfioguard.cli.failure import Failure
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
-from vfioguard.report import GroupReport, Report, UngroupedDevice
+from vfioguard.report import Report
 from vfioguard.root import Root
 from vfioguard.root.marks import Marks, directory
 from vfioguard.root.opening import open_root
@@ -28,17 +27,19 @@ T = TypeVar("T")
 def read_report(
     options: argparse.Namespace, patience: Patience | None = None, *, findings: bool = True
 ) -> Report:
-    """Read and judge the host of `--root`; raises what `read` does."""
-    return evaluate(read(options, take, patience), now(), options.policy, findings=findings)
+    """Read and judge the host of `--root`. Raises what `read` does."""
+    snapshot = read(options, take, patience)
+    return evaluate(snapshot, wording.now(), options.policy, findings=findings)
 
 
 def read(
     options: argparse.Namespace, reader: Callable[[Root], T], patience: Patience | None = None
 ) -> T:
-    """What `reader` makes of the host of `--root`, with the ACPI tables that were handed over.
+    """Call `reader` with the host of `--root` and return its result.
 
-    A read that never returns costs its one fact; the reader begins anew then. `patience` is for
-    who reads more than once. Raises `CannotOpen`, and `Failure` where too many hang.
+    A read that never returns costs one fact, and `reader` is called again without it. Pass the
+    same `patience` each time if the host is read more than once. Raises `CannotOpen`, or `Failure`
+    if too many reads hang.
     """
     return read_at(options.root, reader, options.work.hung, tables(options), patience)
 
@@ -50,22 +51,25 @@ def read_at(
     handed: str = "",
     patience: Patience | None = None,
 ) -> T:
-    """The same of the host at `path`; `hung` gets the paths that still hold a thread."""
+    """Call `reader` with the host at `path` and return its result.
+
+    `hung` gets the paths at which a thread still hangs, `handed` is a directory of ACPI tables.
+    """
     if not os.path.isdir(path):
         return reader(open_root(path, handed))
-    known = patience or Patience(Marks(directory(), path))
+    waiting = patience or Patience(Marks(directory(), path))
     try:
-        return known.run(lambda door: reader(open_root(path, handed, door)))
+        return waiting.run(lambda door: reader(open_root(path, handed, door)))
     except NoAnswer as error:
         raise Failure(f"{path}: {error}") from error
     finally:
-        hung += known.hung
+        hung += waiting.hung
 
 
 def tables(options: argparse.Namespace) -> str:
-    """The directory of ACPI tables that were handed over, "" where none were.
+    """The directory of ACPI tables that somebody handed over, or "".
 
-    systemd sets the variable for what runs in the unit, and that is on this host (systemd.exec(5)).
+    systemd sets the variable in the unit (systemd.exec(5)). Its tables are those of this host.
     """
     given: str | None = options.acpi_tables
     if given is None and options.root == "/":
@@ -74,7 +78,7 @@ def tables(options: argparse.Namespace) -> str:
 
 
 def again(options: argparse.Namespace) -> str:
-    """What to add to a command that shall read the same host; nothing for this one."""
+    """The options by which another command reads the same host; "" if it is this host."""
     from shlex import quote  # `check` proposes no command
 
     given = (("--root", options.root if options.root != "/" else None),
@@ -82,49 +86,14 @@ def again(options: argparse.Namespace) -> str:
     return "".join(f" {flag} {quote(value)}" for flag, value in given if value)
 
 
-def now() -> str:
-    """RFC 3339, UTC, seconds."""
-    return wording.moment(time.time())
-
-
 def style(*, every_group: bool = False) -> Style:
-    """Colour only where a terminal shows it and nobody asked for none (no-color.org)."""
+    """The style of standard output: in colour if it is a terminal and NO_COLOR is not set.
+
+    See no-color.org.
+    """
     from vfioguard.output import Style  # `check` has none
 
     tty = sys.stdout.isatty()
     width = (os.get_terminal_size(sys.stdout.fileno()).columns if tty else 0) or 80
     color = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(max(width, 40), color, every_group)
-
-
-def find(report: Report, target: str) -> GroupReport | UngroupedDevice:
-    """The group that a target names, or the device that has none; raises `Failure`."""
-    if target.startswith("group:"):
-        return _find_group(report, target)
-    found = _find_device(report, target)
-    if found is None:
-        from vfioguard.bdf import parse_bdf  # people leave the domain out; scripts copy the name
-
-        bdf = parse_bdf(target)
-        found = None if bdf is None else _find_device(report, str(bdf))
-    if found is not None:
-        return found
-    names = [device.name for group in report.groups for device in group.devices]
-    names += [device.name for device in report.ungrouped]
-    raise Failure(wording.missing(target, "device", names))
-
-
-def _find_device(report: Report, name: str) -> GroupReport | UngroupedDevice | None:
-    for group in report.groups:
-        if any(device.name == name for device in group.devices):
-            return group
-    return next((device for device in report.ungrouped if device.name == name), None)
-
-
-def _find_group(report: Report, target: str) -> GroupReport:
-    number = target.removeprefix("group:")
-    for group in report.groups:
-        if number == str(group.id):
-            return group
-    ids = [f"group:{group.id}" for group in report.groups]
-    raise Failure(wording.missing(target, "IOMMU group", ids))

@@ -5,30 +5,24 @@ from __future__ import annotations
 import os
 import sys
 
-from vfioguard import leaves
 from vfioguard.cli import parser
+from vfioguard.cli.failure import OWN_FAILURE, Failure
 from vfioguard.cli.standing_by import Work
 from vfioguard.root.opening import CannotOpen
-
-OWN_FAILURE = 3
-
-
-class Failure(Exception):
-    """The command cannot be done; the message is one line and says what to do."""
+from vfioguard.target import NoTarget
 
 
 def run(arguments: list[str], work: Work) -> int:
-    """Run one command line."""
+    """Run one command line and return its exit status."""
     try:
         options = parser.parse(arguments)
     except SystemExit as stop:  # argparse: 0 after --help, 3 after a usage error
         return stop.code if isinstance(stop.code, int) else OWN_FAILURE
     options.work = work
-    verb = leaves.module(f"vfioguard.cli.{options.verb}")
     try:
-        status: int = verb.run(options)
+        status: int = options.run(options)
         sys.stdout.flush()
-    except (Failure, CannotOpen) as error:
+    except (Failure, CannotOpen, NoTarget) as error:
         print(f"{_priority()}vfioguard: {error}", file=sys.stderr)
         return OWN_FAILURE
     except BrokenPipeError:
@@ -41,9 +35,9 @@ def run(arguments: list[str], work: Work) -> int:
 
 
 def _priority() -> str:
-    """That of an error, where stderr is the journal (sd-daemon(3)); nothing for a person."""
+    """The prefix of an error if stderr is the journal (sd-daemon(3)), else nothing."""
     if "JOURNAL_STREAM" not in os.environ:
         return ""
-    from vfioguard.serve.telling.journal import is_stderr  # a service that fails may load it
+    from vfioguard.serve.telling.journal import is_stderr  # only a service that fails loads it
 
     return "<3>" if is_stderr(os.environ) else ""

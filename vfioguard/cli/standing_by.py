@@ -1,10 +1,10 @@
 """The process that the shell waits for never reads a host.
 
-A thread that reads may sleep in the kernel for ever (root/patience.py), and no process with such a
-thread ends, SIGKILL included: its parent is told when the last thread has left (kernel/exit.c
-exit_notify(), thread_group_empty() (6.12.118)). So a child does the work, and says by a pipe that
-it is done where it cannot end. It is forked before anything is imported: then there is least to
-copy.
+A thread that reads may sleep in the kernel for ever (root/patience.py). A process with such a
+thread does not end, not even by SIGKILL: its parent hears of the end when the last thread has left
+(kernel/exit.c exit_notify(), thread_group_empty() (6.12.118)). So a child does the work. If it
+cannot end, it says by a pipe that it is done. It is forked before anything is imported, while there
+is least to copy.
 """
 
 from __future__ import annotations
@@ -15,24 +15,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-#: Verbs that read a host whatever is typed behind them.
-_READING = frozenset(
-    {"capture", "check", "diff", "explain", "firmware", "policies", "report", "watch"}
-)
-#: Seconds for which an interrupted parent waits for its child, which a terminal interrupts as well.
+#: Seconds that an interrupted parent waits for its child, as a terminal interrupts both.
 _INTERRUPTED = 0.3
-#: What stands before the status: the child ends at once, or cannot.
+#: The first byte that the child writes, before its status: it ends at once, or it cannot end.
 _ENDS, _STAYS = 1, 2
-#: The status where the child did not tell one.
+#: The status if the child did not tell one.
 _UNKNOWN = 3
 
 
 class Work:
-    """What the process that does the work is asked for beside its arguments.
+    """The process that does the work, and the pipes to the parent that stands by.
 
-    `hung` gets the paths that still hold a thread at its end. Where a parent stands by, `done`
-    takes the status, and whether the process can end; `alive` ends with the parent. Else they are
-    None.
+    `hung` gets the paths at which a thread still hangs. `done` is the pipe for the status, `alive`
+    a pipe that closes when the parent ends. Both are None if no parent stands by.
     """
 
     def __init__(self, done: int | None = None, alive: int | None = None) -> None:
@@ -41,21 +36,21 @@ class Work:
         self.alive = alive
 
     def end(self, status: int) -> NoReturn:
-        """End the process, or what the parent waits for of it."""
+        """End the process with this status, or tell the parent the status if it cannot end."""
         if self.hung:
-            # A thread that cannot end keeps open what is: whoever reads our answer would wait on.
+            # A thread that cannot end keeps files open: the reader of our output would wait.
             null = os.open(os.devnull, os.O_RDWR)
             for standard in 0, 1, 2:
                 os.dup2(null, standard)
         if self.done is not None:
             try:
                 os.write(self.done, bytes([_STAYS if self.hung else _ENDS, status]))
-            except BrokenPipeError:  # the parent was ended
+            except BrokenPipeError:  # the parent has ended
                 os._exit(status)
         os._exit(status)
 
     def pause(self, seconds: float) -> bool:
-        """Wait; False, and sooner, where the parent has ended."""
+        """Wait. Returns False, and sooner, if the parent has ended."""
         from select import select
 
         watched = [] if self.alive is None else [self.alive]
@@ -63,9 +58,9 @@ class Work:
 
 
 def fork(arguments: list[str]) -> Work:
-    """What is to be done here; the parent ends with the status of the child that does it.
+    """Fork. The child returns; the parent waits for it and ends with its status.
 
-    Nobody stands by where no host is read that could hang, and where no process can be made.
+    No parent stands by if the command reads nothing that could hang, or if fork fails.
     """
     if not _reads(arguments):
         return Work()
@@ -89,10 +84,14 @@ def fork(arguments: list[str]) -> Work:
 
 
 def _reads(arguments: list[str]) -> bool:
+    """Whether the command may read a host that could hang. A capture cannot hang.
+
+    Every verb reads a host but `serve`, which stands by for itself (serve/host/worker.py).
+    """
     verb = arguments[0] if arguments else ""
     if verb == "serve":
         return "--self-test" in arguments
-    return verb in _READING and not any(
+    return verb[:1] not in {"", "-"} and not any(
         flag == "--root" and os.path.isfile(path)
         for flag, path in zip(arguments, arguments[1:], strict=False)  # noqa: RUF007 - no import
     )
@@ -112,25 +111,25 @@ def _end_like(child: int, done: int) -> NoReturn:
 
 
 def _wait(child: int, *, told: bool) -> None:
-    """Until the child has ended; ends like it where it has told no status."""
+    """Wait until the child has ended. If it told no status, end as it did."""
     try:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except ChildProcessError:  # SIGCHLD is ignored by who started us, or an interrupt took it
+    except ChildProcessError:  # our parent ignores SIGCHLD, or an interrupt came between
         status = _UNKNOWN
     if told:
         return
-    if status >= 0:  # Python itself ended it: 1 and 2 are no verdicts then
+    if status >= 0:  # Python itself ended it: 1 and 2 are not verdicts then
         os._exit(_UNKNOWN)
     if status == -2:  # SIGINT, which would only interrupt us
         from signal import SIG_DFL, SIGINT, signal
 
         signal(SIGINT, SIG_DFL)
     os.kill(os.getpid(), -status)
-    os._exit(128 - status)  # as a shell says it, where the signal did not end us
+    os._exit(128 - status)  # as a shell says it, if the signal did not end us
 
 
 def _interrupt(child: int, done: int) -> None:
-    """Tell the child, if it does not know: where only this process was sent the signal."""
+    """Interrupt the child if it was not interrupted itself: the signal may be for us alone."""
     from select import select
     from signal import SIGINT
 

@@ -1,4 +1,4 @@
-"""One file per thing about the whole host that a person should look at, beside the verdicts."""
+"""One file for each thing about the whole host that a person should look at beside the verdicts."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
@@ -9,13 +9,13 @@ from vfioguard.logic import Answer
 
 
 class Found(NamedTuple):
-    """`because` proves it: whoever doubts it finds the files there."""
+    """One thing found on a host; `because` is its proof and names the files it rests on."""
 
     summary: str
     because: Answer
 
 
-#: Of a host, and of what could not be read of it (unread.py).
+#: Takes a host and the gaps in its snapshot (judging/unread.py), and gives what it found.
 Find: TypeAlias = Callable[[Host, tuple[Gap, ...]], Iterable[Found]]
 
 

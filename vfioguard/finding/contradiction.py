@@ -1,7 +1,7 @@
-"""Two sources say opposite things of the machine; the verdicts that rest on them are unknown.
+"""Two sources contradict each other about the machine; verdicts that rest on them are unknown.
 
-One of them lies: a log of another boot in a recorded tree, a hypervisor that shows what it does not
-do. vfioguard does not choose.
+One source is wrong: the log in a recorded tree is of another boot, or a hypervisor shows remapping
+that it does not do. vfioguard does not pick a side.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The kernel remaps interrupts although, by its own rules, the firmware's tables do not let it.
+"""The kernel remaps interrupts, although the firmware's tables forbid it by the kernel's own rules.
 
-The verdicts follow the kernel. Either it skips an entry of a table for what only registers show, or
-vfioguard's copy of the rules is not this kernel's: both are worth a look.
+The verdicts follow the kernel. Either the kernel skips a table's entry because of a register that
+no file shows, or vfioguard's copy of the rules differs from this kernel's. Both are worth a look.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
 
 
 def _plain(snapshot: Snapshot) -> bool:
-    """Whether there is nothing to parse for: no table, or tables that agree at a glance."""
+    """Whether no parser is needed: there is no table, or the tables allow remapping at a glance."""
     dmar, ivrs, madt = snapshot.acpi.dmar, snapshot.acpi.ivrs, snapshot.acpi.madt
     if isinstance(dmar, Gap) and isinstance(ivrs, Gap):
         return True

@@ -1,6 +1,7 @@
-"""`enable_unsafe_noiommu_mode` is on: functions without an IOMMU are given away with all memory.
+"""`enable_unsafe_noiommu_mode` is on: a function without an IOMMU can be given away.
 
-drivers/vfio/group.c vfio_noiommu_group_alloc(): no translation, no test, a tainted kernel.
+It then reaches all memory. drivers/vfio/group.c vfio_noiommu_group_alloc(): nothing is translated,
+nothing is tested, and the kernel is tainted.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from vfioguard.inference.host import Host
 def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     mode = host.noiommu
     if mode.truth is True:
-        what = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"
-        yield Found(f"{mode.claim}: {what}", mode)
+        effect = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"
+        yield Found(f"{mode.claim}: {effect}", mode)
 
 
 FINDING = Finding("noiommu_mode", "warning", _find)

@@ -1,6 +1,6 @@
 """A read of the host does not return: a dead device, or a driver that holds a lock for ever.
 
-What it would have said is not known, and nothing else is lost (root/patience.py).
+Only the fact that this read would have given is lost (root/patience.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One file per kernel state that no file shows: what it must be, given what is shown.
+"""One file for each state of the kernel that no file shows: what it must be, given what is shown.
 
-The rules and their rank are policy.md 4's; here each is an `Answer` whose leaves are readings.
+policy.md 4 has the rules and their rank. Here each is an `Answer` whose leaves are readings.
 """

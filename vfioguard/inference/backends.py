@@ -1,6 +1,6 @@
-"""Which ways to attach this kernel has: type1, iommufd, spapr_tce.
+"""The ways to attach that this kernel has: type1, iommufd, spapr_tce.
 
-They decide separately and have parameters of their own (policy.md 1.3).
+Each decides by itself, and has a parameter of its own (policy.md 1.3).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from vfioguard.kernel.identity.arch import ARM, S390, X86
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
-#: drivers/vfio/Kconfig: VFIO_IOMMU_TYPE1 can be selected only on these.
+#: drivers/vfio/Kconfig: VFIO_IOMMU_TYPE1 can be selected only on these architectures.
 _TYPE1_ARCHES = X86 | ARM | S390
 _POWER = frozenset({"ppc64le", "ppc64", "ppc"})
 
 
 def present(snapshot: Snapshot, backend: str) -> bool:
-    """Whether to judge a backend: iommufd if it is known to be there, the others unless not."""
+    """Whether to judge a backend: iommufd if it is known to exist, others unless known not to."""
     answer = exists(snapshot, backend)
     return answer.truth is True if backend == "iommufd" else answer.truth is not False
 
@@ -32,7 +32,7 @@ def exists(snapshot: Snapshot, backend: str) -> Answer:
 
 
 def _iommufd(snapshot: Snapshot) -> Answer:
-    """A module that is loaded is better evidence than the number of the release."""
+    """Whether the kernel has iommufd; a loaded module is better evidence than the release."""
     if era.has(snapshot, borders.IOMMUFD) is False:
         claim = "this kernel has iommufd (v6.2 and later)"
         return ask(claim, snapshot.kernel.release, lambda _: False)
@@ -50,8 +50,8 @@ def _exists(
         if (parameter.module, parameter.name) == module and not isinstance(parameter.current, Gap):
             return ask(claim, parameter.current, lambda _: True)
     if option != "IOMMUFD" and isinstance(snapshot.container, Fact):
-        # drivers/vfio/Kconfig: VFIO_CONTAINER selects type1 where there can be one.
+        # drivers/vfio/Kconfig: VFIO_CONTAINER selects type1 on every architecture that allows it.
         provided = f"{claim}, as VFIO provides /dev/vfio/vfio"
         sure = option == "VFIO_IOMMU_TYPE1"
         return ask(provided, snapshot.container, lambda vfio: (sure or None) if vfio else False)
-    return ask(claim, snapshot.kernel.config, lambda found: found[option] != "n")
+    return ask(claim, snapshot.kernel.config, lambda config: config[option] != "n")

@@ -1,17 +1,17 @@
-"""Between which releases a change of the kernel lies: the one place where releases are compared.
+"""The releases between which changes of the kernel lie; only this module compares releases.
 
-Mainline has a change from one series on; stable series take some of them in a later sublevel.
-Where it is not known whether a kernel has a change, both forms are tried, and they must agree.
-First sublevels come from the announcements of stable releases and from sources that were read.
+Mainline has a change from one series on; stable series take some changes in a later sublevel.
+If it is not known whether a kernel has a change, both forms are tried, and they must agree.
+First sublevels come from the announcements of stable releases and from source that was read.
 """
 
 from typing import NamedTuple
 
 
 class Version(NamedTuple):
-    """A release of kernel.org. `sublevel` is None where it is not known.
+    """A release of kernel.org. `sublevel` is None if it is not known.
 
-    `backports`: a vendor's kernel under that number has at least what the number has.
+    `backports` marks a vendor's kernel, which has at least the changes of this release.
     """
 
     major: int
@@ -19,11 +19,16 @@ class Version(NamedTuple):
     sublevel: int | None = None
     backports: bool = False
 
+    @property
+    def series(self) -> tuple[int, int]:
+        """The release without its sublevel: (6, 12)."""
+        return self.major, self.minor
+
 
 class Taken(NamedTuple):
     """When a stable series took a change: the last sublevel without it, and the first with it.
 
-    None where no such release was read.
+    `last` or `first` is None if no such release was read.
     """
 
     series: tuple[int, int]
@@ -34,8 +39,9 @@ class Taken(NamedTuple):
 class Border(NamedTuple):
     """A change that every series has from `since` on, and some older ones from a sublevel on.
 
-    `older`: whether an older series that is not named has it: False of what nobody takes back.
-    `until`: the last series that was read and has it not, where nobody read those up to `since`.
+    `older` says whether older series that `taken` does not name have it: False if nobody carries
+    such a change back, None if that is not known. `until` is the last series that was read and
+    lacks the change, if nobody read the series between it and `since`.
     """
 
     since: tuple[int, int]
@@ -44,11 +50,11 @@ class Border(NamedTuple):
     until: tuple[int, int] | None = None
 
     def passed(self, version: Version | None) -> bool | None:
-        """Whether a kernel of this version has the change; None where that is not known."""
+        """Whether a kernel of this version has the change; None if that is not known."""
         if version is None:
             return None
-        series, sublevel = version[:2], version.sublevel
-        taken = next((one for one in self.taken if one.series == series), None)
+        series, sublevel = version.series, version.sublevel
+        taken = next((entry for entry in self.taken if entry.series == series), None)
         if taken is None:
             if series >= self.since:
                 return True
@@ -66,21 +72,23 @@ class Border(NamedTuple):
 CHECK_MSI_REMAP = Border((4, 11), older=False)
 #: kernel/irq/msi.c msi_device_has_isolated_msi(); from here on x86's domains have the flag.
 ISOLATED_MSI = Border((6, 3), older=False)
-#: A PCI function of x86 has an MSI domain of its own, from its first MSI on.
+#: kernel/irq/msi.c msi_create_device_irq_domain(): a PCI function of x86 has an MSI domain of its
+#: own, from its first MSI on.
 X86_OWN_DOMAINS = Border((6, 2), older=False)
 #: drivers/vfio/vfio_iommu_type1.c: from `resv_msi ? domains : capability` to
 #: `domains || capability`.
 DOMAINS_OR_CAPABILITY = Border((4, 14), older=False)
 #: drivers/iommu/iommufd/
 IOMMUFD = Border((6, 2), older=False)
-#: amd-iommu reports IOMMU_CAP_INTR_REMAP in v4.9 and does not in v3.6; nobody read between.
+#: drivers/iommu/amd_iommu.c reports IOMMU_CAP_INTR_REMAP in v4.9 but not in v3.6; nobody read the
+#: series between.
 AMD_CAPABILITY = Border((4, 9))
-#: drivers/iommu/arm-smmu*.c: up to here IOMMU_CAP_INTR_REMAP is a constant.
+#: drivers/iommu/arm-smmu*.c: before this series IOMMU_CAP_INTR_REMAP is a constant.
 SMMU_CLAIMS_NOTHING = Border((4, 11), older=False)
 #: VFIO binds no device whose IOMMU does not keep caches coherent: Linux commit e8ae0e140c05 ("vfio:
 #: Require that devices support DMA cache coherence") (in v5.19).
 COHERENCY_ASKED = Border((5, 19), older=False)
-#: What IOMMU drivers report of it was read from here on.
+#: From this series on it was read what drivers/iommu/ reports of IOMMU_CAP_CACHE_COHERENCY.
 COHERENCY_READ = Border((6, 1), older=False)
 #: Linux commit bcb81ac6ae3c ("iommu: Get DT/ACPI parsing into the proper probe path") (in v6.15).
 GROUP_AT_DEVICE_ADD = Border((6, 15), older=False)
@@ -102,19 +110,20 @@ MSI_PARENT_CELLS = Border(
         Taken((6, 11), 2, 3),
     ),
 )
-#: drivers/of/base.c of_map_id(): the cells of a map's outputs and phandles before the match count,
-#: and no range wraps (of_map.py).
+#: drivers/of/base.c of_map_id(): the cells of a map's outputs count, so do phandles before the
+#: match, and no range wraps (of_map.py).
 OF_MAP_CELLS = Border((7, 2), until=(6, 12))
-#: drivers/bus/fsl-mc/fsl-mc-bus.c fsl_mc_device_add(): no DPRC hands its MSI domain on.
+#: drivers/bus/fsl-mc/fsl-mc-bus.c fsl_mc_device_add(): a DPRC does not hand its MSI domain on.
 FSL_MC_DPRC_ALONE = Border((7, 2), until=(6, 12))
-#: drivers/cdx/cdx.c cdx_device_add(): a device has an MSI domain. Nobody read before.
+#: drivers/cdx/cdx.c cdx_device_add(): a device has an MSI domain. Older series were not read.
 CDX_DOMAIN = Border((6, 12))
-#: drivers/pci/controller/dwc/pcie-designware-host.c dw_pcie_host_init(): with msi-map or msi-parent
-#: no controller of its own (has_msi_ctrl). Not so in 5.10; nobody read between.
+#: drivers/pci/controller/dwc/pcie-designware-host.c dw_pcie_host_init(): a bridge with msi-map or
+#: msi-parent has no controller of its own (has_msi_ctrl). In 5.10 it has one; the series between
+#: were not read.
 DESIGNWARE_ASKS = Border((6, 1))
 
 #: drivers/iommu/amd/init.c check_ioapic_information(): the southbridge's IO-APIC is the one of GSI
-#: 0, and what the IVRS leaves out is never forgotten.
+#: 0, and the kernel never forgets an IO-APIC that the IVRS leaves out.
 AMD_OWNER_OF_GSI_0 = Border(
     (7, 3),
     taken=(
@@ -124,7 +133,8 @@ AMD_OWNER_OF_GSI_0 = Border(
         Taken((7, 2), None, 13),
     ),
 )
-#: The same, check_sb_ioapic(): it is known by the class of its function, not by its place.
+#: The same file, check_sb_ioapic(): the southbridge's IO-APIC is known by the class of its
+#: function, not by its place.
 AMD_SOUTHBRIDGE_BY_CLASS = Border(
     (7, 4),
     taken=(
@@ -135,7 +145,7 @@ AMD_SOUTHBRIDGE_BY_CLASS = Border(
         Taken((7, 3), None, 4),
     ),
 )
-#: drivers/iommu/amd/quirks.c; in v5.5, and whether in stable kernels nobody read.
+#: drivers/iommu/amd/quirks.c, from v5.5 on; older stable series were not read.
 AMD_QUIRKS = Border((5, 5))
 #: drivers/iommu/amd/init.c parse_ivrs_ioapic(): "[ID]=SEGMENT:BUS:DEV.FN", Linux commit
 #: bbe3a106580c ("iommu/amd: Add PCI segment support for ivrs_[ioapic/hpet/acpihid] commands") (in
@@ -144,8 +154,8 @@ IVRS_SEGMENT = Border(
     (6, 0),
     taken=(Taken((5, 4), 236, 237), Taken((5, 10), 163, 164), Taken((5, 15), 102, 103)),
 )
-#: The same: "=ID@SEGMENT:BUS:DEV.FN", Linux commit 1198d2316dc4 ("iommu/amd: Fix ill-formed
-#: ivrs_ioapic, ivrs_hpet and ivrs_acpihid options") (in v6.2).
+#: The same function: "=ID@SEGMENT:BUS:DEV.FN", Linux commit 1198d2316dc4 ("iommu/amd: Fix
+#: ill-formed ivrs_ioapic, ivrs_hpet and ivrs_acpihid options") (in v6.2).
 IVRS_AT = Border(
     (6, 2),
     taken=(*IVRS_SEGMENT.taken, Taken((6, 1), 3, 4)),

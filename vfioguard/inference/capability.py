@@ -45,7 +45,7 @@ def _x86_driver(snapshot: Snapshot, version: Version) -> Answer:
 
 
 def _arm(snapshot: Snapshot, claim: str, version: Version) -> Answer:
-    """Arm's SMMUs claimed it as a constant, until the irqchips took over (v4.11)."""
+    """Whether Arm's SMMUs report the capability: a constant until irqchips took over (v4.11)."""
     if borders.SMMU_CLAIMS_NOTHING.passed(version):
         return ask(f"{claim} (Arm: no driver does since v4.11)", snapshot.kernel.arch, _never)
     iommus = instances(snapshot.iommus)
@@ -55,9 +55,9 @@ def _arm(snapshot: Snapshot, claim: str, version: Version) -> Answer:
         known = [unit.driver for unit in iommus.value if unit.driver is not None]
         smmu = any(driver.capable_until is not None for driver in known)
         return ask(claim, iommus, lambda _: smmu if known else None)
-    # Up to v4.10 SMMUs are not in the class: Linux commit 9648cbc9625b ("iommu/arm-smmu: Make use
-    # of the iommu_register interface").
-    from vfioguard.inference import tables  # only such kernels are asked by a table
+    # Up to v4.10 /sys/class/iommu has no SMMUs: Linux commit 9648cbc9625b ("iommu/arm-smmu: Make
+    # use of the iommu_register interface").
+    from vfioguard.inference import tables  # only such kernels need a table here
 
     mappings = tables.iort(snapshot.acpi.iort)
     if isinstance(mappings, Gap):

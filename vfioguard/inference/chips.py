@@ -1,4 +1,4 @@
-"""From the chip name of an MSI to its irqchip family."""
+"""Finds the irqchip family of an MSI by the name of its chip."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device
 
 _DEVICE = r"-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$"
-#: The family of Intel and AMD remapping, and that of x86 without it.
+#: The family of Intel's and AMD's remapping, and the family of x86 without it.
 REMAPPING = "x86 interrupt remapping"
 GENERIC = "generic PCI-MSI"
 
 
-#: What `name[48]` of struct msi_domain_template holds (include/linux/msi.h, v6.2 to v7.3).
+#: The longest name that `name[48]` of struct msi_domain_template holds (include/linux/msi.h, v6.2
+#: to v7.3).
 _LONGEST = 47
 
 
 def _kind(chip: str, device: str) -> str:
-    """The chip without its device, of whose name the kernel may have cut the end."""
+    """The chip's name without the device's, whose end the kernel may have cut off."""
     if len(chip) == _LONGEST:
         for match in re.finditer("-", chip):
             if f"-{device}".startswith(chip[match.start() :]):
@@ -29,9 +30,9 @@ def _kind(chip: str, device: str) -> str:
 
 
 class Chips:
-    """Knows every irqchip family; remembers names, as a host has few.
+    """Knows every irqchip family, and remembers names, because a host has few.
 
-    Families are loaded until one has the chip that is asked for.
+    It loads one family after another until one has the chip.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class Chips:
         self._seen: dict[str, Irqchip | None] = {}
 
     def family(self, device: Device) -> Irqchip | None:
-        """The family of the device's MSIs; None if it has none, or one that nobody knows."""
+        """The family of the device's MSIs; None if it has no MSI, or no family has its chip."""
         return self._family(device.name, device.chip)
 
     def _family(self, device: str, chip: Reading[str] | None) -> Irqchip | None:
@@ -57,6 +58,6 @@ class Chips:
         return self._families.get(name)
 
     def is_family(self, device: str, chip: Reading[str] | None, name: str) -> bool:
-        """Whether the MSIs of a device, by their chip, are known to be of the named family."""
+        """Whether `chip` shows that the MSIs of `device` are of the family `name`."""
         family = self._family(device, chip)
         return family is not None and family.family == name

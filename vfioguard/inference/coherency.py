@@ -22,7 +22,7 @@ from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.logic import Answer, ask, some, whichever
 from vfioguard.snapshot import Snapshot
 
-#: What other drivers report in v5.19 and v6.0 was not read; these always said yes.
+#: These drivers always said yes. What others report in v5.19 and v6.0 was not read.
 _ALWAYS = frozenset({"intel", "amd", "s390-iommu", "fsl-pamu"})
 _SMMU_V3 = "arm-smmu-v3"
 #: include/acpi/actbl2.h: ACPI_IORT_SMMU_V3_COHACC_OVERRIDE, ACPI_IORT_SMMU_COHERENT_WALK.
@@ -31,7 +31,7 @@ _COHERENT_WALK = 1 << 1
 
 
 class Coherency:
-    """Answers for the devices of one host."""
+    """The answers for the devices of one host."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -44,7 +44,7 @@ class Coherency:
         }
 
     def passes(self, device: Device) -> Answer:
-        """Whether the kernel does not ask, or its IOMMU driver says yes."""
+        """Whether the kernel does not ask for coherency, or the IOMMU driver reports it."""
         claim = f"VFIO binds {device.name} as far as cache coherency goes"
         return some(claim, (self._unasked(), self.reported(device)))
 
@@ -55,7 +55,7 @@ class Coherency:
         return ask(claim, self._snapshot.kernel.release, lambda _: unasked)
 
     def reported(self, device: Device) -> Answer:
-        """What the IOMMU driver reports of the device, as the kernels from v6.1 on have it."""
+        """Whether the IOMMU driver reports coherency for the device, by kernels from v6.1 on."""
         claim = f"the IOMMU of {device.name} keeps caches coherent"
         if isinstance(self._arch, Fact) and (is_x86(self._arch) or is_s390(self._arch)):
             always = f"{claim} (every driver of {self._arch.value} says so)"
@@ -66,7 +66,7 @@ class Coherency:
         return self._of_unit(claim, unit)
 
     def _of_all(self, claim: str, device: Device) -> Answer:
-        """One that has no group yet may be behind any IOMMU; all of them may be alike."""
+        """The answer for a device without a group: any IOMMU may be its own, so all must agree."""
         known, units = ask(claim, self._units, lambda _: None), self._snapshot.iommus
         if isinstance(units, Gap) or not units.value or not isinstance(device.group, Gap):
             return known
@@ -82,72 +82,83 @@ class Coherency:
         if driver is None:
             return ask(claim, self._units, lambda _: None)
         if driver.coherent is not None:
-            said = self._trusted(driver, driver.coherent)
-            return ask(f"{claim} ({driver.name}, for every device)", self._units, lambda _: said)
+            reported = self._trusted(driver, driver.coherent)
+            return ask(
+                f"{claim} ({driver.name}, for every device)", self._units, lambda _: reported
+            )
         return self._by_firmware(claim, unit, driver)
 
-    def _trusted(self, driver: IommuDriver, said: bool | None) -> bool | None:
+    def _trusted(self, driver: IommuDriver, reported: bool | None) -> bool | None:
         early = era.has(self._snapshot, borders.COHERENCY_READ) is False
-        return None if early and driver.name not in _ALWAYS else said
+        return None if early and driver.name not in _ALWAYS else reported
 
     def _by_firmware(self, claim: str, unit: Iommu, driver: IommuDriver) -> Answer:
-        """An SMMU is coherent as firmware says, whatever its own register does.
+        """The answer for an SMMU: firmware's word counts, whatever the SMMU's own register says.
 
         drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c arm_smmu_capable(), arm_smmu_device_acpi_probe()
         and arm_smmu_device_dt_probe(); drivers/iommu/arm/arm-smmu/arm-smmu.c (6.12.118).
         """
         table = tables.iort(self._snapshot.acpi.iort)
         if isinstance(table, Fact):
-            said = self._said(driver, self._by_iort.get(unit.name))
-            return ask(f"{claim} ({unit.name}, by its IORT node)", table, lambda _: said)
+            answer = self._of_smmu(driver, self._by_iort.get(unit.name))
+            return ask(f"{claim} ({unit.name}, by its IORT node)", table, lambda _: answer)
         wiring = self._snapshot.wiring
         if wiring is None or not devicetree_boot(self._snapshot.acpi):
             return ask(f"{claim} ({unit.name})", table, lambda _: None)
         nodes: Reading[Nodes] = wiring.nodes
-        said = self._said(driver, self._by_node(unit) if isinstance(nodes, Fact) else None)
-        return ask(f"{claim} ({unit.name}, by dma-coherent)", nodes, lambda _: said)
+        answer = self._of_smmu(driver, self._by_node(unit) if isinstance(nodes, Fact) else None)
+        return ask(f"{claim} ({unit.name}, by dma-coherent)", nodes, lambda _: answer)
 
     @cached_property
     def _by_iort(self) -> dict[str, bool]:
-        """What each SMMU of the table says, by its name in sysfs; of several nodes the first."""
+        """SMMU's name in sysfs -> whether the IORT calls it coherent; its first node counts."""
         table = tables.iort(self._snapshot.acpi.iort)
-        found: dict[str, bool] = {}
+        coherent: dict[str, bool] = {}
         for node in table.value.by_offset().values() if isinstance(table, Fact) else ():
             if isinstance(node.body, Smmu | SmmuV3):
                 bit = _COHACC if isinstance(node.body, SmmuV3) else _COHERENT_WALK
-                found.setdefault(unit_name(node.body), bool(node.body.flags & bit))
-        return found
+                coherent.setdefault(unit_name(node.body), bool(node.body.flags & bit))
+        return coherent
 
     def _by_node(self, unit: Iommu) -> bool | None:
-        """Of the IOMMU node with the unit's address, or of all enabled ones if they are alike."""
+        """Whether the tree calls the unit coherent: by its node, else by all nodes if they agree.
+
+        Its node is the only enabled one with its address. Returns None if that is not known.
+        """
         own = self._by_address.get(_address(unit.name), [])
-        said = own if len(own) == 1 else self._in_tree
-        return said[0] if len(said) == 1 else None
+        candidates = own if len(own) == 1 else self._distinct
+        return candidates[0] if len(candidates) == 1 else None
 
     @cached_property
     def _by_address(self) -> dict[int | None, list[bool | None]]:
-        """What the enabled IOMMU nodes of the device tree say, by their address."""
+        """Address -> whether each enabled IOMMU node of the device tree there is coherent."""
         wiring = self._snapshot.wiring
-        found: dict[int | None, list[bool | None]] = {}
+        by_address: dict[int | None, list[bool | None]] = {}
         if wiring is None or isinstance(wiring.nodes, Gap):
-            return found
+            return by_address
         for node in wiring.nodes.value.values():
             if node.iommu and node.enabled is not False:
-                found.setdefault(_address(node.path), []).append(node.coherent)
-        return found
+                by_address.setdefault(_address(node.path), []).append(node.coherent)
+        return by_address
 
     @cached_property
-    def _in_tree(self) -> list[bool | None]:
-        """All that they say, each once."""
-        return list({said for same in self._by_address.values() for said in same})
+    def _distinct(self) -> list[bool | None]:
+        """The distinct values of all these nodes."""
+        return list({coherent for nodes in self._by_address.values() for coherent in nodes})
 
-    def _said(self, driver: IommuDriver, walks: bool | None) -> bool | None:
-        """An SMMUv2 is coherent too for a device that is so itself, of which nothing tells."""
-        return self._trusted(driver, walks) if walks or driver.name == _SMMU_V3 else None
+    def _of_smmu(self, driver: IommuDriver, coherent: bool | None) -> bool | None:
+        """What the driver reports if firmware calls the SMMU `coherent`; None if not known.
+
+        An SMMUv2 is also coherent for a device that is coherent itself, which no file shows.
+        """
+        return self._trusted(driver, coherent) if coherent or driver.name == _SMMU_V3 else None
 
 
 def _address(name: str) -> int | None:
-    """ "/soc/iommu@9050000" and "smmu3.0x0000000009050000" have the same."""
+    """The address in a node's path or a unit's name, or None if it has none.
+
+    "/soc/iommu@9050000" and "smmu3.0x0000000009050000" have the same.
+    """
     digits = name.rpartition("@")[2] if "@" in name else name.rpartition("0x")[2]
     try:
         return int(digits, 16)

@@ -1,8 +1,8 @@
-"""Which PCI functions the device scopes of a DMAR mean (VT-d 5.0 8.3.1; policy.md 3.8).
+"""The PCI functions that the device scopes of a DMAR mean (VT-d 5.0 8.3.1; policy.md 3.8).
 
 drivers/iommu/intel/dmar.c dmar_match_pci_path(), dmar_insert_dev_scope(): Linux does not walk a
 scope down the buses; it compares each function's way from the root bus with the scope's path. So
-this needs no bus numbers of bridges, which only their configuration space holds.
+nobody needs the bus numbers of bridges, which only their configuration space holds.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 _ENDPOINT, _BRIDGE = 1, 2
 _OTHERS = {3: "an IO-APIC", 4: "an HPET", 5: "a device that only ACPI names"}
-#: Classes of functions with another header than an endpoint's: PCI and CardBus bridges.
+#: Classes of functions whose header is not an endpoint's: PCI and CardBus bridges.
 _BRIDGE_HEADERS = frozenset({0x0604, 0x0607, 0x0609})
 _BASE_CLASS_BRIDGE = 0x06
 
 
 class Named(NamedTuple):
-    """What the scopes of one structure name: functions, and what nobody finds or Linux ignores."""
+    """The functions that scopes name; `gaps` are scopes that nobody finds or Linux ignores."""
 
     functions: tuple[Function, ...]
     gaps: tuple[Gap, ...]
@@ -37,41 +37,44 @@ def named(
     index: Index,
     source: str,
 ) -> Named:
-    """The functions that a structure's scopes mean, and those below bridges among them."""
-    found: dict[str, Function] = {}
+    """The functions that the scopes of one structure mean; a bridge stands for all behind it."""
+    functions: dict[str, Function] = {}
     gaps: list[Gap] = []
     for scope in scopes:
-        one = _scope(segment, scope, index)
-        if isinstance(one, str):
-            gaps.append(Gap(Why.ABSENT, source, one))
+        function = _scope(segment, scope, index)
+        if isinstance(function, str):
+            gaps.append(Gap(Why.ABSENT, source, function))
         else:
-            # is_downstream_to_pci_bridge(): a bridge stands for all that is behind it.
-            found |= {each.device.name: each for each in (one, *index.below(one))}
-    return Named(tuple(found.values()), tuple(gaps))
+            # Linux asks is_downstream_to_pci_bridge().
+            functions |= {
+                member.device.name: member for member in (function, *index.below(function))
+            }
+    return Named(tuple(functions.values()), tuple(gaps))
 
 
 def unit_of(table: Dmar, function: Function) -> Drhd | None:
-    """The unit of a function (dmar_find_matched_drhd_unit()); of a virtual one ask its physical.
+    """The remapping unit of a function (dmar_find_matched_drhd_unit()).
 
-    A unit that names the function or a bridge above it goes before one that has INCLUDE_PCI_ALL.
-    None where there is no such unit, or where the bridges above are not known.
+    For a virtual function pass its physical function. A unit that names the function or a bridge
+    above it wins over the unit with INCLUDE_PCI_ALL. Returns None if there is no such unit, or if
+    the bridges above the function are not known.
     """
     from vfioguard.acpi.dmar import Drhd
 
     if function.bdf is None:
         return None
-    rest: Drhd | None = None
+    catch_all: Drhd | None = None
     for unit in table.units:
         if not isinstance(unit, Drhd) or unit.segment != function.bdf.domain:
             continue
         if unit.include_all:
-            rest = rest or unit
+            catch_all = catch_all or unit
             continue
         for scope in unit.scopes:
             meant = _means_or_is_above(scope, unit.segment, function)
             if meant or meant is None:
                 return unit if meant else None
-    return rest
+    return catch_all
 
 
 def _means_or_is_above(scope: Scope | Unknown, segment: int, function: Function) -> bool | None:
@@ -82,16 +85,17 @@ def _means_or_is_above(scope: Scope | Unknown, segment: int, function: Function)
     if function.above is None:
         return None
     chain = [function]
-    for at, bridge in enumerate(function.above):
-        chain.append(function._replace(bdf=bridge, above=function.above[:at]))
-    return any(matches(scope, segment, one) for one in chain)
+    for depth, bridge in enumerate(function.above):
+        chain.append(function._replace(bdf=bridge, above=function.above[:depth]))
+    return any(matches(scope, segment, step) for step in chain)
 
 
 def matches(scope: Scope, segment: int, function: Function) -> bool | None:
-    """Whether a path is a function's way from the root bus; None: that way is not known.
+    """Whether the scope's path is the function's way from the root bus; None if that is not known.
 
-    A path of one step also names what is on its start bus, wherever that bus is: some firmware
-    writes assigned bus numbers ("RMRR entry for device ... is broken - applying workaround").
+    A path of one step also names a function on its start bus, wherever that bus is, because some
+    firmware writes assigned bus numbers ("RMRR entry for device ... is broken - applying
+    workaround").
     """
     bdf, path = function.bdf, scope.path
     if bdf is None or bdf.domain != segment or not path or path[-1] != (bdf.device, bdf.function):
@@ -112,8 +116,8 @@ def _scope(segment: int, scope: Scope | Unknown, index: Index) -> Function | str
     if not isinstance(scope, Scope):
         return "a scope makes no sense"
     if scope.type not in {_ENDPOINT, _BRIDGE}:
-        what = _OTHERS.get(scope.type, f"a scope of type {scope.type}")
-        return f"{what} ({scope.enumeration_id}): Linux keeps no memory for it"
+        kind = _OTHERS.get(scope.type, f"a scope of type {scope.type}")
+        return f"{kind} ({scope.enumeration_id}): Linux keeps no memory for it"
     way = written(segment, scope)
     unsure = False
     candidates = index.places(segment, *scope.path[-1]) if scope.path else ()
@@ -130,7 +134,10 @@ def _scope(segment: int, scope: Scope | Unknown, index: Index) -> Function | str
 
 
 def _mismatch(scope: Scope, function: Function) -> str | None:
-    """ "Device scope type does not match": the class stands for the header, which is not read."""
+    """Why Linux says "Device scope type does not match", or None if it does not.
+
+    The class stands for the header type, which is not read.
+    """
     code = function.pci_class
     if code is None:
         return None
@@ -143,6 +150,6 @@ def _mismatch(scope: Scope, function: Function) -> str | None:
 
 
 def written(segment: int, scope: Scope) -> str:
-    """ "0000:00:1c.0/00.0": the start bus, then device and function step by step."""
+    """A scope as text: "0000:00:1c.0/00.0" is the start bus, then device and function by steps."""
     path = "/".join(f"{device:02x}.{function:x}" for device, function in scope.path)
     return f"{segment:04x}:{scope.start_bus:02x}:{path or 'nothing'}"

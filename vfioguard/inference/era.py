@@ -1,7 +1,8 @@
-"""Which predicate the running kernel decides by: by its symbols, else by its release.
+"""The predicate by which the running kernel decides: told by its symbols, else by its release.
 
-The boundaries are mainline's (policy.md 1.1). A number under which a vendor ships another kernel
-only says what that has at least, and one that the kernel's own functions belie says nothing.
+The borders are mainline's (policy.md 1.1). If a vendor ships another kernel under a release's
+number, the number tells only what that kernel has at least. If the kernel's own functions
+contradict the number, it tells nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ SINCE = (
     (borders.CHECK_MSI_REMAP.since, Predicate.CHECK_MSI_REMAP),
     ((3, 6), Predicate.IOMMU_CAPABLE),
 )
+_ORDER = tuple(candidate for _, candidate in SINCE)
 
 
 def predicate(snapshot: Snapshot) -> Reading[Predicate]:
@@ -32,24 +34,27 @@ def predicate(snapshot: Snapshot) -> Reading[Predicate]:
     if release.value.backports or _iommufd_belies(release.value, snapshot):
         detail = f"{release.value.text} may carry backports, and no symbols could be read"
         return Gap(Why.MALFORMED, release.source, detail)
-    found = _by_number(release.value)
-    if found is None:
+    numbered = _by_number(release.value)
+    if numbered is None:
         return Gap(Why.MALFORMED, release.source, f"{release.value.text} is older than VFIO")
-    return Fact(found, release.raw, release.source)
+    return Fact(numbered, release.raw, release.source)
 
 
 def _by_number(release: Release) -> Predicate | None:
-    return next((found for since, found in SINCE if release.version >= since), None)
+    return next((candidate for since, candidate in SINCE if release.version >= since), None)
 
 
-def _unless_absent(found: Fact[Predicate], release: Reading[Release]) -> Reading[Predicate]:
-    """The oldest predicate is told by the absence of the others, which a cut list has too."""
-    if found.value is not Predicate.IOMMU_CAPABLE or isinstance(release, Gap):
-        return found
+def _unless_absent(told: Fact[Predicate], release: Reading[Release]) -> Reading[Predicate]:
+    """The predicate that symbols tell, or a gap if their list may be cut.
+
+    The absence of the others tells the oldest predicate, and a list that was cut lacks them too.
+    """
+    if told.value is not Predicate.IOMMU_CAPABLE or isinstance(release, Gap):
+        return told
     if release.value.backports or release.value.version < SINCE[1][0]:
-        return found
+        return told
     detail = f"names no predicate of {release.value.text}; is the list cut?"
-    return Gap(Why.MALFORMED, found.source, detail)
+    return Gap(Why.MALFORMED, told.source, detail)
 
 
 def _iommufd_belies(release: Release, snapshot: Snapshot) -> bool:
@@ -61,48 +66,50 @@ def _iommufd_belies(release: Release, snapshot: Snapshot) -> bool:
 def decides_by(snapshot: Snapshot, wanted: Predicate) -> Answer:
     """Whether the running kernel decides an attach by this predicate."""
     claim = f"this kernel decides by {wanted}"
-    found = predicate(snapshot)
-    if isinstance(found, Gap) and _outgrown(snapshot, wanted):
+    running = predicate(snapshot)
+    if isinstance(running, Gap) and _outgrown(snapshot, wanted):
         return ask(claim, snapshot.kernel.release, lambda _: False)
-    return ask(claim, found, lambda one: one is wanted)
+    return ask(claim, running, lambda value: value is wanted)
 
 
 def _outgrown(snapshot: Snapshot, wanted: Predicate) -> bool:
-    """Whether even the kernel that a vendor started from had a newer one."""
+    """Whether even the kernel that a vendor started from had a newer predicate than `wanted`."""
     release = snapshot.kernel.release
     if isinstance(release, Gap) or isinstance(snapshot.kernel.predicate, Fact):
         return False
-    newer = SINCE[: [one for _, one in SINCE].index(wanted)]
+    newer = SINCE[: _ORDER.index(wanted)]
     return any(release.value.version >= since for since, _ in newer)
 
 
 def has(snapshot: Snapshot, change: Border) -> bool | None:
-    """Whether the running kernel has a change; None where that is not known."""
+    """Whether the running kernel has a change; None if that is not known."""
     return change.passed(version(snapshot))
 
 
 def version(snapshot: Snapshot) -> Version | None:
     """The release of kernel.org that the running kernel is, or that its vendor started from.
 
-    None where the kernel has functions that were gone by then: its number is not true.
+    Returns None if the release is not known, or is not true: the kernel has functions that were
+    gone by then.
     """
     release, symbols = snapshot.kernel.release, snapshot.kernel.predicate
     if isinstance(release, Gap):
         return None
-    number, order = release.value, [one for _, one in SINCE]
+    number = release.value
     vendors = number.backports or _iommufd_belies(number, snapshot)
     counted = _by_number(number)
     if isinstance(symbols, Fact) and symbols.value is not Predicate.IOMMU_CAPABLE:
-        if counted is not None and order.index(symbols.value) > order.index(counted):
+        if counted is not None and _ORDER.index(symbols.value) > _ORDER.index(counted):
             return None
         vendors = vendors or symbols.value is not counted
-    return Version(*number.version, _sublevel(snapshot), vendors)
+    major, minor = number.version
+    return Version(major=major, minor=minor, sublevel=_sublevel(snapshot), backports=vendors)
 
 
 def _sublevel(snapshot: Snapshot) -> int | None:
-    """Of a distribution that does not show it in the release: by what that is built from."""
+    """The sublevel of the release, or of the stable release that a distribution built from."""
     release, stable = snapshot.kernel.release, snapshot.kernel.stable
     if isinstance(release, Fact) and isinstance(stable, Fact):
-        built = stable.value
-        return built[2] if built[:2] == release.value.version else None
+        major, minor, sublevel = stable.value
+        return sublevel if (major, minor) == release.value.version else None
     return release.value.sublevel if isinstance(release, Fact) else None

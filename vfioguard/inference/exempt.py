@@ -9,8 +9,9 @@ from vfioguard.snapshot import NOIOMMU, Snapshot
 
 
 def by_kind(members: Members) -> Answer | None:
-    """What settles a group that is not put to the test, None for all others."""
-    # Before the name: from v5.16 groups of mediated devices are named as no-IOMMU groups are.
+    """The answer for a group that the kernel does not test, or None for all other groups."""
+    # Buses come before the name: from v5.16 on groups of mediated devices are named as no-IOMMU
+    # groups are.
     buses = {device.bus for device in members.devices}
     if buses <= {"mdev", ""} and (buses or isinstance(members.complete, Gap)):
         claim = "mediated devices are attached without an interrupt test"
@@ -31,7 +32,7 @@ def by_kind(members: Members) -> Answer | None:
 def noiommu_mode(snapshot: Snapshot) -> Answer:
     """Whether VFIO takes functions that no IOMMU translates: vfio_group_find_or_alloc().
 
-    An option for a module of a kernel without the mode does nothing.
+    On a kernel without the mode the option does nothing.
     """
     parameter = snapshot.parameter(NOIOMMU)
     claim = f"{parameter} is set"
@@ -45,7 +46,7 @@ def noiommu_mode(snapshot: Snapshot) -> Answer:
 
 
 def noiommu_answers(snapshot: Snapshot) -> str:
-    """What each backend answers for a no-IOMMU group (policy.md 5)."""
+    """The answers of the backends for a no-IOMMU group, in words (policy.md 5)."""
     config = snapshot.kernel.config
     if isinstance(config, Fact) and config.value["IOMMUFD_NOIOMMU"] != "n":
         return "iommufd takes it (IOMMUFD_NOIOMMU), type1 answers ENODEV"

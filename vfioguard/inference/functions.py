@@ -15,9 +15,10 @@ from vfioguard.snapshot import Snapshot
 
 
 class Function(NamedTuple):
-    """A device. `bdf` is None off the PCI bus.
+    """A device. `bdf` is None if it is not on the PCI bus.
 
-    `above` are the bridges from the root bus down, None where nobody knows; `members` is its group.
+    `above` are the bridges from the root bus down, or None if they are not known. `members` is the
+    device's group, or None if it has none.
     """
 
     device: Device
@@ -33,16 +34,16 @@ class Function(NamedTuple):
 
 
 class Index:
-    """The functions of a host, found without a look at all of them for each entry of a table."""
+    """The functions of a host, indexed so that no entry of a table needs a look at all of them."""
 
     def __init__(self, all_: Iterable[Function]) -> None:
         self.all = tuple(all_)
         self._places: defaultdict[tuple[int, int, int], list[Function]] = defaultdict(list)
         self._below: defaultdict[Bdf, list[Function]] = defaultdict(list)
         self._ids = sorted(
-            (one.bdf.domain, requester_id(one.bdf), at)
-            for at, one in enumerate(self.all)
-            if one.bdf is not None
+            (function.bdf.domain, requester_id(function.bdf), index)
+            for index, function in enumerate(self.all)
+            if function.bdf is not None
         )
         for function in self.all:
             if function.bdf is not None:
@@ -52,17 +53,17 @@ class Index:
                 self._below[bridge].append(function)
 
     def places(self, domain: int, device: int, number: int) -> Sequence[Function]:
-        """Those with this device and function number, on any bus of a domain."""
+        """The functions with this device and function number, on any bus of a domain."""
         return self._places.get((domain, device, number), ())
 
     def between(self, domain: int, first: int, last: int) -> Sequence[Function]:
-        """Those of a domain with a requester id from `first` to `last`."""
+        """The functions of a domain with a requester id from `first` to `last`."""
         low = bisect_left(self._ids, (domain, first))
         high = bisect_left(self._ids, (domain, last + 1))
-        return [self.all[at] for _, _, at in self._ids[low:high]]
+        return [self.all[index] for _, _, index in self._ids[low:high]]
 
     def below(self, bridge: Function) -> Sequence[Function]:
-        """Those behind a bridge, as far as that is known."""
+        """The functions that are known to be behind a bridge."""
         return () if bridge.bdf is None else self._below.get(bridge.bdf, ())
 
 
@@ -72,9 +73,11 @@ def requester_id(bdf: Bdf) -> int:
 
 
 def functions(snapshot: Snapshot) -> tuple[Function, ...]:
-    """Every device, those of the groups first."""
+    """Every device of a snapshot; devices in groups come first."""
     grouped = [
-        _function(snapshot, device, one) for one in snapshot.members for device in one.devices
+        _function(snapshot, device, members)
+        for members in snapshot.members
+        for device in members.devices
     ]
     return (*grouped, *(_function(snapshot, device, None) for device in snapshot.devices))
 
@@ -98,5 +101,5 @@ def _bridges(snapshot: Snapshot, device: Device) -> Reading[tuple[str, ...]] | N
 def _above(bridges: Reading[tuple[str, ...]] | None) -> tuple[Bdf, ...] | None:
     if not isinstance(bridges, Fact):
         return None
-    found = [parse_bdf(name) for name in bridges.value]
-    return tuple(bdf for bdf in found if bdf is not None) if all(found) else None
+    addresses = [parse_bdf(name) for name in bridges.value]
+    return tuple(bdf for bdf in addresses if bdf is not None) if all(addresses) else None

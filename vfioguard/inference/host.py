@@ -1,4 +1,4 @@
-"""What is inferred of one snapshot, each thing once: the policies ask this, never the readings."""
+"""The inferences from one snapshot, each made once: policies ask the Host, never the readings."""
 
 from __future__ import annotations
 
@@ -29,46 +29,54 @@ if TYPE_CHECKING:
     from vfioguard.kernel.firmware.devicetree import Nodes
 
 
+class _Kept:
+    """What a Host keeps of single devices and groups, all of it made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.isolated: dict[str, Answer] = {}
+        self.groups: dict[int, Answer] = {}
+        self.domains: MsiDomains | None = None
+        self.firmware: FirmwareDomains | None = None
+
+
 class Host:
     """A snapshot and its inferences."""
 
     def __init__(
-        self, snapshot: Snapshot, finder: Finder | None = None, found: Witnesses | None = None
+        self, snapshot: Snapshot, finder: Finder | None = None, witnesses: Witnesses | None = None
     ) -> None:
         self.snapshot = snapshot
         self.finder = finder or Finder(Chips(), _units(snapshot))
-        self._found = found
-        self._isolated: dict[str, Answer] = {}
-        self._groups: dict[int, Answer] = {}
+        self._given_witnesses = witnesses
+        self._kept = _Kept()
 
     def for_another_thread(self) -> Host:
-        """The same host with answers of its own: they are filled in as they are asked for."""
+        """The same host with answers of its own, because a Host makes them when it is asked."""
         return Host(self.snapshot, self.finder.for_another_thread(), self.witnesses)
 
     def forget(self) -> None:
-        """Drop the answers on single devices and groups: by now they are in a Report."""
-        self._isolated.clear()
-        self._groups.clear()
-        # These two refer back to the Host; dropping them frees it without the cycle collector.
-        for name in ("_domains", "_firmware"):
-            self.__dict__.pop(name, None)
+        """Drop the answers on single devices and groups, which are in a Report by now.
+
+        The domains refer back to the Host; without them it is freed without the cycle collector.
+        """
+        self._kept = _Kept()
 
     @cached_property
     def context(self) -> tuple[object, ...]:
         """All that a verdict on one group may rest on besides its own members."""
-        found = self.snapshot
+        snapshot = self.snapshot
         return (
-            found.kernel,
-            found.parameters,
-            found.modules,
-            instances(found.iommus),
-            found.interrupts,
-            found.acpi,
-            found.machine,
-            found.processor,
-            found.container,
-            found.chipset,
-            found.wiring,
+            snapshot.kernel,
+            snapshot.parameters,
+            snapshot.modules,
+            instances(snapshot.iommus),
+            snapshot.interrupts,
+            snapshot.acpi,
+            snapshot.machine,
+            snapshot.processor,
+            snapshot.container,
+            snapshot.chipset,
+            snapshot.wiring,
             self.witnesses,
             self.remapping if self.is_x86 else None,
         )
@@ -76,7 +84,7 @@ class Host:
     @cached_property
     def witnesses(self) -> Witnesses:
         """The devices whose MSIs speak for more than themselves."""
-        return self._found or self.finder.find(self.snapshot)
+        return self._given_witnesses or self.finder.find(self.snapshot)
 
     @cached_property
     def remapping(self) -> Answer:
@@ -91,18 +99,22 @@ class Host:
     @cached_property
     def all_msi_domains(self) -> Answer:
         """Whether every MSI domain of the machine isolates (v4.11 to v6.2)."""
-        from vfioguard.inference.msi_domain import of_machine  # of kernels before v6.3
+        from vfioguard.inference.msi_domain import of_machine  # only kernels before v6.3 need it
 
         return of_machine.isolated(self.snapshot, self.witnesses, self._all_by_firmware)
 
-    @cached_property
+    @property
     def _domains(self) -> MsiDomains:
-        if not self.is_x86:
-            return self._with_route(_no_route)
-        routes = Routes(
+        domains = self._kept.domains
+        if domains is None:
+            route = self._routes() if self.is_x86 else _no_route
+            domains = self._kept.domains = self._with_route(route)
+        return domains
+
+    def _routes(self) -> Routes:
+        return Routes(
             self.snapshot, self.finder.chips, self.finder.units, self.witnesses, self.remapping
         )
-        return self._with_route(routes)
 
     def _with_route(self, route: Callable[[Device], Answer]) -> MsiDomains:
         return MsiDomains(
@@ -116,11 +128,14 @@ class Host:
     def _no_pre_its(self, nodes: Fact[Nodes]) -> Answer:
         return self._firmware.no_pre_its(nodes)
 
-    @cached_property
+    @property
     def _firmware(self) -> FirmwareDomains:
-        from vfioguard.inference.msi_domain.by_firmware import FirmwareDomains
+        domains = self._kept.firmware
+        if domains is None:
+            from vfioguard.inference.msi_domain.by_firmware import FirmwareDomains
 
-        return FirmwareDomains(self.snapshot, self.witnesses)
+            domains = self._kept.firmware = FirmwareDomains(self.snapshot, self.witnesses)
+        return domains
 
     def _all_by_firmware(self) -> Answer:
         return self._firmware.all_isolated()
@@ -138,7 +153,7 @@ class Host:
         return capability.intr_remap(self.snapshot, self.remapping, version)
 
     def has(self, change: Border) -> bool | None:
-        """Whether the running kernel has a change; None where that is not known."""
+        """Whether the running kernel has a change; None if that is not known."""
         return era.has(self.snapshot, change)
 
     def decides_by(self, predicate: Predicate) -> Answer:
@@ -155,10 +170,11 @@ class Host:
 
     def isolated(self, device: Device) -> Answer:
         """Whether the device's own MSI domain isolates."""
-        where = device.uevent.source  # not the name: two buses may have the same
-        answer = self._isolated.get(where)
+        isolated = self._kept.isolated
+        path = device.uevent.source  # not the name, which devices of two buses may share
+        answer = isolated.get(path)
         if answer is None:
-            answer = self._isolated[where] = self._domains.isolated(device)
+            answer = isolated[path] = self._domains.isolated(device)
         return answer
 
     def unlinked_or_isolated(self, device: Device) -> Answer:
@@ -175,33 +191,33 @@ class Host:
         return is_arm(self.snapshot.kernel.arch)
 
     def every_member(self, members: Members) -> Answer:
-        """`&=` over the group, as iommu_group_has_isolated_msi() does: bridges and all."""
-        answer = self._groups.get(members.group.id)
+        """Whether the domain of every member isolates: iommu_group_has_isolated_msi()'s `&=`."""
+        answer = self._kept.groups.get(members.group.id)
         if answer is None:
             parts = [self.isolated(device) for device in members.devices]
             if isinstance(members.complete, Gap) or not parts:
-                # Members that could not be listed, or a group that lost its last one meanwhile.
+                # The members could not be listed, or the group lost its last one meanwhile.
                 named = f" of {members.devices[0].name}" if members.devices else ""
                 known = f"all members of the group{named} are known"
                 parts.append(ask(known, members.complete, lambda _: None))
             claim = "every device of the group has an MSI domain that isolates"
-            answer = self._groups[members.group.id] = every(claim, parts)
+            answer = self._kept.groups[members.group.id] = every(claim, parts)
         return answer
 
     def coherent(self, device: Device) -> Answer:
-        """Whether VFIO binds the device as far as IOMMU_CAP_CACHE_COHERENCY goes; no: EINVAL."""
+        """Whether VFIO binds the device as far as IOMMU_CAP_CACHE_COHERENCY goes; else EINVAL."""
         return self._coherency.passes(device)
 
     @cached_property
     def _coherency(self) -> Coherency:
-        from vfioguard.inference.coherency import Coherency  # of an attach, not of a verdict
+        from vfioguard.inference.coherency import Coherency  # no verdict needs it
 
         return Coherency(self.snapshot)
 
     def override(self, backend: str) -> Answer:
         """Whether the backend's parameter switches the interrupt test off."""
-        which = IOMMUFD if backend == "iommufd" else TYPE1
-        parameter = self.snapshot.parameter(which)
+        module = IOMMUFD if backend == "iommufd" else TYPE1
+        parameter = self.snapshot.parameter(module)
         verb = "is set" if parameter.pending is None else "will be set when the module loads"
         return ask(f"{parameter} {verb}", parameter.effective, bool)
 

@@ -26,20 +26,20 @@ _MAX_STEPS = 64
 _VALID_BIT_SINCE = 5
 _DEVICE_ID_VALID = 1 << 4
 
-#: What an id may be followed to.
+#: The kinds of node to which an id may be followed.
 MSI: tuple[type[Body], ...] = (ItsGroup,)
 IOMMU: tuple[type[Body], ...] = (Smmu, SmmuV3)
 
 
 class Reached(NamedTuple):
-    """A node, and the id that arrives there."""
+    """A node that an id reaches, and the id that arrives there."""
 
     node: iort.Node
     id: int
 
 
 class Nodes:
-    """The nodes of a table, by offset, and where their mappings lead."""
+    """The nodes of a table by their offset, and the ways of ids through them."""
 
     def __init__(self, table: iort.Iort) -> None:
         self.by_offset = table.by_offset()
@@ -56,7 +56,7 @@ class Nodes:
     def follow(
         self, node: iort.Node | None, number: int, kinds: tuple[type[Body], ...]
     ) -> Reached | None:
-        """The first node of a kind that an id reaches, or None."""
+        """The first node of one of `kinds` that the id `number` reaches from `node`, or None."""
         for _ in range(_MAX_STEPS):  # references may form a circle
             if node is None:
                 return None
@@ -81,15 +81,15 @@ def _nodes(raw: bytes) -> Nodes:
 
 
 def nodes(table: Fact[iort.Iort]) -> Nodes:
-    """Those of a table, made once for the same bytes."""
+    """The nodes of a table, made once for the same bytes."""
     return _nodes(table.raw)
 
 
 class _Ways:
-    """Which mapping of one node an id takes, without a look at all of them for each id."""
+    """The mappings of one node, indexed so that no id needs a look at all of them."""
 
     def __init__(self, node: iort.Node) -> None:
-        # An output of 0 the kernel calls a bug of the firmware, and follows no other either.
+        # If the first output is 0, the kernel speaks of a firmware bug and follows no mapping.
         whole = bool(node.mappings) and bool(node.mappings[0].output_reference)
         own, origin = _own_mapping(node), isinstance(node.body, RootComplex | NamedComponent)
         self._ranges: list[iort.Mapping] = []
@@ -99,7 +99,7 @@ class _Ways:
                 continue
             if not mapping.flags & _SINGLE:
                 self._ranges.append(mapping)
-            elif origin:  # whatever comes as far as this takes it
+            elif origin:  # every id that no range before it holds takes this one
                 self._single = mapping.output_base, mapping.output_reference
                 break
         self._begins: dict[int, list[int]] = {}
@@ -109,10 +109,10 @@ class _Ways:
         self._starts, self._firsts = _pieces(self._ranges)
 
     def step(self, rid: int) -> tuple[int, int] | None:
-        """The output id and reference of the mapping that holds an id.
+        """The output id and reference of the mapping that holds `rid`, or None.
 
         A hit on the inclusive end of a range is provisional: a later range that begins there wins,
-        as some firmware counts one too many.
+        because some firmware counts one too many.
         """
         piece = bisect_right(self._starts, rid) - 1
         place = self._firsts[piece] if piece >= 0 else None
@@ -120,7 +120,7 @@ class _Ways:
             return self._single
         mapping = self._ranges[place]
         if mapping.id_count and rid == _last(mapping):
-            later = next((at for at in self._begins.get(rid, ()) if at > place), None)
+            later = next((index for index in self._begins.get(rid, ()) if index > place), None)
             if later is None and self._single is not None:
                 return self._single
             mapping = mapping if later is None else self._ranges[later]
@@ -133,25 +133,29 @@ def _last(mapping: iort.Mapping) -> int:
 
 
 def _pieces(ranges: list[iort.Mapping]) -> tuple[list[int], list[int | None]]:
-    """Where pieces of the ids begin, and of each the first range that holds all of it."""
+    """Cut the ids into pieces: where each begins, and the first range that holds all of it."""
     begins = sorted(
-        (one.input_base, place) for place, one in enumerate(ranges) if one.input_base <= _last(one)
+        (mapping.input_base, place)
+        for place, mapping in enumerate(ranges)
+        if mapping.input_base <= _last(mapping)
     )
-    starts = sorted({begin for begin, _ in begins} | {_last(ranges[at]) + 1 for _, at in begins})
+    starts = sorted(
+        {begin for begin, _ in begins} | {_last(ranges[place]) + 1 for _, place in begins}
+    )
     firsts: list[int | None] = []
-    open_: list[int] = []
-    todo = begins[::-1]
+    holding: list[int] = []
+    waiting = begins[::-1]
     for start in starts:
-        while todo and todo[-1][0] <= start:
-            heappush(open_, todo.pop()[1])
-        while open_ and _last(ranges[open_[0]]) < start:
-            heappop(open_)
-        firsts.append(open_[0] if open_ else None)
+        while waiting and waiting[-1][0] <= start:
+            heappush(holding, waiting.pop()[1])
+        while holding and _last(ranges[holding[0]]) < start:
+            heappop(holding)
+        firsts.append(holding[0] if holding else None)
     return starts, firsts
 
 
 def _own_mapping(node: iort.Node) -> int | None:
-    """The mapping that is for the SMMU's own interrupts: iort_get_id_mapping_index()."""
+    """The index of the mapping for the SMMU's own interrupts: iort_get_id_mapping_index()."""
     smmu = node.body
     if not isinstance(smmu, SmmuV3) or node.revision < 1:
         return None

@@ -1,4 +1,4 @@
-"""Firmware tables, parsed when somebody asks and once for the same bytes.
+"""Firmware tables, parsed when somebody asks, and only once for the same bytes.
 
 A command that needs no table does not even import a parser.
 """
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=16)
 def parse(leaf: str, raw: bytes) -> Parsed[object]:
-    """What a leaf of vfioguard.acpi makes of a table."""
+    """Parse a table with a leaf of vfioguard.acpi: what it holds, and where it breaks."""
     from vfioguard import acpi
 
     return acpi.table(leaf).parse(raw)
 
 
 def madt(reading: Reading[bytes]) -> Reading[Madt]:
-    """The MADT; a table with a break in it is a gap, as half of one proves nothing."""
+    """The MADT; a table that breaks is a gap, because half a table proves nothing."""
     return cast("Reading[Madt]", _whole("madt", reading))
 
 
 def dmar(reading: Reading[bytes]) -> Reading[Dmar]:
-    """The DMAR."""
+    """The DMAR; a table that breaks is a gap."""
     return cast("Reading[Dmar]", _whole("dmar", reading))
 
 
 def ivrs(reading: Reading[bytes]) -> Reading[Ivrs]:
-    """The IVRS."""
+    """The IVRS; a table that breaks is a gap."""
     return cast("Reading[Ivrs]", _whole("ivrs", reading))
 
 
 def iort(reading: Reading[bytes]) -> Reading[Iort]:
-    """The IORT."""
+    """The IORT; a table that breaks is a gap."""
     return cast("Reading[Iort]", _whole("iort", reading))
 
 

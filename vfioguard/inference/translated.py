@@ -1,7 +1,7 @@
-"""Whether firmware puts an IOMMU that is in use before a PCI function: IORT, or `iommu-map`.
+"""Whether firmware puts an IOMMU that is in use in front of a PCI function: IORT or `iommu-map`.
 
 drivers/acpi/arm64/iort.c iort_iommu_configure_id(), drivers/iommu/of_iommu.c of_iommu_configure()
-(6.12.118): both ask for each id that pci_for_each_dma_alias() finds, and want all of them mapped.
+(6.12.118): both look up each id that pci_for_each_dma_alias() finds, and want all ids mapped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vfioguard.snapshot import Snapshot
 
 
 class Translated:
-    """What firmware ties to IOMMUs on one host, which may have thousands of nodes."""
+    """Tells for one host which functions firmware ties to IOMMUs; nodes are indexed once."""
 
     def __init__(self, snapshot: Snapshot, wiring: Wiring) -> None:
         self._snapshot = snapshot
@@ -41,10 +41,12 @@ class Translated:
         table = tables.iort(snapshot.acpi.iort)
         if isinstance(table, Fact):
             units = instances(snapshot.iommus)
-            found = every(claim, [_by_iort(table, units, name, number) for number in numbers.value])
+            answer = every(
+                claim, [_by_iort(table, units, name, number) for number in numbers.value]
+            )
             # drivers/acpi/scan.c acpi_iommu_configure_id() then asks the VIOT (6.1.176, 6.12.118).
-            other = found.truth is False and not _absent(snapshot.acpi.viot)
-            return Answer(claim, None, (found, snapshot.acpi.viot)) if other else found
+            viot_next = answer.truth is False and not _absent(snapshot.acpi.viot)
+            return Answer(claim, None, (answer, snapshot.acpi.viot)) if viot_next else answer
         if devicetree_boot(snapshot.acpi):
             return every(claim, [self._by_map(name, number) for number in numbers.value])
         # Without an IORT there may still be a VIOT, which is not followed here.
@@ -52,7 +54,10 @@ class Translated:
         return Answer(claim, False if none else None, (table, snapshot.acpi.viot))
 
     def _by_map(self, name: str, number: int) -> Answer:
-        """Of the IOMMU's node only the status is asked: nothing ties it to a name in sysfs."""
+        """Whether iommu-map covers an id, and the node of its IOMMU is enabled.
+
+        The node's status is all there is, because nothing ties the node to a name in sysfs.
+        """
         claim = f"iommu-map covers {name} (id {number:#x})"
         node = _host_bridge(self._wiring, name)
         if isinstance(node, Gap):
@@ -63,7 +68,7 @@ class Translated:
         if isinstance(entries, Gap) or isinstance(mask, Gap):
             return Answer(claim, None, (entries, *([mask] if mask is not None else [])))
         bits = of_map.ALL_BITS if mask is None else mask.value
-        # Asked of kernels before 6.15 alone, and of_map_id() has its old form there.
+        # This is asked of kernels before 6.15 only, in which of_map_id() has its old form.
         phandle = of_map.old(entries.value, bits, number)
         if phandle is None:
             return ask(claim, entries, lambda _: False)
@@ -72,7 +77,7 @@ class Translated:
         return every(f"{claim}, and its IOMMU is enabled", (covered, enabled))
 
     def _enabled(self, entries: Fact[tuple[int, ...]], phandle: int) -> Answer:
-        """of_device_is_available(), which of_iommu_xlate() asks first."""
+        """Whether the node is enabled: of_iommu_xlate() asks of_device_is_available() first."""
         node = self._iommus.get(phandle)
         if node is None:
             return ask("the IOMMU that iommu-map names is known", entries, lambda _: None)
@@ -85,7 +90,7 @@ def _absent(reading: Reading[bytes]) -> bool:
 
 
 def ids(wiring: Wiring, name: str) -> Reading[tuple[int, ...]]:
-    """The function's own id, and the one under which a bridge to conventional PCI sends for it."""
+    """The ids of function `name`: its own, and that of a bridge to conventional PCI above it."""
     own, place = parse_bdf(name), wiring.places.get(name)
     if own is None or place is None:
         return Gap(Why.ABSENT, name, "no PCI function")
@@ -98,7 +103,7 @@ def ids(wiring: Wiring, name: str) -> Reading[tuple[int, ...]]:
 
 
 def unit_name(smmu: Smmu | SmmuV3) -> str:
-    """How /sys/class/iommu calls an SMMU: by where its registers are."""
+    """The name of an SMMU in /sys/class/iommu, made of its registers' address."""
     kind = "smmu3" if isinstance(smmu, SmmuV3) else "smmu"
     return f"{kind}.{smmu.base:#018x}"
 
@@ -108,16 +113,16 @@ def _by_iort(
 ) -> Answer:
     claim = f"IORT maps {name} (id {number:#x}) to an SMMU"
     nodes = iort_ids.nodes(table)
-    found = nodes.follow(nodes.root_complex(segment(name)), number, iort_ids.IOMMU)
-    if found is None or not isinstance(found.node.body, Smmu | SmmuV3):
+    reached = nodes.follow(nodes.root_complex(segment(name)), number, iort_ids.IOMMU)
+    if reached is None or not isinstance(reached.node.body, Smmu | SmmuV3):
         return ask(claim, table, lambda _: False)
-    unit = unit_name(found.node.body)
-    used = ask(f"{unit} is in use", units, lambda all_: any(one.name == unit for one in all_))
+    unit = unit_name(reached.node.body)
+    used = ask(f"{unit} is in use", units, lambda all_: any(iommu.name == unit for iommu in all_))
     return every(f"{claim} that is in use", (ask(claim, table, lambda _: True), used))
 
 
 def _host_bridge(wiring: Wiring, name: str) -> Node | Gap:
-    """The node of the host bridge above a function."""
+    """The node of the host bridge above function `name`, or a gap."""
     place, nodes = wiring.places[name], wiring.nodes
     if isinstance(place, Gap):
         return place
@@ -126,5 +131,5 @@ def _host_bridge(wiring: Wiring, name: str) -> Node | Gap:
     path = wiring.of_nodes.get(place.value.root_bus)
     if not isinstance(path, Fact):
         return path or Gap(Why.ABSENT, place.value.root_bus, "its node is not known")
-    found = nodes.value.get(path.value)
-    return found or Gap(Why.ABSENT, f"{place.value.root_bus}/of_node", f"no node {path.value}")
+    node = nodes.value.get(path.value)
+    return node or Gap(Why.ABSENT, f"{place.value.root_bus}/of_node", f"no node {path.value}")

@@ -1,7 +1,7 @@
-"""The devices whose MSIs speak for more than themselves: the first of each kind.
+"""The devices whose MSIs tell something about other devices: the first device of each kind.
 
-What is inferred of the whole machine sees these and no other device. So a device that changes
-concerns the other groups only where it changes this value (judging/again.py).
+Inferences about the whole machine see these devices and no others. So a device that changes
+concerns other groups only if it changes this value (judging/again.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ _ORDINARY = len("0000:00:00.0")
 
 
 class Witness(NamedTuple):
-    """What a device says for others; `group` is None for one in no group.
+    """The facts of a device that tell about others; `group` is None if it is in no group.
 
-    `driver` and `uevent` are None for all but VMDs, as nobody asks them of others.
+    `driver` and `uevent` are set for VMDs only, because no rule needs them of another device.
     """
 
     name: str
@@ -34,15 +34,15 @@ class Witness(NamedTuple):
     uevent: Reading[Uevent] | None = None
 
 
-#: The x86 remapping unit in front of a device, if any, and the family of its MSIs.
+#: The name of the x86 remapping unit in front of a device, if any, and the family of its MSIs.
 Kind: TypeAlias = tuple[str | None, str]
 
 
 class Witnesses(NamedTuple):
-    """The first device of each kind that has an MSI, those of groups first.
+    """The first device with an MSI of each kind; devices in groups come first.
 
-    `vmd` are all that tell what a VMD does: the VMDs themselves, and what is behind one and has an
-    MSI. `unisolated` has MSIs of a family without isolation, `its` of an ITS.
+    `vmd` are all devices that tell what a VMD does: the VMDs, and devices with an MSI behind one.
+    `unisolated` has MSIs of a family that does not isolate, `its` has MSIs of an ITS.
     """
 
     by_kind: Mapping[Kind, Witness]
@@ -52,27 +52,29 @@ class Witnesses(NamedTuple):
     vmd: tuple[Witness, ...]
 
     def behind(self, unit: str, family: str) -> Witness | None:
-        """The first behind a remapping unit whose MSIs are of a family."""
+        """The first device behind remapping unit `unit` with MSIs of `family`, or None."""
         return self.by_kind.get((unit, family))
 
 
 class Finder:
-    """Finds them for one set of remapping units; `units` maps a device to the one before it."""
+    """Finds witnesses for a set of remapping units.
+
+    `units` maps a device to the unit in front of it; `names` are the units that have a device.
+    """
 
     def __init__(
         self, chips: Chips, units: Mapping[str, Iommu], names: frozenset[str] | None = None
     ) -> None:
         self.chips = chips
         self.units = units
-        #: The units that manage any device.
         self.names = names or frozenset(unit.name for unit in units.values())
 
     def for_another_thread(self) -> "Finder":
-        """The same finder with chips of its own: they are filled in as they are asked for."""
+        """The same finder with chips of its own, because `Chips` remembers what it is asked."""
         return Finder(Chips(), self.units, self.names)
 
     def find(self, snapshot: Snapshot) -> Witnesses:
-        """Those of a snapshot, by looking at every device."""
+        """The witnesses of a snapshot; looks at every device."""
         kinds: dict[Kind, Witness] = {}
         families: dict[str, Device] = {}
         vmd: list[Witness] = []
@@ -83,27 +85,31 @@ class Finder:
             if kind is not None and kind not in kinds:
                 kinds[kind] = _witness(device)
                 families.setdefault(kind[1], device)
-        told = [(device, self.chips.family(device)) for device in families.values()]
+        members = [(device, self.chips.family(device)) for device in families.values()]
         return Witnesses(
             by_kind=kinds,
             by_family={family: _witness(device) for family, device in families.items()},
             unisolated=next(
-                (_witness(d) for d, family in told if family and family.isolates is False), None
+                (_witness(d) for d, family in members if family and family.isolates is False), None
             ),
-            its=next((_witness(d) for d, family in told if family and family.its), None),
-            vmd=tuple(one for one in vmd if one.driver == "vmd" or isinstance(one.chip, Fact)),
+            its=next((_witness(d) for d, family in members if family and family.its), None),
+            vmd=tuple(
+                witness
+                for witness in vmd
+                if witness.driver == "vmd" or isinstance(witness.chip, Fact)
+            ),
         )
 
-    def still(self, found: Witnesses, old: Device, new: Device) -> bool:
-        """Whether they are the same after one device, which stays where it is, has changed."""
+    def still(self, witnesses: Witnesses, old: Device, new: Device) -> bool:
+        """Whether the witnesses stay the same if one device, in its place, changes to `new`."""
         if _of_vmd(old) or _of_vmd(new):
             return False
         if _witness(old) == _witness(new):
             return True
-        if any(witness.name == old.name for witness in found.by_kind.values()):
+        if any(witness.name == old.name for witness in witnesses.by_kind.values()):
             return False
         kind = self._kind(new)
-        first = None if kind is None else found.by_kind.get(kind)
+        first = None if kind is None else witnesses.by_kind.get(kind)
         return kind is None or (first is not None and _before(first, new))
 
     def _kind(self, device: Device) -> Kind | None:
@@ -133,7 +139,7 @@ def _witness(device: Device) -> Witness:
 
 
 def _before(witness: Witness, device: Device) -> bool:
-    """Whether it certainly comes first: groups in their order, then the devices without one."""
+    """Whether the witness certainly comes first: groups in their order, then other devices."""
     # A device whose link cannot be read may stand in a group that lists it.
     if witness.group is None or not isinstance(device.group, int):
         return False
@@ -146,8 +152,8 @@ def _of_vmd(device: Device) -> bool:
 
 
 def domain(name: str) -> int:
-    """The PCI domain of a device, -1 for one of another bus."""
-    from vfioguard.bdf import parse_bdf  # asked of names longer than ordinary ones
+    """The PCI domain in a device's name; -1 if it is not on the PCI bus."""
+    from vfioguard.bdf import parse_bdf  # only names longer than ordinary ones get here
 
     bdf = parse_bdf(name)
     return -1 if bdf is None else bdf.domain

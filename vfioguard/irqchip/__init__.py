@@ -6,8 +6,9 @@ name of the device is cut off before a chip is looked up here.
 
 These are all families in the sources of v5.10 to v7.3 that call `msi_create_parent_irq_domain`,
 `pci_msi_create_irq_domain` or `platform_msi_create_irq_domain`, or have a `struct msi_controller`.
-The chips that turn wired interrupts into MSIs (mbigen, ICU, APLIC, GICv5 IWB) are left out: their
-domains lack MSI_FLAG_DEV_SYSFS, so no `msi_irqs` shows them.
+Each chip is a row of tests/fixtures/irqchip/chips.tsv. The chips that turn wired interrupts into
+MSIs (mbigen, ICU, APLIC, GICv5 IWB) are left out: their domains lack MSI_FLAG_DEV_SYSFS, so no
+`msi_irqs` shows them.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,7 @@
-"""One file per form of the Report, pure: a new file is at once a choice of `--output`."""
+"""One file for each form of the Report; a new file is at once a choice of `--output`.
+
+The forms are pure: they read nothing.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -7,10 +10,10 @@ from vfioguard.report import Report
 
 
 class Style(NamedTuple):
-    """How it is wanted: columns, colour, and every group on a line of its own.
+    """How the reader wants the Report: columns, colour, and every group on a line of its own.
 
-    `valid_for`: seconds after which who reads it later must not believe it, in forms that say so.
-    `again`: the options by which a command reads the same host, each with a blank before it.
+    `valid_for` is the number of seconds after which nobody should believe the text; only some forms
+    say so. `again` holds the options with which a command reads the same host, each after a blank.
     """
 
     width: int = 80
@@ -21,7 +24,10 @@ class Style(NamedTuple):
 
 
 class Output(NamedTuple):
-    """`parts` make the text, which ends in a newline; of a large host it is never held as one."""
+    """A form: `parts` gives the text piece by piece, so that a large one is never held whole.
+
+    The text ends in a newline.
+    """
 
     media_type: str
     parts: Callable[[Report, Style], Iterable[str]]

@@ -1,39 +1,35 @@
 """The Report as a feature file of Node Feature Discovery, so that a scheduler picks safe nodes.
 
-What NFD takes (its docs/usage/customization-guide.md, "Local feature source", and
-source/local/local.go): lines `NAMESPACE/NAME=VALUE` that become labels of the node, and comments,
-of which `# +expiry-time=` ends the validity of all lines below it. A label is about the host, never
-about one device.
+NFD turns lines `NAMESPACE/NAME=VALUE` into labels of the node. The comment `# +expiry-time=` ends
+the validity of all lines below it (NFD's docs/usage/customization-guide.md, "Local feature source",
+and source/local/local.go). A label is about the host, never about one device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from vfioguard import __version__
+from vfioguard import __version__, wording
 from vfioguard.output import Output, Style
 from vfioguard.report import Report
 from vfioguard.verdict import Outcome
 
-#: The namespace that NFD allows whatever else it is told to deny (-deny-label-ns).
-_LAST = datetime.max.replace(tzinfo=UTC)
+#: NFD allows this namespace whatever -deny-label-ns says.
 _PREFIX = "feature.node.kubernetes.io/vfioguard."
 
 
 def _parts(report: Report, style: Style) -> Iterator[str]:
     yield f"# vfioguard {__version__}, {report.generated_at}\n"
-    # Above the labels: NFD reads downwards.
+    # This line stands above the labels, because it holds for the lines below it.
     yield f"# +expiry-time={_expiry(report.generated_at, style.valid_for)}\n"
     for name, value in _labels(report):
         yield f"{_PREFIX}{name}={value}\n"
 
 
 def _expiry(generated_at: str, seconds: int) -> str:
-    """When the labels end, at the latest with the year 9999: RFC 3339 knows none after it."""
-    began = datetime.fromisoformat(generated_at)
-    end = began + min(timedelta(seconds=seconds), _LAST - began)
-    return f"{end:%Y-%m-%dT%H:%M:%SZ}"
+    """The time when the labels end, `seconds` after the report, in RFC 3339."""
+    return wording.moment(datetime.fromisoformat(generated_at).timestamp() + seconds)
 
 
 def _labels(report: Report) -> Iterator[tuple[str, str]]:
@@ -48,7 +44,10 @@ def _labels(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _isolated(report: Report) -> bool | None:
-    """Whether every group is attached with all overrides off; no group is a no."""
+    """Whether the kernel attaches every group with all overrides off; False if there is no group.
+
+    Returns None if the groups cannot be read, or if some group's outcome is unknown.
+    """
     if report.groups_read is not None and report.groups_read.why != "absent":
         return None
     if not report.groups:
@@ -60,17 +59,17 @@ def _isolated(report: Report) -> bool | None:
 
 
 def _parameter(report: Report, name: str) -> bool | None:
-    """Whether any module has the parameter set, or would have it once it is loaded."""
+    """Whether any module has the parameter set, or would have it set once loaded."""
     values = {
-        one.pending if one.value is None else one.value
-        for one in report.overrides
-        if one.name.endswith(f".{name}")
+        override.pending if override.value is None else override.value
+        for override in report.overrides
+        if override.name.endswith(f".{name}")
     }
     return True if True in values else None if None in values else False
 
 
 def _word(truth: bool | None) -> str:
-    """What a selector compares with; not known is a value of its own, that matches no wish."""
+    """The value that a selector compares with; unknown is a value of its own."""
     return "unknown" if truth is None else str(truth).lower()
 
 

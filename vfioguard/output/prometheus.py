@@ -1,303 +1,42 @@
-"""The Report as metrics: Prometheus text 0.0.4, and OpenMetrics 1.0 by the same families.
+"""The Report as metrics in Prometheus' text format 0.0.4, for the textfile collector.
 
-Rendered here: prometheus_client's generate_latest costs 350 times as much for 4,096 groups.
-Join labels are node_exporter's own (collector/pcidevice_linux.go): segment, bus, device, function.
+Rendered here, as a command imports no prometheus_client; the daemon's /metrics is rendered by it.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
-https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator
 
-from vfioguard import __version__
-from vfioguard.bdf import Bdf, parse_bdf
+from vfioguard.metrics.family import Measured, shown
+from vfioguard.metrics.of_report import of_report
 from vfioguard.output import Output, Style
-from vfioguard.report import GroupReport, Report
-from vfioguard.verdict import Outcome, Verdict, severity
+from vfioguard.report import Report
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-#: Series of one metric at most: 4,096 devices under two backends.
-MAX_SERIES = 8192
-
-Labels: TypeAlias = "tuple[tuple[str, str], ...]"
-
-#: Where evidence is read. A label per gap would be a series per broken device.
-_EVIDENCE = (
-    "/boot",
-    "/dev/kmsg",
-    "/proc/cmdline",
-    "/proc/interrupts",
-    "/proc/kallsyms",
-    "/sys/bus/pci/devices",
-    "/sys/class/iommu",
-    "/sys/firmware",
-    "/sys/kernel/debug",
-    "/sys/kernel/iommu_groups",
-    "/sys/kernel/irq",
-    "/sys/module",
-)
-_OTHER = "other"
+_SUFFIXES = {"gauge": "", "counter": "_total", "info": "_info"}
+_TYPES = {"gauge": "gauge", "counter": "counter", "info": "gauge"}
 
 
-class Family(NamedTuple):
-    """A metric. `kind` is gauge, counter or info, `name` has no _total or _info, `unit` ends it."""
-
-    name: str
-    kind: str
-    help: str
-    samples: Iterable[tuple[Labels, float]]
-    unit: str = ""
-
-
-def _gauge(name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Family:
-    return Family(name=name, kind="gauge", help=text, samples=samples)
-
-
-def render(families: Iterable[Family], *, openmetrics: bool) -> str:
-    """The families as text; OpenMetrics still wants its `# EOF` after the last of them."""
-    lines: list[str] = []
-    for family in families:
-        sample = family.name + {"counter": "_total", "info": "_info"}.get(family.kind, "")
-        described = family.name if openmetrics else sample
-        kind = "gauge" if family.kind == "info" and not openmetrics else family.kind
-        lines += (f"# HELP {described} {family.help}\n", f"# TYPE {described} {kind}\n")
-        if openmetrics and family.unit:
-            lines.append(f"# UNIT {described} {family.unit}\n")
-        for labels, value in family.samples:
-            shown = ",".join([f'{name}="{_escape(text)}"' for name, text in labels])
-            lines.append(f"{sample}{{{shown}}} {value}\n" if shown else f"{sample} {value}\n")
+def render(measured: Measured) -> str:
+    """One metric as text."""
+    family = measured.family
+    name = family.name + _SUFFIXES[family.kind]
+    lines = [f"# HELP {name} {family.help}\n", f"# TYPE {name} {_TYPES[family.kind]}\n"]
+    for values, number in measured.samples:
+        pairs = zip(family.labels, values, strict=True)
+        labels = ",".join([f'{label}="{_escape(value)}"' for label, value in pairs])
+        lines.append(f"{name}{{{labels}}} {number}\n" if labels else f"{name} {number}\n")
     return "".join(lines)
 
 
-def _escape(text: str) -> str:
-    """A label's value; a name that is not UTF-8 came as surrogates, which no scraper takes."""
-    if text.isalnum() and text.isascii():
-        return text
-    valid = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return valid.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
-
-
-def families(report: Report, limit: int = MAX_SERIES) -> Iterator[Family]:
-    """Every metric that the Report knows. A count that it cannot know is left out, never zero."""
-    yield from _about(report)
-    yield from _overrides(report)
-    yield _findings(report)
-    gap = report.groups_read
-    if gap is None or gap.why == "absent":
-        yield from _counts(report)
-        yield from _needs(report, limit)
-    yield _gauge(
-        "vfioguard_devices_without_group",
-        "PCI functions in no IOMMU group.",
-        [((), len(report.ungrouped))],
-    )
-
-
-def _about(report: Report) -> Iterator[Family]:
-    host = report.host
-    yield Family(
-        name=("vfioguard_build"),
-        kind=("info"),
-        help=("The version of vfioguard."),
-        samples=[((("version", __version__),), 1)],
-    )
-    about = (
-        ("kernel", host.kernel or ""),
-        ("arch", host.arch or ""),
-        ("policy", host.pinned or ",".join(host.policies_in_force)),
-        ("iommu", ",".join(host.iommu)),
-    )
-    yield Family(
-        name="vfioguard_host",
-        kind="info",
-        help="The host and what decides on it.",
-        samples=[(about, 1)],
-    )
-    # Without an errno the reader chose not to read (a sleeping device), or understood nothing.
-    unreadable = {_source(g.source) for g in report.gaps if g.errno or g.why == "malformed"}
-    yield _gauge(
-        "vfioguard_evidence_readable",
-        "0 where something at or below this path exists and could not be read. "
-        "What is absent, or was not needed, counts as readable.",
-        [((("source", source),), int(source not in unreadable)) for source in (*_EVIDENCE, _OTHER)],
-    )
-
-
-def _findings(report: Report) -> Family:
-    kinds = sorted({(found.name, found.severity) for found in report.findings})
-    return _gauge(
-        "vfioguard_finding",
-        "1 for each kind of finding about this host; the report says what and why.",
-        [((("finding", name), ("severity", severity)), 1) for name, severity in kinds],
-    )
-
-
-def _source(path: str) -> str:
-    return next((s for s in _EVIDENCE if path == s or path.startswith(f"{s}/")), _OTHER)
-
-
-def _overrides(report: Report) -> Iterator[Family]:
-    yield _gauge(
-        "vfioguard_override_enabled",
-        "Whether the parameter is set. Absent where its module is not loaded or it is unreadable.",
-        [
-            ((("parameter", override.name),), int(override.value))
-            for override in report.overrides
-            if override.value is not None
-        ],
-    )
-    yield _gauge(
-        "vfioguard_override_pending",
-        "Whether loading the module, which is not loaded, would set the parameter.",
-        [
-            ((("parameter", override.name),), int(override.pending))
-            for override in report.overrides
-            if override.value is None and override.pending is not None
-        ],
-    )
-
-
-def _counts(report: Report) -> Iterator[Family]:
-    series, headlines = _Tally(), _Tally()
-    for group in report.groups:
-        series.add(group.series)
-        headlines.add(group.headline)
-    yield _gauge(
-        "vfioguard_groups",
-        "IOMMU groups by what the kernel would answer to an attach through the backend. "
-        "All zero where this kernel does not have the backend.",
-        _by_backend(report.groups),
-    )
-    yield _gauge(
-        "vfioguard_bound_groups",
-        "The same of those IOMMU groups alone that have a member bound to a VFIO driver.",
-        _by_backend([group for group in report.groups if group.on_vfio]),
-    )
-    yield _gauge(
-        "vfioguard_headline_groups",
-        "IOMMU groups by the worst answer of the backends, or by the policy that was asked for.",
-        headlines.samples(),
-    )
-    yield _gauge(
-        "vfioguard_series_groups",
-        "IOMMU groups by the vfio_safe_irq_domain series of 2016.",
-        series.samples(),
-    )
-    yield _gauge(
-        "vfioguard_series_disagreements",
-        "IOMMU groups of which the series of 2016 says otherwise than the headline.",
-        [((), sum(group.agrees is False for group in report.groups))],
-    )
-
-
-def _by_backend(groups: Iterable[GroupReport]) -> list[tuple[Labels, float]]:
-    tallies = {"type1": _Tally(), "iommufd": _Tally()}
-    for group in groups:
-        for name, verdict in group.backends:
-            if verdict is not None:
-                tallies.setdefault(name, _Tally()).add(verdict)
-    return [
-        ((("backend", name), *labels), count)
-        for name, tally in tallies.items()
-        for labels, count in tally.samples()
-    ]
-
-
-class _Tally:
-    """Counts by outcome, zero included."""
-
-    def __init__(self) -> None:
-        self._counts = dict.fromkeys(Outcome, 0)
-
-    def add(self, verdict: Verdict) -> None:
-        self._counts[verdict.outcome] += 1
-
-    def samples(self) -> list[tuple[Labels, float]]:
-        return [((("outcome", outcome),), count) for outcome, count in self._counts.items()]
-
-
-def _needs(report: Report, limit: int) -> Iterator[Family]:
-    judged = [(group, _deciding(report, group)) for group in report.groups]
-    needs = [(group, _need([verdict for _, verdict in verdicts])) for group, verdicts in judged]
-    needed = None if any(n is None for _, n in needs) else False
-    needed = True if any(n for _, n in needs) else needed
-    yield _gauge(
-        "vfioguard_override_needed",
-        "Whether any group is refused without the override. Absent where that is not known.",
-        [] if needed is None else [((), int(needed))],
-    )
-    yield _gauge(
-        "vfioguard_groups_exposed",
-        "IOMMU groups known to need the override, and bound to a VFIO driver or held open now.",
-        [((), sum(bool(need and (group.on_vfio or group.holders)) for group, need in needs))],
-    )
-    refused = [
-        (group, name, verdict)
-        for group, verdicts in judged
-        for name, verdict in verdicts
-        if verdict.outcome is not Outcome.ALLOWED
-    ]
-    # What is cut, if anything is, is the least bad.
-    refused.sort(key=lambda found: -severity(found[2].outcome))
-    samples = [
-        ((("group", str(group.id)), ("backend", name), ("outcome", verdict.outcome), *address), 1)
-        for group, name, verdict in refused
-        for address in _addresses(group)
-    ]
-    yield _gauge(
-        "vfioguard_group_needs_override",
-        "1 for every PCI function of every group that is not known to be allowed with the "
-        "override off, and one without an address for its other members.",
-        samples[:limit],
-    )
-    yield _gauge(
-        "vfioguard_dropped_series",
-        "Series that were cut from vfioguard_group_needs_override.",
-        [((), max(0, len(samples) - limit))],
-    )
-
-
-def _deciding(report: Report, group: GroupReport) -> list[tuple[str, Verdict]]:
-    """The verdicts of the backends; the headline where none has one or another was asked for."""
-    found = [(name, verdict) for name, verdict in group.backends if verdict is not None]
-    return [("", group.headline)] if report.host.pinned or not found else found
-
-
-def _need(verdicts: list[Verdict]) -> bool | None:
-    needs = {verdict.needs_override for verdict in verdicts}
-    return True if True in needs else None if None in needs else False
-
-
-def _addresses(group: GroupReport) -> Iterator[Labels]:
-    """node_exporter's labels of each PCI member, and empty ones, once, for all other members."""
-    found = [parse_bdf(d.name) if d.bus == "pci" else None for d in group.devices]
-    yield from (_labels(bdf) for bdf in found if bdf is not None)
-    if not found or None in found:
-        yield labels_of("")
-
-
-def labels_of(name: str) -> Labels:
-    """node_exporter's labels of a PCI function by its address; empty ones for anything else."""
-    bdf = parse_bdf(name)
-    if bdf is None:
-        return (("segment", ""), ("bus", ""), ("device", ""), ("function", ""))
-    return _labels(bdf)
-
-
-def _labels(bdf: Bdf) -> Labels:
-    return (
-        ("segment", f"{bdf.domain:04x}"),
-        ("bus", f"{bdf.bus:02x}"),
-        ("device", f"{bdf.device:02x}"),
-        ("function", f"{bdf.function:x}"),
-    )
+def _escape(value: str) -> str:
+    if value.isalnum() and value.isascii():
+        return value
+    return shown(value).replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def _parts(report: Report, _style: Style) -> Iterator[str]:
-    return (render([family], openmetrics=False) for family in families(report))
+    return (render(measured) for measured in of_report(report))
 
 
 OUTPUT = Output(TEXT, _parts)

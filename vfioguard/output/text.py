@@ -1,4 +1,4 @@
-"""For a person in a terminal: the answer first, worst first, one screen for a host of 60 groups."""
+"""The Report for a person in a terminal: the worst first, one screen for a host of 60 groups."""
 
 import textwrap
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ _COLORS = {
     Outcome.ALLOWED: "\x1b[32m",
 }
 _RESET = "\x1b[0m"
-#: Groups that are not allowed get a line each while all of them fit on a screen.
+#: If no more groups than these are not allowed, each of them gets a line.
 _LINES = 12
 _GAPS = 3
 
 
 class _Bucket(NamedTuple):
-    """Groups that share outcome, reason and who says otherwise."""
+    """Groups with one outcome and reason; `aside` tells if kernel or series say otherwise."""
 
     outcome: Outcome
     reason: str
@@ -49,9 +49,9 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
     for bucket in buckets:
         yield ""
         yield from _bucket(bucket, style, spell_out=shown <= _LINES)
-    for said, names in wording.ungrouped_lines(report, None if style.every_group else 8):
+    for reason, names in wording.ungrouped_lines(report, None if style.every_group else 8):
         yield ""
-        yield from _fill(said, style, indent="  ")
+        yield from _fill(reason, style, indent="  ")
         yield from _fill(f"  {names}", style, indent="    ")
     worst = buckets[0]
     if worst.outcome is not Outcome.ALLOWED:
@@ -61,8 +61,8 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
 
 
 def _findings(report: Report, style: Style) -> Iterator[str]:
-    for found in report.findings:
-        yield from _fill(f"{found.severity}: {found.summary}", style, indent="  ")
+    for finding in report.findings:
+        yield from _fill(f"{finding.severity}: {finding.summary}", style, indent="  ")
 
 
 def _summary(report: Report, style: Style) -> str:
@@ -87,7 +87,7 @@ def _context(report: Report, style: Style) -> Iterator[str]:
         yield from _fill(_BY_LINKS, style, indent="  ")
 
 
-#: Why so much of a group is missing.
+#: The reason why much of each group is missing.
 _BY_LINKS = (
     "the groups are known by their devices' links alone, as /sys/kernel/iommu_groups is not "
     "recorded: their types, reserved regions and members of other buses are not"
@@ -95,23 +95,26 @@ _BY_LINKS = (
 
 
 def _buckets(report: Report) -> list[_Bucket]:
-    found: dict[tuple[Outcome, str, str], list[GroupReport]] = {}
+    alike: dict[tuple[Outcome, str, str], list[GroupReport]] = {}
     for group in report.groups:
         aside = wording.aside(group)
         why = wording.general_reason(group)
         if group.outcome is Outcome.ALLOWED:
             why = ""  # a person under pressure asks why not, never why
-        found.setdefault((group.outcome, why, aside), []).append(group)
-    buckets = [_Bucket(*key, tuple(groups)) for key, groups in found.items()]
+        alike.setdefault((group.outcome, why, aside), []).append(group)
+    buckets = [
+        _Bucket(outcome=outcome, reason=reason, aside=aside, groups=tuple(groups))
+        for (outcome, reason, aside), groups in alike.items()
+    ]
     return sorted(buckets, key=lambda b: (-severity(b.outcome), -len(b.groups)))
 
 
 def _bucket(bucket: _Bucket, style: Style, *, spell_out: bool) -> Iterator[str]:
     head = f"{bucket.outcome} ({len(bucket.groups)})"
     text = f"{head}  {bucket.reason}{bucket.aside}" if bucket.reason else f"{head}{bucket.aside}"
-    first, *rest = _fill(text, style, indent="  ")
+    first, *others = _fill(text, style, indent="  ")
     yield first.replace(head, _paint(head, bucket.outcome, style), 1)
-    yield from rest
+    yield from others
     if style.every_group or (spell_out and bucket.outcome is not Outcome.ALLOWED):
         for group in bucket.groups:
             yield _group(group, style)

@@ -11,10 +11,10 @@ Isolated: TypeAlias = Callable[[Members], Answer]
 
 
 class Policy(NamedTuple):
-    """`carried`: whether the running kernel decides by it. `isolated(host)(members)`: its test.
+    """One predicate: `carried` says whether the running kernel decides by it.
 
-    `backend` names whose attach it decides; None for a policy that no kernel carries, which is
-    always evaluated with type1's override.
+    `isolated(host)(members)` is its test. `backend` is the backend whose attach it decides, or None
+    if no kernel carries the policy; such a policy is always evaluated with type1's override.
     """
 
     name: str

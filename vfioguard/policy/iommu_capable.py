@@ -16,7 +16,7 @@ from vfioguard.logic import Answer, ask, every, whichever
 from vfioguard.policy import Isolated, Policy
 
 _CLAIM = "the bus has interrupt remapping"
-#: Between them the drivers changed what they report.
+#: The first and the last kernel of this era; in between, drivers changed what they report.
 _FIRST, _LAST = Version(3, 6), Version(4, 10)
 
 
@@ -26,7 +26,10 @@ def _isolated(host: Host) -> Isolated:
 
 
 def _capability(host: Host) -> Answer:
-    """As the running kernel's drivers report it; a newer kernel's, as the last of this era did."""
+    """The capability as the running kernel's drivers report it.
+
+    A newer kernel is judged as the last kernel of this era would be.
+    """
     last = host.capability(_LAST)
     if host.has(CHECK_MSI_REMAP) or host.has(AMD_CAPABILITY):
         return every(_CLAIM, (last,))

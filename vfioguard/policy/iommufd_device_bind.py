@@ -14,7 +14,7 @@ from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, some, whichever
 from vfioguard.policy import Isolated, Policy
 
-#: Before it there was none, and later drivers know no such capability.
+#: The first kernel with iommufd, and the last series whose drivers report the capability.
 _ITS_FIRST = Version(6, 2)
 _CLAIM = "iommufd finds the group's MSIs isolated"
 

@@ -19,9 +19,9 @@ from vfioguard.logic import Answer, ask, every, some, whichever
 from vfioguard.policy import Isolated, Policy
 
 _CLAIM = "every MSI domain of the machine isolates, or the IOMMU remaps interrupts"
-#: The drivers of this era are alike.
+#: The first kernel of this era; its drivers and the later ones report the same.
 _DRIVERS = Version(4, 11)
-#: MSI_IOVA_BASE of the SMMU drivers: what IOMMU_RESV_SW_MSI looks like from outside.
+#: MSI_IOVA_BASE of the SMMU drivers: sysfs shows IOMMU_RESV_SW_MSI as type "msi" at this address.
 _SW_MSI = 0x08000000
 
 
@@ -45,7 +45,7 @@ def _nobody(_release: Release) -> None:
 
 
 def _before_4_14(members: Members, domains: Answer, capability: Answer) -> Answer:
-    """`resv_msi ? domains : capability`; where the regions cannot be read, both must agree."""
+    """`resv_msi ? domains : capability`; if the regions cannot be read, both tests must agree."""
     regions = members.group.reserved_regions
     translated = ask("the group has a software MSI region", regions, _has_sw_msi)
     return some(

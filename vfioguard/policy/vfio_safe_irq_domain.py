@@ -19,7 +19,7 @@ from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask, every, some
 from vfioguard.policy import Isolated, Policy
 
-#: Its patch 6/7 is what v4.11 took: SMMUs no longer claim the capability.
+#: v4.11 took patch 6/7: from then on SMMUs no longer claim the capability.
 _DRIVERS = Version(4, 11)
 _NAME = "vfio_safe_irq_domain"
 _CLAIM = "interrupt remapping, or no device linked to an MSI controller without it"

@@ -1,4 +1,4 @@
-"""The types of ASGI 3.0, and how a request is refused before a route sees it."""
+"""The types of ASGI 3.0, and the refusal of a request before a route sees it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Refusal(NamedTuple):
-    """Why somebody gets no answer, and what goes with it."""
+    """Why a request gets no answer: the status, one sentence, and further headers."""
 
     status: int
     detail: str

@@ -1,4 +1,4 @@
-"""The process: sockets, what follows the host, signals."""
+"""The process: it makes the parts of the daemon, runs them, and handles signals."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from vfioguard.serve.connection.connections import Connections
 from vfioguard.serve.connection.server import Server
 from vfioguard.serve.follower import Follower, Hooks, Intervals
 from vfioguard.serve.host.holders import Holders
-from vfioguard.serve.host.reader import Reader
+from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.senses.hint import RELOAD, Hint
 from vfioguard.serve.senses.senses import Senses
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.serve.telling.journal import Journal, is_stderr
 from vfioguard.serve.telling.log import Trouble
-from vfioguard.serve.telling.log_lines import Teller
+from vfioguard.serve.telling.log_lines import LogTeller
 from vfioguard.serve.telling.state_files import StateFiles, default_directory
 from vfioguard.serve.telling.systemd import Notifier
 from vfioguard.serve.web import Opened, Web, opened
 
-#: Seconds for which a thread keeps the interpreter, which is 5 ms otherwise: a reading asks for it
-#: after each of its system calls, and so does the loop.
+#: Seconds for which a thread may keep the interpreter. By default it is 5 ms. A reading asks for
+#: the interpreter after each of its system calls, and so does the loop.
 _SWITCH = 0.0002
 
 _log = logging.getLogger("vfioguard")
 
 
 class Followed(NamedTuple):
-    """The host to follow, as `vfioguard serve` was told: see settings/table.py for each.
+    """The host to follow, by the settings of `vfioguard serve` (cli/settings/table.py).
 
-    `uevents` are "kernel", "udev" or "off".
+    `uevents` is "kernel", "udev" or "off".
     """
 
     root: str
@@ -68,51 +68,51 @@ class Parts(NamedTuple):
     backlog: Backlog
     senses: Senses
     follower: Follower
-    follow: Follow
+    teller: ChangeTeller
     notifier: Notifier
 
 
 def serve(web: Web, host: Followed) -> None:
-    """Serve until SIGTERM or SIGINT, and follow the host.
+    """Follow `host`, and serve until SIGTERM or SIGINT.
 
-    Raises `CannotListen` before the host is read, and `CannotOpen`.
+    Raises `CannotOpen`, and `CannotListen` before the host is read.
     """
     sys.setswitchinterval(_SWITCH)
     patience = Patience(Marks(directory(), host.root))
-    reader = Reader(host.root, host.policy, host.tables, patience=patience)
-    follow = _follow(host)
+    reader = HostReader(host.root, host.policy, host.tables, patience=patience)
+    teller = _teller(host)
     with opened(web) as face:
-        asyncio.run(_serve(face, host, reader, follow))
+        asyncio.run(_serve(face, host, reader, teller))
 
 
-async def _serve(face: Opened, host: Followed, reader: Reader, follow: Follow) -> None:
-    server, backlog, senses, follower, follow, notifier = compose(face, host, reader, follow)
+async def _serve(face: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> None:
+    parts = compose(face, host, reader, teller)
 
     def stop() -> None:
-        notifier.stopping()
-        follow.hub.close()
-        server.stop()
+        parts.notifier.stopping()
+        teller.hub.close()
+        parts.server.stop()
 
     def reload() -> None:
-        notifier.reloading()
-        backlog.tell(RELOAD)
+        parts.notifier.reloading()
+        parts.backlog.tell(RELOAD)
 
     loop = asyncio.get_running_loop()
     for number, handler in (signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, reload):
         loop.add_signal_handler(number, handler)
-    senses.start()
-    gc.freeze()  # the modules are there to stay: no collection looks at them again
+    parts.senses.start()
+    gc.freeze()  # the modules stay, so no collection needs to look at them again
     tasks = [
-        asyncio.create_task(follower.run()),
-        asyncio.create_task(notifier.feed()),
-        asyncio.create_task(follow.run()),
+        asyncio.create_task(parts.follower.run()),
+        asyncio.create_task(parts.notifier.feed()),
+        asyncio.create_task(teller.run()),
     ]
     for task in tasks:
-        task.add_done_callback(partial(_ended, server))
+        task.add_done_callback(partial(_ended, parts.server))
     try:
-        await server.serve(face.listeners.sockets)
+        await parts.server.serve(face.listeners.sockets)
     finally:
-        senses.close()
+        parts.senses.close()
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -121,8 +121,8 @@ async def _serve(face: Opened, host: Followed, reader: Reader, follow: Follow) -
             raise error
 
 
-def compose(face: Opened, host: Followed, reader: Reader, follow: Follow) -> Parts:
-    """Make the parts of the daemon. Within the event loop: they make futures."""
+def compose(face: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> Parts:
+    """Make the parts of the daemon. Call it within the event loop, as they make futures."""
     notifier = Notifier()
     backlog = Backlog(reader.patience)
     senses = Senses(backlog.tell, host.uevents, running=reader.running)
@@ -132,7 +132,7 @@ def compose(face: Opened, host: Followed, reader: Reader, follow: Follow) -> Par
         doubts=(backlog.doubt, senses.blind),
     )
     follower = Follower(
-        _read(reader, follow), backlog, latest, host.intervals, _hooks(notifier, follow)
+        _read(reader, teller), backlog, latest, host.intervals, _hooks(notifier, teller)
     )
     connections = Connections(face.limits, told=face.access.malformed)
     counted = (
@@ -140,27 +140,27 @@ def compose(face: Opened, host: Followed, reader: Reader, follow: Follow) -> Par
         partial(counts.of_reader, reader),
         partial(counts.of_connections, connections),
     )
-    server = Server(build(latest, follow, face.face, counted), connections, face.tls)
+    server = Server(build(latest, teller, face.face, counted), connections, face.tls)
     return Parts(
         server=server,
         backlog=backlog,
         senses=senses,
         follower=follower,
-        follow=follow,
+        teller=teller,
         notifier=notifier,
     )
 
 
-def _read(reader: Reader, follow: Follow) -> Callable[[Hint], Scan]:
-    """Reading the host, with what the previous boot and other processes add to the Report."""
-    # Processes run here and nowhere else.
+def _read(reader: HostReader, teller: ChangeTeller) -> Callable[[Hint], Scan]:
+    """The function that reads the host, and adds the holders and the previous boot's finding."""
+    # Only the running host has processes that can hold a group.
     holders = (
         Holders(partial(open_root, "/", door=reader.patience.door)) if reader.running else None
     )
 
     def read(hint: Hint) -> Scan:
         scan = reader.read(hint)
-        report = follow.history.add(scan.report)
+        report = teller.history.add(scan.report)
         if holders is not None:
             report = holders.add(report)
         return scan._replace(report=report)
@@ -168,22 +168,23 @@ def _read(reader: Reader, follow: Follow) -> Callable[[Hint], Scan]:
     return read
 
 
-def _follow(host: Followed) -> Follow:
-    """What tells of changes; the state is kept where the host was told, or where systemd says."""
-    where = host.state_directory or default_directory(os.environ)
+def _teller(host: Followed) -> ChangeTeller:
+    """The teller of changes. It keeps the state in the directory that is set, or in systemd's."""
+    state_directory = host.state_directory or default_directory(os.environ)
     journal = Journal() if is_stderr(os.environ) else None
     boot = value_or(boot_id.read(open_root(host.root)), None)
-    return Follow(boot, StateFiles(where) if where else None, Teller(journal))
+    files = StateFiles(state_directory) if state_directory else None
+    return ChangeTeller(boot, files, LogTeller(journal))
 
 
 def _ended(server: Server, task: asyncio.Task[None]) -> None:
-    """Better no daemon than half of one: what a task raises is raised once the server has ended."""
+    """Stop the server if a task failed, whose error is raised at the end: no half of a daemon."""
     if not task.cancelled() and task.exception() is not None:
         server.stop()
 
 
-def _hooks(notifier: Notifier, follow: Follow) -> Hooks:
-    """Who is told of each reading: what tells of changes, the log, systemd."""
+def _hooks(notifier: Notifier, teller: ChangeTeller) -> Hooks:
+    """The hooks that tell of each reading: the teller of changes, the log, and systemd."""
     told = ""
     shown: Report | None = None
     trouble = Trouble("the host is read again")
@@ -192,7 +193,7 @@ def _hooks(notifier: Notifier, follow: Follow) -> Hooks:
         nonlocal told, shown
         trouble.gone()
         if shown is None:
-            gc.freeze()  # nor at the first reading's groups, most of which stay as well
+            gc.freeze()  # most of the first reading's groups stay as well
         known = told and shown is not None and _same_outcomes(shown, report)
         if not known and (summary := wording.summary(report)) != told:
             _log.info("%s", summary)
@@ -210,14 +211,14 @@ def _hooks(notifier: Notifier, follow: Follow) -> Hooks:
         nonlocal told
         _log.error("%s", reason)
         told = ""
-        notifier.ready(reason)  # it answers 503, which one that is restarted would not
+        notifier.ready(reason)  # the daemon answers 503; a restarted one would give no answer
 
-    return Hooks(served=follow.published, settled=settled, failed=failed, stuck=stuck)
+    return Hooks(served=teller.published, settled=settled, failed=failed, stuck=stuck)
 
 
-def _same_outcomes(one: Report, other: Report) -> bool:
-    """Whether each group's is the same, so that nothing need be counted."""
-    differ = unchanged.differing(one.groups, other.groups)
+def _same_outcomes(before: Report, after: Report) -> bool:
+    """Whether each group has the same outcome as before, so that nothing has to be counted."""
+    differ = unchanged.differing(before.groups, after.groups)
     return differ is not None and all(
-        one.groups[at].outcome is other.groups[at].outcome for at in differ
+        before.groups[place].outcome is after.groups[place].outcome for place in differ
     )

@@ -1,4 +1,4 @@
-"""Keeps the Report equal to the host: a hint comes, the host is read, what it says is published."""
+"""Keeps the Report equal to the host: a hint comes, the host is read, the result is published."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vfioguard.serve.host.worker import GaveUp, Worker
 from vfioguard.serve.senses.hint import EVERYTHING, NOTHING, POLL, RECONCILE, Hint
 from vfioguard.serve.telling.log import describe_error
 
-#: Seconds for which the loop waits for a small reading and does nothing else: it takes a
-#: millisecond or two. And seconds between two such waits.
+#: The most seconds for which the loop is blocked for a small reading, which takes a millisecond or
+#: two; and the least seconds between two such waits.
 _SPARE, _SPARED = 0.004, 0.015
-#: Seconds between two looks for what hangs in other processes.
+#: Seconds between two looks at the reads that hang in other processes.
 _AGAIN = 1.0
 
 _log = logging.getLogger("vfioguard")
@@ -48,7 +48,10 @@ class Hooks(NamedTuple):
 
 
 class Follower:
-    """Reads whatever the backlog holds. `read` may hang; nothing else does."""
+    """Reads the host for the hints in `backlog`, and publishes to `latest`.
+
+    `read` runs in a thread of its own, where it may hang.
+    """
 
     def __init__(
         self,
@@ -98,7 +101,7 @@ class Follower:
         owed = NOTHING
         while True:
             now = self._clock()
-            # A steady stream of hints must not put off what is looked for at intervals.
+            # A steady stream of hints must not put off the readings at intervals.
             regular = RECONCILE if now >= full_at else POLL if now >= poll_at else NOTHING
             hint = self._backlog.take() | owed | regular
             owed = NOTHING if await self._once(hint) else hint | EVERYTHING

@@ -1,4 +1,4 @@
-"""The settings of the HTTP face, and what they open: sockets, TLS, and who is let in."""
+"""The settings of the HTTP face. They open its sockets, and set up TLS and the guard."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from vfioguard.serve.connection.server import TlsNow, affordable
 from vfioguard.serve.http.access_log import Access
 from vfioguard.serve.http.front import Face, Guard, name_of
 
-#: Of the places over TCP this part may be taken by who waits for a password to be checked.
+#: One in this many TCP connections may wait for a check of its password.
 _WAITING = 3
 
 
 class Web(NamedTuple):
-    """What `vfioguard serve --web.*` says."""
+    """The settings `--web.*` of `vfioguard serve`."""
 
     listen_address: tuple[str, ...] = ()
     systemd_socket: bool = False
@@ -31,7 +31,7 @@ class Web(NamedTuple):
 
 
 class _Checked(NamedTuple):
-    """What the file of `--web.config.file` gives."""
+    """The content of the file of `--web.config.file`, ready for use."""
 
     guard: Guard | None = None
     tls: TlsNow | None = None
@@ -39,7 +39,7 @@ class _Checked(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """Sockets that listen, and what will serve them."""
+    """Sockets that listen, and the parts that will serve them."""
 
     listeners: Listeners
     face: Face
@@ -50,7 +50,7 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(web: Web) -> Generator[Opened]:
-    """Everything that can be wrong is found here: raises `CannotListen`."""
+    """Open the sockets and read the files. Raises `CannotListen` for whatever is wrong."""
     checked = _check(web)
     sockets = passed(os.environ, os.getpid()) if web.systemd_socket else []
     with Listeners(
@@ -72,7 +72,7 @@ def opened(web: Web) -> Generator[Opened]:
 def _check(web: Web) -> _Checked:
     if web.config_file is None:
         return _Checked()
-    # YAML and bcrypt are needed, and there, only where somebody has such a file.
+    # YAML and bcrypt are needed only with such a file, and may be missing without one.
     try:
         from vfioguard.serve.web_config.guard import FileGuard
         from vfioguard.serve.web_config.in_force import Secured
@@ -86,7 +86,11 @@ def _check(web: Web) -> _Checked:
     except ImportError as error:
         raise _incomplete(error) from error
     config = secured.config
-    return _Checked(FileGuard(secured), secured.tls if config.tls else None, config.protects)
+    return _Checked(
+        guard=FileGuard(secured),
+        tls=secured.tls if config.tls else None,
+        protects=config.protects,
+    )
 
 
 def _incomplete(error: ImportError) -> CannotListen:

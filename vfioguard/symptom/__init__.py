@@ -1,7 +1,7 @@
-"""What people meet before they know of groups: an errno of VFIO, or a line of a log.
+"""The symptoms that people meet before they know of groups: an errno of VFIO, or a line of a log.
 
-Data: what it means in which kernels, and what to do. `errors.py` has the errnos, `lines.py` the
-lines; nothing here looks at a host.
+This is data: what each symptom means in which kernels, and what to do. `errors.py` has the errnos,
+`lines.py` the lines. Nothing here looks at a host.
 """
 
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class About(StrEnum):
-    """What of a host bears on it: said of this one beside the general answer."""
+    """The part of a host that a symptom hangs on; `explain` shows it beside the general answer."""
 
     INTERRUPTS = "interrupts"
     MEMORY = "memory"
@@ -18,7 +18,7 @@ class About(StrEnum):
 
 
 class Cause(NamedTuple):
-    """One reason of an errno: the call that answers so, in which kernels, why, and what to do."""
+    """One cause of an errno: the call that returns it, in which kernels, why, and what to do."""
 
     call: str
     kernels: str
@@ -37,14 +37,17 @@ class Line(NamedTuple):
 
 
 def causes_of(name: str) -> tuple[Cause, ...]:
-    """The causes of an errno by its name, the usual first; empty if VFIO never answers so."""
+    """The causes of the errno with this name, the usual one first; empty if VFIO never returns it.
+
+    An example of a name is "EPERM".
+    """
     from vfioguard.symptom.errors import ERRORS
 
     return ERRORS.get(name, ())
 
 
 def meaning(text: str) -> Line | None:
-    """The line that a text holds, whatever stands before it (time, host name, device)."""
+    """The known line that `text` contains, or None; a time, host name or device may precede it."""
     import re
 
     from vfioguard.symptom.lines import LINES
@@ -53,7 +56,10 @@ def meaning(text: str) -> Line | None:
 
 
 def told_errno(text: str) -> str | None:
-    """The errno with causes that a text tells of: in words, or as the kernel does, `error -22`."""
+    """The name of the errno that `text` mentions: in strerror's words, or as `error -22`.
+
+    Returns None if there is none, or if VFIO never returns it.
+    """
     import errno
     import re
 
@@ -63,5 +69,5 @@ def told_errno(text: str) -> str | None:
         if re.search(words, text):
             return name
     number = re.search(r"\berror:? -(\d{1,3})\b", text)
-    known = errno.errorcode.get(int(number[1])) if number else None
-    return known if known in ERRORS else None
+    named = errno.errorcode.get(int(number[1])) if number else None
+    return named if named in ERRORS else None

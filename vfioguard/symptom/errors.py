@@ -89,10 +89,8 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
         Cause(
             call=_SET_IOMMU,
             kernels="all",
-            why=(
-                "the guest's memory overlaps reserved regions of the group, "
-                "or the container is empty"
-            ),
+            why="the guest's memory overlaps reserved regions of the group, or the container is "
+            "empty",
             change="compare the guest's memory map with the group's reserved_regions",
             about=About.MEMORY,
         ),
@@ -138,7 +136,7 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
     ),
 }
 
-#: What strerror(3) says, by which programs pass an errno on.
+#: The words of strerror(3), as programs print them, and the errno that each stands for.
 WORDS: dict[str, str] = {
     r"Operation not permitted": "EPERM",
     r"Invalid argument": "EINVAL",

@@ -1,4 +1,4 @@
-"""What a setting is: its name, the kind of its value, and the words for people."""
+"""The description of a setting: its name, the kind of its value, and its documentation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Wrong(ValueError):
 
 
 class Kind(NamedTuple):
-    """What a setting may be. `article` says it in words: "a string".
+    """The values that a setting may have. `article` names them: "a string".
 
-    `from_text` makes the value of an option's argument, `from_toml` that of a file's (one item of
-    it, where the setting is repeatable); both raise `Wrong`. `choices` are all it can be, if few.
-    `unit` is what a number counts.
+    `from_text` converts the argument of an option, `from_toml` a value of the file, or one item of
+    its array if the setting is repeatable. Both raise `Wrong`. `choices` are the possible values,
+    if they are few. `unit` is the unit of a number.
     """
 
     article: str
@@ -30,11 +30,11 @@ class Kind(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """One setting. `key` is dotted as in TOML; the option is the same with `--` before it.
+    """One setting. `key` is dotted as in TOML. The option is `key` with `--` before it.
 
-    `default` None means that there is none; then `example` is shown. A repeatable setting is a
-    tuple: an option for each item, an array in the file. `help` is one line, `doc` paragraphs in
-    which `backquotes` mark what is typed.
+    A setting without a default has `default` None and an `example`. A repeatable setting is a
+    tuple: one option for each item, an array in the file. `help` is one line. `doc` has paragraphs,
+    in which `backquotes` mark code.
     """
 
     key: str
@@ -58,7 +58,7 @@ class Setting(NamedTuple):
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The tables of the file that lead to it, and its name."""
+        """Its tables in the file, then its name."""
         return tuple(self.key.split("."))
 
 
@@ -73,7 +73,7 @@ def text(article: str = "a string", check: Callable[[str], object] = str) -> Kin
         check(value)
         return value
 
-    return Kind(article, from_toml, from_toml)
+    return Kind(article=article, from_text=from_toml, from_toml=from_toml)
 
 
 def choice(article: str, names: tuple[str, ...]) -> Kind:
@@ -104,12 +104,12 @@ def number(unit: str, least: float, most: float, *, whole: bool = False) -> Kind
 
     def from_text(value: str) -> float:
         try:
-            found = int(value) if whole else float(value)
+            parsed = int(value) if whole else float(value)
         except ValueError:
             raise Wrong(f"{shown(value)} is not {article}") from None
-        return from_toml(found)
+        return from_toml(parsed)
 
-    return Kind(article, from_text, from_toml, unit=unit)
+    return Kind(article=article, from_text=from_text, from_toml=from_toml, unit=unit)
 
 
 def _switch(value: object) -> bool:
@@ -118,8 +118,8 @@ def _switch(value: object) -> bool:
     return value
 
 
-#: On or off; the option has a `--no-` form, as a switch of the file must be undone by an option.
-SWITCH = Kind("true or false", _switch, _switch)
+#: On or off. The option has a `--no-` form, so that it can undo what the file sets.
+SWITCH = Kind(article="true or false", from_text=_switch, from_toml=_switch)
 
 
 def toml(value: object) -> str:
@@ -142,9 +142,9 @@ def toml(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as an error quotes it: in one line that is not too long."""
-    found = toml(value)
-    return found if len(found) <= _SHOWN else f"{found[: _SHOWN - 3]}..."
+    """A value as an error quotes it: in one short line."""
+    quoted = toml(value)
+    return quoted if len(quoted) <= _SHOWN else f"{quoted[: _SHOWN - 3]}..."
 
 
 def _escaped(char: str) -> str:

@@ -6,39 +6,18 @@ import argparse
 from collections.abc import Callable
 from typing import cast
 
-from vfioguard.cli.parser import Once
-from vfioguard.cli.settings.file import DEFAULT_FILE
+from vfioguard.cli.arguments import Once, Parser
 from vfioguard.cli.settings.kinds import SWITCH, Setting, Wrong, toml
 from vfioguard.cli.settings.table import SETTINGS
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """One option for each setting; it is None in the namespace where it was not typed."""
-    parser.add_argument(
-        "--config.file",
-        dest="config_file",
-        action=Once,
-        metavar="PATH",
-        help=f"the file of settings, over which options win (default {DEFAULT_FILE}, if there)",
-    )
-    parser.add_argument(
-        "--config.check",
-        dest="config_check",
-        action="store_true",
-        help="print the settings and where each comes from, and do not serve",
-    )
-    parser.add_argument(
-        "--self-test",
-        dest="self_test",
-        action="store_true",
-        help="print what this process can and cannot read of the host, and do not serve; "
-        "exit status 3 where no verdict can be made",
-    )
+def add_settings(parser: Parser) -> None:
+    """Add an option for each setting. Its value is None if it was not typed."""
     for setting in SETTINGS:
         _add(parser, setting)
 
 
-def _add(parser: argparse.ArgumentParser, setting: Setting) -> None:
+def _add(parser: Parser, setting: Setting) -> None:
     text = f"{setting.help} ({_default(setting)})"
     if setting.kind is SWITCH:
         parser.add_argument(
@@ -57,7 +36,7 @@ def _add(parser: argparse.ArgumentParser, setting: Setting) -> None:
 
 
 def _default(setting: Setting) -> str:
-    """As it would be typed."""
+    """The default as it would be typed."""
     if setting.default is None:
         return "default none"
     if not setting.repeatable:

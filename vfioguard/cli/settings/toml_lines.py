@@ -1,7 +1,7 @@
-"""In which line of a TOML file a value stands, which tomllib does not say.
+"""The line of a TOML file in which a value stands; tomllib does not tell it.
 
-tomllib is asked, so that there is no second idea of what TOML is: the shortest run of lines that
-parses alone is one statement, and what it parses to says which keys it sets.
+This module has no parser of its own, but calls tomllib. The shortest run of lines that parses alone
+is one statement, and its parsed value says which keys it sets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CLOSING = ("]", "}", '"""', "'''")
 
 
 class _Statement(NamedTuple):
-    """Its lines, the number of the first, and the path of the table that it stands in."""
+    """A statement: the number of its first line, its lines, and the path of its table."""
 
     first: int
     lines: list[str]
@@ -24,9 +24,9 @@ class _Statement(NamedTuple):
 
 
 class Lines:
-    """Where everything in a valid TOML document stands. Lines count from 1 and end in LF or CRLF.
+    """The line of each value in a valid TOML document. Lines count from 1 and end in LF or CRLF.
 
-    A key that is set more than once, as the head of a table may be, is where it is first.
+    A key that is set more than once, as the head of a table may be, has the line of the first.
     """
 
     def __init__(self, text: str) -> None:
@@ -40,27 +40,27 @@ class Lines:
                 table = path if head else table
 
     def key(self, path: Path) -> int:
-        """The line in which the statement begins that sets this key, or one below it."""
+        """The first line of the statement that sets this key or a key below it."""
         return self._setting[path].first
 
     def item(self, path: Path, index: int) -> int:
-        """The line in which one item of an array ends."""
+        """The last line of one item of an array."""
         first, lines, table = self._setting[path]
         for number in range(1, len(lines)):
-            found = _at(parse("".join(lines[:number]) + "\n]"), path[len(table) :])
-            if isinstance(found, list) and len(cast("list[object]", found)) > index:
+            array = _value(parse("".join(lines[:number]) + "\n]"), path[len(table) :])
+            if isinstance(array, list) and len(cast("list[object]", array)) > index:
                 return first + number - 1
         return first + len(lines) - 1
 
 
-def _at(value: object, path: Path) -> object:
+def _value(value: object, path: Path) -> object:
     if not path or not isinstance(value, dict):
         return value
-    return _at(cast("dict[str, object]", value)[path[0]], path[1:])
+    return _value(cast("dict[str, object]", value)[path[0]], path[1:])
 
 
 def parse(text: str) -> dict[str, object] | None:
-    """The document; None where it is not valid."""
+    """The document. Returns None if it is not valid."""
     try:
         return tomllib.loads(text)
     except ValueError:  # TOMLDecodeError, or int() of too many digits

@@ -1,1 +1,1 @@
-"""What the firmware of this machine promises: the text of `vfioguard firmware`."""
+"""The firmware's tables and what they offer: the values that `vfioguard firmware` shows."""

@@ -1,4 +1,4 @@
-"""What the MADT and the IORT of other machines than x86 offer for MSIs, in one sentence."""
+"""The MSI controllers that MADT and IORT of a machine that is not an x86 offer, in one sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Decoded(Protocol):
     def state(self) -> str: ...
 
 
-#: Class of an entry or node -> how one is called.
+#: The class of an entry or node, and its name in singular and plural.
 _MADT = (
     ("GicIts", "ITS", "ITSs"),
     ("GicMsiFrame", "GICv2m frame", "GICv2m frames"),
@@ -35,43 +35,45 @@ _GIC = frozenset({"Gicc", "Gicd", "GicIts", "GicMsiFrame", "Gicr", "GicV5Irs", "
 
 def has_gic(decoded: Sequence[_Decoded]) -> bool:
     """Whether these are the tables of an Arm."""
-    kinds = {kind for one in decoded for kind in _kinds(one)}
-    return any(one.table is not None and one.signature == "IORT" for one in decoded) or bool(
+    kinds = {kind for table in decoded for kind in _kinds(table)}
+    return any(table.table is not None and table.signature == "IORT" for table in decoded) or bool(
         kinds & _GIC
     )
 
 
 def has_io_apic(decoded: Sequence[_Decoded]) -> bool:
-    """Whether there is the MADT of an x86."""
-    return any("IoApic" in _kinds(one) for one in decoded)
+    """Whether one of these tables is the MADT of an x86."""
+    return any("IoApic" in _kinds(table) for table in decoded)
 
 
 def sentence(decoded: Sequence[_Decoded]) -> str:
-    """What the two tables offer, or why that is not known."""
+    """The sentence about the two tables, or why it cannot be said."""
     if any(map(_of_loongarch, decoded)):
         return "the MADT is a LoongArch's: none of its MSI controllers isolates"
     parts: list[str] = []
     for name, signature, known in (("MADT", "APIC", _MADT), ("IORT", "IORT", _IORT)):
-        found = [one for one in decoded if one.signature == signature]
-        if not found:
+        tables = [table for table in decoded if table.signature == signature]
+        if not tables:
             parts.append(f"no {name} is given")
-        elif found[0].table is None:
-            parts.append(f"{name} is {found[0].state}")
+        elif tables[0].table is None:
+            parts.append(f"{name} is {tables[0].state}")
         else:
-            parts.append(f"{name} has {_counted(_kinds(found[0]), known)}")
+            parts.append(f"{name} has {_counted(_kinds(tables[0]), known)}")
     return "; ".join(parts)
 
 
-def _of_loongarch(one: _Decoded) -> bool:
-    entries: Sequence[object] = getattr(one.table, "entries", ()) if one.signature == "APIC" else ()
+def _of_loongarch(decoded: _Decoded) -> bool:
+    entries: Sequence[object] = (
+        getattr(decoded.table, "entries", ()) if decoded.signature == "APIC" else ()
+    )
     return any(getattr(entry, "type", None) in _LOONGARCH for entry in entries)
 
 
-def _kinds(one: _Decoded) -> list[str]:
-    """The classes of a table's entries, of an IORT those of its nodes' bodies."""
-    entries: Sequence[object] = getattr(one.table, "entries", ())
-    nodes: Sequence[object] = getattr(one.table, "nodes", ())
-    return [type(getattr(each, "body", each)).__name__ for each in (*entries, *nodes)]
+def _kinds(decoded: _Decoded) -> list[str]:
+    """The class names of a table's entries; for an IORT, those of its nodes' bodies."""
+    entries: Sequence[object] = getattr(decoded.table, "entries", ())
+    nodes: Sequence[object] = getattr(decoded.table, "nodes", ())
+    return [type(getattr(part, "body", part)).__name__ for part in (*entries, *nodes)]
 
 
 def _counted(kinds: list[str], known: Sequence[tuple[str, str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""The firmware tables that bear on interrupts, decoded for whoever asks for them."""
+"""The firmware tables that bear on interrupts, decoded."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _REFERRING = frozenset({"IORT", "VIOT", "RIMT"})
 
 
 class Decoded(NamedTuple):
-    """One table. `gap`: it could not be read; `broken`: it makes no sense from there on.
+    """One table. `gap` says why it could not be read, `broken` from where on it makes no sense.
 
-    `lost`: what of it leads nowhere; of a broken table nobody knows what its references lead to.
+    `lost` are its references that lead nowhere; it is empty if the table is broken, because then
+    nobody knows where its references lead.
     """
 
     signature: str
@@ -39,7 +40,7 @@ class Decoded(NamedTuple):
 
     @property
     def state(self) -> str:
-        """present, malformed, absent, denied, hidden or failed."""
+        """One of present, malformed, absent, denied, hidden and failed."""
         if self.gap is not None:
             return acpi_tables.state(self.gap)
         return "present" if self.broken is None else "malformed"
@@ -48,18 +49,18 @@ class Decoded(NamedTuple):
 class Firmware(NamedTuple):
     """The sentence that matters, and the tables.
 
-    `remapping` is None on other machines than x86; `memory`, what firmware keeps for devices, is
-    None for tables from elsewhere, as their devices are not here.
+    `remapping` is None if the machine is not an x86. `memory` is the memory that firmware keeps for
+    devices; it is None for tables from elsewhere, because their devices are not here.
     """
 
     sentence: str
     remapping: Possible | None
     tables: tuple[Decoded, ...]
-    memory: reserved.Found | None = None
+    memory: reserved.ReservedMemory | None = None
 
 
 class Given(NamedTuple):
-    """A table out of a file from elsewhere, or that the file stops being tables."""
+    """A table from a file from elsewhere; `broken` says where a file stops to hold tables."""
 
     signature: str
     source: str
@@ -68,9 +69,9 @@ class Given(NamedTuple):
 
 
 def of_host(snapshot: Snapshot) -> Firmware:
-    """The tables of a host that was read."""
-    found = snapshot.acpi
-    decoded = tuple(map(_decode, acpi_tables.FILES, found._fields, found))
+    """Decode the tables of a host that was read."""
+    acpi = snapshot.acpi
+    decoded = tuple(map(_decode, acpi_tables.FILES, acpi._fields, acpi))
     memory = reserved.of_host(snapshot)
     arch = snapshot.kernel.arch
     x86 = is_x86(arch) if isinstance(arch, Fact) else not arm.has_gic(decoded)
@@ -83,21 +84,23 @@ def of_host(snapshot: Snapshot) -> Firmware:
 
 
 def of_files(given: Sequence[Given]) -> Firmware:
-    """Tables from elsewhere; what they leave open stays open."""
+    """Decode tables from elsewhere; what they do not tell stays unknown."""
     from vfioguard import acpi
 
     leaves = {acpi.table(leaf).signature: leaf for leaf in acpi.leaves()}
     decoded: list[Decoded] = []
-    for one in given:
-        if one.broken is not None:
+    for table in given:
+        if table.broken is not None:
             decoded.append(
-                Decoded(signature=one.signature, source=one.source, table=None, broken=one.broken)
+                Decoded(
+                    signature=table.signature, source=table.source, table=None, broken=table.broken
+                )
             )
-        elif one.signature in leaves:
-            raw = Fact(one.raw, one.raw, one.source)
-            decoded.append(_decode(one.signature, leaves[one.signature], raw))
+        elif table.signature in leaves:
+            raw = Fact(table.raw, table.raw, table.source)
+            decoded.append(_decode(table.signature, leaves[table.signature], raw))
     kept = tuple(decoded)
-    x86 = {"DMAR", "IVRS"} & {one.signature for one in kept} or arm.has_io_apic(kept)
+    x86 = {"DMAR", "IVRS"} & {table.signature for table in kept} or arm.has_io_apic(kept)
     if arm.has_gic(kept) or not x86:
         return Firmware(arm.sentence(kept), None, kept)
     remapping = allowed.possible(_evidence(given))
@@ -106,9 +109,9 @@ def of_files(given: Sequence[Given]) -> Firmware:
 
 def _evidence(given: Sequence[Given]) -> Evidence:
     def readings(signature: str) -> tuple[Reading[bytes], ...]:
-        found = [one for one in given if one.signature == signature and one.broken is None]
+        parsed = [table for table in given if table.signature == signature and table.broken is None]
         missing = Gap(Why.ABSENT, "the files given", f"no {signature} is among them")
-        return tuple(Fact(one.raw, one.raw, one.source) for one in found) or (missing,)
+        return tuple(Fact(table.raw, table.raw, table.source) for table in parsed) or (missing,)
 
     return Evidence(readings("DMAR")[0], readings("IVRS")[0], readings("APIC"))
 

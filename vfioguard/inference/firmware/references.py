@@ -1,7 +1,7 @@
-"""References of a firmware table that lead nowhere: what refers to them reaches nothing.
+"""References of a firmware table that lead nowhere.
 
-Not a fault of the bytes, so that a table is whole; Linux finds no node there, or none that ids are
-mapped to, and goes without (drivers/acpi/arm64/iort.c iort_node_map_id(), drivers/acpi/viot.c
+The table's bytes are whole. Linux finds no node at the reference, or a node to which no id is
+mapped, and does without (drivers/acpi/arm64/iort.c iort_node_map_id(), drivers/acpi/viot.c
 viot_get_iommu(), drivers/acpi/riscv/rimt.c (7.3.4)).
 """
 
@@ -20,14 +20,14 @@ _ORIGINS = (
 
 
 class Lost(NamedTuple):
-    """The structure at `offset` refers to `reference`, where nothing is that can be meant."""
+    """The structure at `offset` refers to `reference`, where there is no node that it can mean."""
 
     offset: int
     reference: int
 
 
 def lost(table: object) -> tuple[Lost, ...]:
-    """All of them, in the order of the table; of tables without references there are none."""
+    """The lost references of a table in its order; none for tables that have no references."""
     match table:
         case iort.Iort():
             return tuple(_of_iort(table))
@@ -73,5 +73,5 @@ def _of_rimt(table: rimt.Rimt) -> Iterator[Lost]:
 
 
 def _unknown(nodes: Iterable[object]) -> set[int]:
-    """Nodes of a kind that nobody here knows: one of them may well be meant."""
+    """The offsets of nodes of an unknown kind: a reference may well mean one of them."""
     return {node.offset for node in nodes if isinstance(node, Unknown)}

@@ -1,1 +1,1 @@
-"""Memory that firmware keeps for a device (RMRR, IVMD, RMR): whose it is."""
+"""Memory that firmware keeps for devices (RMRR, IVMD, RMR), and those devices."""

@@ -1,8 +1,8 @@
 """IVMDs and their devices (AMD 48882 5.2.2.2).
 
 drivers/iommu/amd/init.c init_unity_map_range(), drivers/iommu/amd/iommu.c
-amd_iommu_get_resv_regions(): a device has the memory if its id is in the range. Exclusion is taken
-as a one to one mapping, too.
+amd_iommu_get_resv_regions(): a device has the memory if its id is in the range. Linux treats an
+exclusion range as a one to one mapping, too.
 """
 
 from __future__ import annotations
@@ -30,25 +30,35 @@ def memory(table: Fact[Ivrs], index: Index) -> Iterator[Memory]:
 def _memory(table: Fact[Ivrs], block: Ivmd, index: Index, named: _Named) -> Memory:
     start = pages(block.start)
     end = start + max(pages(block.memory_length), 1) - 1
-    place = "IVMD", start, end, table.source, block.offset
+    functions, missing = _devices(block, index, named)
+    return Memory(
+        kind="IVMD",
+        start=start,
+        end=end,
+        source=table.source,
+        offset=block.offset,
+        holders=tuple(holder(function, start, end, relaxable=False) for function in functions),
+        gaps=tuple(Gap(Why.ABSENT, table.source, why) for why in missing),
+    )
+
+
+def _devices(block: Ivmd, index: Index, named: _Named) -> tuple[list[Function], list[str]]:
+    """The functions that have a block's memory, and in words what has no function here."""
     if not (block.unity or block.exclusion):
-        why = "neither unity nor exclusion: Linux ignores it"
-        return Memory(*place, (), (Gap(Why.ABSENT, table.source, why),))
+        return [], ["neither unity nor exclusion: Linux ignores it"]
     first, last = _range(block)
-    found = list(index.between(block.segment, first, last))
+    functions = list(index.between(block.segment, first, last))
     missing: list[str] = []
     for hid in named.between(block.segment, first, last):
         devices = named.devices.get(hid, [])
         if len(devices) == 1:
-            found += devices
+            functions += devices
         else:
             missing.append(f"{hid}: {len(devices) or 'no'} such devices here")
-    if not found and not missing:
+    if not functions and not missing:
         ids = place_of(first) if first == last else f"{place_of(first)} to {place_of(last)}"
         missing.append(f"{block.segment:04x}:{ids}: no such device here")
-    gaps = tuple(Gap(Why.ABSENT, table.source, why) for why in missing)
-    holders = tuple(holder(one, start, end, relaxable=False) for one in found)
-    return Memory(*place, holders, gaps)
+    return functions, missing
 
 
 def _range(block: Ivmd) -> tuple[int, int]:
@@ -58,7 +68,7 @@ def _range(block: Ivmd) -> tuple[int, int]:
 
 
 class _Named:
-    """The devices that only ACPI names: in the table by their HID, and those of the host."""
+    """The devices that only ACPI names: the table's entries by HID, and the host's devices."""
 
     def __init__(self, table: Ivrs, index: Index) -> None:
         chosen = kernel_ivhd_type(table.blocks)
@@ -69,7 +79,7 @@ class _Named:
             for entry in block.entries
             if isinstance(entry, AcpiHid)
         )
-        #: By HID: the kernel calls an ACPI device by its HID and a number, AMDI0020:00.
+        #: HID -> devices: the kernel names an ACPI device by its HID and a number, AMDI0020:00.
         self.devices: dict[str, list[Function]] = {}
         for function in index.all:
             if function.bdf is None:
@@ -84,5 +94,5 @@ class _Named:
 
 
 def place_of(device: int) -> str:
-    """ "00:14.0" of a requester id."""
+    """A requester id as text: "00:14.0"."""
     return f"{device >> 8:02x}:{device >> 3 & 31:02x}.{device & 7:x}"

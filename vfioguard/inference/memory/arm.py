@@ -1,7 +1,8 @@
 """RMR nodes and their devices (Arm DEN0049E.d 3.1.1.7): by stream ids, back through the mappings.
 
-drivers/acpi/arm64/iort.c iort_node_get_rmr_info(), iort_get_rmrs() (v6.0). Linux asks besides that
-the firmware's bus numbers be preserved (_DSM 5), which no file shows: the region of the group does.
+drivers/acpi/arm64/iort.c iort_node_get_rmr_info(), iort_get_rmrs() (v6.0). Linux also wants the
+firmware's bus numbers to be preserved (_DSM 5). No file shows whether they are, but the group's
+reserved regions show the outcome.
 """
 
 from __future__ import annotations
@@ -22,24 +23,27 @@ from vfioguard.kernel.pci.pci_topology import Place, requester_id
 _FIRST_REVISION = 5
 _64K, _PAGE_MASK = 0xFFFF, ~0xFFF
 
-#: SMMU by its offset -> stream id and who has it, sorted: a function, or a component's name.
+#: Offset of an SMMU -> its stream ids, sorted. Each has a number that orders equal ids, and its
+#: sender: a function, or the name of a component.
 _Streams = Mapping[int, Sequence[tuple[int, int, "Function | str"]]]
 
 
 def memory(
     table: Fact[Iort], index: Index, places: Mapping[str, Reading[Place]]
 ) -> Iterator[Memory]:
-    """Every range of every RMR node in the order of the table."""
+    """Every range of every RMR node, in the order of the table."""
     nodes = iort_ids.nodes(table)
     kept = [node for node in nodes.by_offset.values() if isinstance(node.body, Rmr)]
     streams: _Streams = _streams(nodes, index, places) if kept else {}
     for node in kept:
         if isinstance(node.body, Rmr):
-            found, gaps = _devices(table, node, streams)
-            for one in node.body.ranges:
-                start, end = _span(one.base, one.length)
+            devices, gaps = _devices(table, node, streams)
+            for region in node.body.ranges:
+                start, end = _span(region.base, region.length)
                 relaxable = node.body.remap_permitted
-                holders = tuple(holder(f, start, end, relaxable=relaxable) for f in found)
+                holders = tuple(
+                    holder(function, start, end, relaxable=relaxable) for function in devices
+                )
                 yield Memory(
                     kind="RMR",
                     start=start,
@@ -52,7 +56,7 @@ def memory(
 
 
 def _span(base: int, length: int) -> tuple[int, int]:
-    """Whole pages, where it is not aligned to 64K as the specification wants."""
+    """The first and last byte; whole pages if not aligned to 64K as the specification wants."""
     if base & _64K or length & _64K:
         length = pages(length + (base & ~_PAGE_MASK))
         base &= _PAGE_MASK
@@ -60,8 +64,8 @@ def _span(base: int, length: int) -> tuple[int, int]:
 
 
 def _streams(nodes: iort_ids.Nodes, index: Index, places: Mapping[str, Reading[Place]]) -> _Streams:
-    """What everything sends as: a function its own id and that of a bridge that takes over."""
-    who: list[tuple[iort_ids.Reached | None, Function | str]] = []
+    """The stream ids of all senders; a function has its own id, and that of a bridge above it."""
+    senders: list[tuple[iort_ids.Reached | None, Function | str]] = []
     for function in index.all:
         bdf = function.bdf
         if bdf is not None:
@@ -70,45 +74,45 @@ def _streams(nodes: iort_ids.Nodes, index: Index, places: Mapping[str, Reading[P
             if isinstance(alias, int):
                 ids.add(alias)
             start = nodes.root_complex(bdf.domain)
-            who += [(nodes.follow(start, one, iort_ids.IOMMU), function) for one in ids]
+            senders += [(nodes.follow(start, number, iort_ids.IOMMU), function) for number in ids]
     for node in nodes.by_offset.values():
         if isinstance(node.body, NamedComponent):
             for mapping in node.mappings:
                 target = nodes.by_offset.get(mapping.output_reference)
                 reached = nodes.follow(target, mapping.output_base, iort_ids.IOMMU)
-                who.append((reached, node.body.name))
-    found: defaultdict[int, list[tuple[int, int, Function | str]]] = defaultdict(list)
-    for number, (reached, one) in enumerate(who):
+                senders.append((reached, node.body.name))
+    streams_of: defaultdict[int, list[tuple[int, int, Function | str]]] = defaultdict(list)
+    for number, (reached, sender) in enumerate(senders):
         if reached is not None:
-            found[reached.node.offset].append((reached.id, number, one))
-    return {offset: sorted(streams) for offset, streams in found.items()}
+            streams_of[reached.node.offset].append((reached.id, number, sender))
+    return {offset: sorted(pairs) for offset, pairs in streams_of.items()}
 
 
 def _devices(
     table: Fact[Iort], node: Node, streams: _Streams
 ) -> tuple[list[Function], tuple[Gap, ...]]:
-    """The functions of a node's stream ids, and what is none of them."""
+    """The functions that have a node's stream ids, and a gap for each id without a function."""
     if table.value.header.revision < _FIRST_REVISION:
         why = f"IORT revision {table.value.header.revision}: Linux reads RMR nodes from 5 on"
         return [], (Gap(Why.ABSENT, table.source, why),)
     if not node.mappings:
         return [], (Gap(Why.ABSENT, table.source, "no mapping: Linux skips the node"),)
-    found: dict[str, Function] = {}
+    holders: dict[str, Function] = {}
     gaps: list[Gap] = []
     for mapping in node.mappings:
-        there = streams.get(mapping.output_reference, ())
+        senders = streams.get(mapping.output_reference, ())
         last = mapping.output_base + mapping.id_count  # iort_rmr_has_dev(): inclusive
-        low, high = bisect_left(there, (mapping.output_base,)), bisect_left(there, (last + 1,))
+        low, high = bisect_left(senders, (mapping.output_base,)), bisect_left(senders, (last + 1,))
         if low == high:
             why = f"stream {_ids(mapping)}: no such device here"
             gaps.append(Gap(Why.ABSENT, table.source, why))
-        for _, _, one in there[low:high]:
-            if isinstance(one, Function):
-                found[one.device.name] = one
+        for _, _, sender in senders[low:high]:
+            if isinstance(sender, Function):
+                holders[sender.device.name] = sender
             else:
-                why = f"{one}: which device that is here is not known"
+                why = f"{sender}: which device that is here is not known"
                 gaps.append(Gap(Why.ABSENT, table.source, why))
-    return list(found.values()), tuple(gaps)
+    return list(holders.values()), tuple(gaps)
 
 
 def _ids(mapping: IdMapping) -> str:

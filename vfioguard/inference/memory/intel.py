@@ -17,19 +17,26 @@ _USB, _DISPLAY = 0x0C03, 0x03
 
 
 def memory(table: Fact[Dmar], index: Index) -> Iterator[Memory]:
-    """Every RMRR in the order of the table."""
+    """Every RMRR, in the order of the table."""
     for unit in table.value.units:
         if isinstance(unit, Rmrr):
-            found = named(unit.segment, unit.scopes, index, table.source)
+            scoped = named(unit.segment, unit.scopes, index, table.source)
             holders = tuple(
-                holder(one, unit.base, unit.limit, relaxable=_relaxable(one))
-                for one in found.functions
+                holder(function, unit.base, unit.limit, relaxable=_relaxable(function))
+                for function in scoped.functions
             )
-            place = table.source, unit.offset
-            yield Memory("RMRR", unit.base, unit.limit, *place, holders, found.gaps)
+            yield Memory(
+                kind="RMRR",
+                start=unit.base,
+                end=unit.limit,
+                source=table.source,
+                offset=unit.offset,
+                holders=holders,
+                gaps=scoped.gaps,
+            )
 
 
 def _relaxable(function: Function) -> bool:
-    """USB and graphics need theirs only until their drivers take over."""
+    """Whether Linux gives the memory up: USB and graphics need it only until their drivers run."""
     code = function.pci_class or 0
     return code >> 8 == _USB or code >> 16 == _DISPLAY

@@ -1,4 +1,4 @@
-"""A piece of memory that firmware keeps for devices, and who they are on this host."""
+"""A region of memory that firmware keeps for devices, and those devices on this host."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _PAGE = 4096
 
 
 class Holder(NamedTuple):
-    """A device, its group, and whether Linux gives the memory up when a guest gets the device.
+    """A device that has the memory, and its group.
 
-    `shown`: whether the group's reserved regions have the memory; None: there are none to ask.
+    `relaxable`: Linux gives the memory up when a guest gets the device. `shown`: the group's
+    reserved regions have the memory; None if there is no group, or they cannot be read.
     """
 
     device: str
@@ -24,9 +25,10 @@ class Holder(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """`kind` is RMRR, IVMD or RMR; `start` and `end` are the first and last byte as Linux has them.
+    """A region: `kind` is RMRR, IVMD or RMR; `start` and `end` are Linux's first and last byte.
 
-    `source` and `offset`: the table, and where in it; `gaps`: what it names and nobody finds.
+    `source` is the table's path, `offset` the structure's place in it. `gaps` are devices that the
+    structure names and nobody finds.
     """
 
     kind: str
@@ -39,12 +41,12 @@ class Memory(NamedTuple):
 
 
 def pages(length: int) -> int:
-    """PAGE_ALIGN()."""
+    """Round a length in bytes up to whole pages: PAGE_ALIGN()."""
     return -(-length // _PAGE) * _PAGE
 
 
 def holder(function: Function, start: int, end: int, *, relaxable: bool) -> Holder:
-    """A device with what its group shows of the memory."""
+    """The holder of the region from `start` to `end` that `function` is."""
     group = None if function.members is None else function.members.group.id
     return Holder(
         device=function.device.name,
@@ -55,7 +57,10 @@ def holder(function: Function, start: int, end: int, *, relaxable: bool) -> Hold
 
 
 def _shown(function: Function, start: int, end: int) -> bool | None:
-    """Regions of one type that touch are one in sysfs, so a larger one counts."""
+    """Whether the group's reserved regions have this one; a larger one counts.
+
+    sysfs joins regions of one type that touch. Returns None if there are none to look at.
+    """
     if function.members is None:
         return None
     regions = function.members.group.reserved_regions
@@ -67,10 +72,10 @@ def _shown(function: Function, start: int, end: int) -> bool | None:
     )
 
 
-def by_device(found: Iterable[Memory]) -> dict[str, tuple[Memory, ...]]:
-    """Device -> what it goes on using."""
+def by_device(regions: Iterable[Memory]) -> dict[str, tuple[Memory, ...]]:
+    """Device name -> the regions that firmware keeps for it."""
     devices: dict[str, tuple[Memory, ...]] = {}
-    for memory in found:
-        for one in memory.holders:
-            devices[one.device] = (*devices.get(one.device, ()), memory)
+    for region in regions:
+        for holder in region.holders:
+            devices[holder.device] = (*devices.get(holder.device, ()), region)
     return devices

@@ -1,8 +1,9 @@
 """Memory that firmware keeps for devices, with the devices: RMRR, IVMD and RMR.
 
-Linux refuses to give such a device to a guest, as the memory would have to stay mapped one to one
-(policy.md 5: RMRR-locked, RESV_DIRECT). What the running kernel took of it stands in each group's
-`reserved_regions`; the tables say why it is there, and hold where the kernel shows nothing.
+Linux refuses to give such a device to a guest, because the memory would have to stay mapped one to
+one (policy.md 5: RMRR-locked, RESV_DIRECT). Each group's `reserved_regions` show what the running
+kernel took from the tables. The tables say why a region is there, and serve where the kernel shows
+nothing.
 """
 
 from __future__ import annotations
@@ -23,28 +24,28 @@ if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs
 
 
-#: Devices of all pieces together: sixteen pieces of memory for each of 4,096 functions.
+#: The most devices of all regions together: sixteen regions for each of 4,096 functions.
 _MOST = 65536
 
 
-class Found(NamedTuple):
-    """All of it; `gaps` are the tables that may hold more and cannot be read."""
+class ReservedMemory(NamedTuple):
+    """All reserved memory; `gaps` are tables that may hold more and cannot be read."""
 
     memory: tuple[Memory, ...]
     gaps: tuple[Gap, ...]
 
 
-def of_host(snapshot: Snapshot) -> Found:
-    """Every piece of memory in the tables of a host; without a table nothing is imported."""
+def of_host(snapshot: Snapshot) -> ReservedMemory:
+    """Every region in the tables of a host; without a table no parser is imported."""
     acpi = snapshot.acpi
     readings = (acpi.dmar, acpi.ivrs, acpi.iort)
-    if not any(isinstance(one, Fact) for one in readings):
-        return Found((), _gaps(*readings))
+    if not any(isinstance(reading, Fact) for reading in readings):
+        return ReservedMemory((), _gaps(*readings))
     index = Index(functions(snapshot))
     dmar, ivrs, iort = tables.dmar(acpi.dmar), tables.ivrs(acpi.ivrs), tables.iort(acpi.iort)
     places: Mapping[str, Reading[Place]] = snapshot.wiring.places if snapshot.wiring else {}
-    found, gaps = _bounded(_memory(dmar, ivrs, iort, index, places))
-    return Found(found, (*_gaps(dmar, ivrs, iort), *gaps))
+    memory, gaps = _bounded(_memory(dmar, ivrs, iort, index, places))
+    return ReservedMemory(memory, (*_gaps(dmar, ivrs, iort), *gaps))
 
 
 def _memory(
@@ -54,7 +55,7 @@ def _memory(
     index: Index,
     places: Mapping[str, Reading[Place]],
 ) -> Iterator[Memory]:
-    """Imported here, as a host has one of them."""
+    """The regions of all tables. Each reader is imported here, because a host needs only one."""
     if isinstance(dmar, Fact):
         from vfioguard.inference.memory import intel
 
@@ -69,18 +70,22 @@ def _memory(
         yield from arm.memory(iort, index, places)
 
 
-def _bounded(memory: Iterator[Memory]) -> Found:
-    """All of it, unless a table names thousands of devices thousands of times."""
-    found: list[Memory] = []
+def _bounded(regions: Iterator[Memory]) -> ReservedMemory:
+    """All regions, or the first ones if a table names thousands of devices thousands of times."""
+    kept: list[Memory] = []
     left = _MOST
-    for one in memory:
-        left -= 1 + len(one.holders) + len(one.gaps)
+    for region in regions:
+        left -= 1 + len(region.holders) + len(region.gaps)
         if left < 0:
             why = f"more than {_MOST} devices and pieces of memory: the rest is not resolved"
-            return Found(tuple(found), (Gap(Why.MALFORMED, one.source, why),))
-        found.append(one)
-    return Found(tuple(found), ())
+            return ReservedMemory(tuple(kept), (Gap(Why.MALFORMED, region.source, why),))
+        kept.append(region)
+    return ReservedMemory(tuple(kept), ())
 
 
 def _gaps(*readings: Reading[object]) -> tuple[Gap, ...]:
-    return tuple(one for one in readings if isinstance(one, Gap) and one.why is not Why.ABSENT)
+    return tuple(
+        reading
+        for reading in readings
+        if isinstance(reading, Gap) and reading.why is not Why.ABSENT
+    )

@@ -1,1 +1,1 @@
-"""Which MSI domain a device has, and whether it isolates."""
+"""The MSI domain of a device, and whether it isolates."""

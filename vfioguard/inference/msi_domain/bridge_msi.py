@@ -1,7 +1,7 @@
 """Host bridges of a device tree whose drivers make no MSI domain of their own.
 
-A closed list, each read in 5.10.262 and 6.1.176 (drivers/pci/controller) by its driver's
-of_device_id table; what is not on it may have a controller inside.
+The list is closed. Each entry was read in the of_device_id table of its driver, in 5.10.262 and
+6.1.176 (drivers/pci/controller). A bridge that is not listed may have a controller inside.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
 from vfioguard.kernel.firmware.devicetree import Node
 
-#: Drivers without a controller inside, whatever the tree says.
+#: Bridges without a controller inside, whatever the tree says.
 _PLAIN = frozenset(
     [
         # pci-host-generic.c
@@ -29,8 +29,8 @@ _PLAIN = frozenset(
         "fsl,lx2160a-pcie",
     ]
 )  # fmt: skip
-#: DesignWare with an msi_host_init() in 5.10 that makes none (pci-layerscape.c, pci-keystone.c),
-#: and from 6.1 with the core's rule.
+#: DesignWare bridges whose msi_host_init() in 5.10 makes no domain (pci-layerscape.c,
+#: pci-keystone.c), and for which the core's rule holds from 6.1 on.
 _DESIGNWARE = frozenset(
     [
         "fsl,ls1012a-pcie", "fsl,ls1021a-pcie", "fsl,ls1028a-pcie", "fsl,ls1043a-pcie",
@@ -38,8 +38,8 @@ _DESIGNWARE = frozenset(
         "fsl,ls1088a-pcie", "ti,am654-pcie-rc",
     ]
 )  # fmt: skip
-#: DesignWare with the core's controller: from 6.1 only without msi-parent and msi-map
-#: (pcie-designware-host.c dw_pcie_host_init(), has_msi_ctrl), in 5.10 always.
+#: DesignWare bridges with the core's controller: in 5.10 always, from 6.1 on only without
+#: msi-parent and msi-map (pcie-designware-host.c dw_pcie_host_init(), has_msi_ctrl).
 _DESIGNWARE_CORE = frozenset(
     [
         "samsung,exynos5433-pcie", "fsl,imx8mq-pcie", "fsl,imx8mm-pcie", "fsl,imx8mp-pcie",
@@ -56,7 +56,7 @@ _DESIGNWARE_CORE = frozenset(
 )  # fmt: skip
 #: pci-keystone.c makes a domain in its msi_host_init(), and its node names snps,dw-pcie too.
 _KEYSTONE = "ti,keystone-pcie"
-#: pcie-brcmstb.c brcm_pcie_probe(): only where msi-parent names the bridge itself.
+#: pcie-brcmstb.c brcm_pcie_probe(): these make a domain only if msi-parent names the bridge itself.
 _BRCMSTB = frozenset(
     [
         "brcm,bcm2711-pcie", "brcm,bcm7211-pcie", "brcm,bcm7278-pcie", "brcm,bcm7216-pcie",
@@ -72,11 +72,11 @@ def makes_none(bridge: Node, version: Version | None) -> bool:
     kinds = set(bridge.compatible.value)
     if kinds & _PLAIN:
         return True
-    told = bridge.msi_parent is not None or bridge.msi_map is not None
+    configured = bridge.msi_parent is not None or bridge.msi_map is not None
     if kinds & _DESIGNWARE:
-        return told
+        return configured
     if kinds & _DESIGNWARE_CORE and _KEYSTONE not in kinds:
-        return told and borders.DESIGNWARE_ASKS.passed(version) is True
+        return configured and borders.DESIGNWARE_ASKS.passed(version) is True
     return bool(kinds & _BRCMSTB) and not _names_itself(bridge)
 
 

@@ -1,4 +1,4 @@
-"""Which of the two firmware resolutions a host takes: the device tree's, or ACPI's."""
+"""The firmware resolution that a host takes: the device tree's, or ACPI's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Resolver(Protocol):
 
 
 class FirmwareDomains:
-    """The MSI domains of an Arm host by its firmware; built once per snapshot."""
+    """The MSI domains of an Arm host by its firmware; built once for a snapshot."""
 
     def __init__(self, snapshot: Snapshot, witnesses: Witnesses) -> None:
         self._itss = Itss(snapshot, witnesses)
@@ -37,7 +37,7 @@ class FirmwareDomains:
         return self._resolver.domain(device)
 
     def no_pre_its(self, nodes: Fact[Nodes]) -> Answer:
-        """Whether no ITS has the quirk of a pre-ITS; unknown where they differ."""
+        """Whether no ITS has the quirk of a pre-ITS; unknown if some have it and some do not."""
         return self._itss.all_plain(nodes)
 
     def all_isolated(self) -> Answer:
@@ -49,9 +49,10 @@ class FirmwareDomains:
 
 
 def _resolver(snapshot: Snapshot, itss: Itss) -> _Resolver | Gap:
-    """Imported here: x86, where most commands run, needs neither resolution nor a table.
+    """The resolution of this host, or a gap that says why there is none.
 
-    Both are Arm's: what a MADT of LoongArch or RISC-V does not name proves nothing.
+    Both resolutions are imported here, because x86, where most commands run, needs neither. Both
+    are Arm's: the MADT of LoongArch or RISC-V proves nothing by what it does not name.
     """
     wiring, arch = snapshot.wiring, snapshot.kernel.arch
     if wiring is None:

@@ -1,4 +1,4 @@
-"""The device tree's way to an MSI domain: msi-map, msi-parent, and what the bus inherits.
+"""The device tree's way to an MSI domain: msi-map, msi-parent, and the domain of the bus.
 
 drivers/of/base.c of_map_id(), drivers/of/irq.c of_msi_get_domain(), drivers/pci/probe.c
 pci_set_bus_msi_domain(); policy.md 3.9, and 10.3 for what real kernels did.
@@ -27,7 +27,7 @@ class DeviceTreeDomains:
         self._controllers = controllers
         self._nodes = controllers.nodes
         self._version = version
-        #: By host bridge: what is asked of each function behind it.
+        #: Path of a host bridge -> the answer of `_ports_say_more`.
         self._below: dict[str, bool] = {}
 
     def all_isolated(self) -> Answer:
@@ -63,7 +63,10 @@ class DeviceTreeDomains:
         return first_of(f"{name} has an MSI domain that isolates", chain)
 
     def _ports_say_more(self, bridge: str) -> bool:
-        """A function's own node comes before its host bridge's, and nobody reads whose it is."""
+        """Whether a node below the host bridge speaks of MSIs.
+
+        A function's own node comes before its host bridge's, and nobody reads which node is whose.
+        """
         if bridge not in self._below:
             self._below[bridge] = any(
                 path.startswith(f"{bridge}/") and (node.msi_map or node.msi_parent) is not None
@@ -79,7 +82,7 @@ class DeviceTreeDomains:
         if node.msi_map is None:
             return no_domain(f"{node.path} has an msi-map", self._nodes)
         if isinstance(node.msi_map, Gap):
-            if node.msi_map.why == "malformed":  # of no whole cells
+            if node.msi_map.why == "malformed":  # its cells are not whole
                 return no_domain(f"{node.path} has a valid msi-map", self._nodes)
             return unknown(f"{node.path} has a readable msi-map", node.msi_map)
         mask = of_map.ALL_BITS
@@ -95,8 +98,8 @@ class DeviceTreeDomains:
             forms.append(of_map.old(cells, mask, rid))
         if newer is not False:
             forms.append(of_map.new(cells, mask, rid, self._width))
-        found = [self._to(claim, node.msi_map, form) for form in forms]
-        return either(claim, found, node.msi_map)
+        domains = [self._to(claim, node.msi_map, form) for form in forms]
+        return either(claim, domains, node.msi_map)
 
     def _to(self, claim: str, proof: Fact[tuple[int, ...]], phandle: int | Gap | None) -> Domain:
         """The domain that a lookup in a map leads to."""
@@ -107,19 +110,22 @@ class DeviceTreeDomains:
         return self.target(claim, proof, phandle)
 
     def target(self, claim: str, proof: Fact[tuple[int, ...]], phandle: int) -> Domain:
-        """The domain of the controller that has a phandle."""
+        """The domain of the controller that has this phandle."""
         controller = self._by_phandle(phandle)
         if controller is None:
             hidden = self._controllers.hidden
             return unknown(claim, hidden) if hidden else no_domain(claim, proof)
-        found = self._controllers.domain(controller)
+        domain = self._controllers.domain(controller)
         covered = ask(claim, proof, lambda _: True)
         return Domain(
-            every(claim, (covered, found.exists)), every(claim, (covered, found.isolated))
+            every(claim, (covered, domain.exists)), every(claim, (covered, domain.isolated))
         )
 
     def _width(self, phandle: int) -> int | Gap | None:
-        """How many cells an id of a controller takes in a map: one where its node does not say."""
+        """The number of cells of a controller's id in a map: one if its node does not say.
+
+        Returns None if no node has the phandle, a gap if the number is not known.
+        """
         node = self._by_phandle(phandle)
         if node is None:
             return self._controllers.hidden
@@ -132,7 +138,7 @@ class DeviceTreeDomains:
         return self._controllers.by_phandle.get(phandle)
 
     def _bridge_default(self, node: Node) -> Domain:
-        """The host bridge's msi-parent, then a domain attached to the bridge itself."""
+        """The domain by the host bridge's msi-parent, else the one attached to the bridge."""
         inside = self._controllers.inside(node)
         if node.msi_parent is None:
             return inside
@@ -140,7 +146,7 @@ class DeviceTreeDomains:
         return first_of(claim, (self._parent(node, node.msi_parent, pci=True), inside))
 
     def _platform(self, name: str) -> Domain:
-        """Only the device's own msi-parent counts: of_msi_configure()."""
+        """The domain by the device's own msi-parent, which alone counts: of_msi_configure()."""
         own = self._wiring.of_nodes.get(name)
         if own is None or (isinstance(own, Gap) and own.why != "absent"):
             return unknown(f"{name}: its node is known", own or self._nodes)
@@ -166,29 +172,34 @@ class DeviceTreeDomains:
         if newer is not True:
             forms.append(self._old_parent(claim, parent, pci=pci))
         if newer is not False:
-            found = self._parents(claim, parent)
-            forms.append(first_of(claim, found) if found else no_domain(claim, parent))
+            domains = self._parents(claim, parent)
+            forms.append(first_of(claim, domains) if domains else no_domain(claim, parent))
         return either(claim, forms, parent)
 
     def _old_parent(self, claim: str, parent: Fact[tuple[int, ...]], *, pci: bool) -> Domain:
-        """of_msi_get_domain() of 5.10.223; what has #msi-cells is no bus's domain."""
+        """The domain by of_msi_get_domain() of 5.10.223.
+
+        A bus does not get the domain of a controller that has #msi-cells.
+        """
         first = self._by_phandle(parent.value[0]) if parent.value else None
         hidden = self._controllers.hidden
         if first is None and hidden is not None and parent.value[:1] != (0,):
             return unknown(claim, hidden)
         if first is not None and first.msi_cells is None:
             return self._controllers.domain(first)
-        found = [] if pci else self._parents(claim, parent, old=True)
-        return first_of(claim, found) if found else no_domain(claim, parent)
+        domains = [] if pci else self._parents(claim, parent, old=True)
+        return first_of(claim, domains) if domains else no_domain(claim, parent)
 
     def _parents(
         self, claim: str, parent: Fact[tuple[int, ...]], *, old: bool = False
     ) -> list[Domain]:
-        """of_for_each_phandle(): it stops at a loose phandle, and at arguments that do not fit.
+        """The domains of the controllers that msi-parent names.
 
-        `old`: of_parse_phandle_with_args(), which stops at no phandle and at no #msi-cells too.
+        of_for_each_phandle() stops at a phandle without a node, and at arguments that do not fit.
+        `old` is of_parse_phandle_with_args(), which also stops at a phandle of 0, and at a node
+        without #msi-cells.
         """
-        found: list[Domain] = []
+        domains: list[Domain] = []
         cells = list(reversed(parent.value))
         while cells:
             phandle = cells.pop()
@@ -200,11 +211,11 @@ class DeviceTreeDomains:
             count = None if node is None else node.msi_cells
             hidden = self._controllers.hidden if node is None else count
             if (node is None and cells and not old) or isinstance(hidden, Gap):
-                found.append(unknown(claim, hidden if isinstance(hidden, Gap) else parent))
+                domains.append(unknown(claim, hidden if isinstance(hidden, Gap) else parent))
                 break
             wanted = count.value if isinstance(count, Fact) else 0
             if node is None or wanted > len(cells) or (old and count is None):
                 break
-            found.append(self._controllers.domain(node))
+            domains.append(self._controllers.domain(node))
             del cells[len(cells) - wanted :]
-        return found
+        return domains

@@ -1,4 +1,4 @@
-"""MSI domains of the buses whose devices have no node of their own: fsl-mc's and CDX's.
+"""MSI domains on buses whose devices have no node of their own: fsl-mc and CDX.
 
 drivers/bus/fsl-mc/{fsl-mc-bus,fsl-mc-msi,dprc-driver}.c, drivers/cdx/{cdx,cdx_msi}.c.
 """
@@ -16,21 +16,22 @@ from vfioguard.kernel.firmware.devicetree import PATH, Node, Nodes
 
 
 class Lookups(Protocol):
-    """What a device tree says of one property."""
+    """The lookups in a device tree that a bus needs."""
 
     def parent(self, node: Node) -> Domain:
         """The domain that the msi-parent of a bus's node leads to."""
         ...
 
     def target(self, claim: str, proof: Fact[tuple[int, ...]], phandle: int) -> Domain:
-        """The domain of the controller that has a phandle."""
+        """The domain of the controller that has this phandle."""
         ...
 
 
 def fsl_mc(lookups: Lookups, nodes: Fact[Nodes], device: Device, version: Version | None) -> Domain:
-    """A DPRC has the domain that its bus's node names; its objects have the same, or none.
+    """The domain of a device of fsl-mc.
 
-    A DPRC gets it from the driver that is bound to it (dprc_setup()), which an attach wants anyway.
+    A DPRC has the domain that its bus's node names; its objects have the same domain, or none. The
+    driver that is bound to a DPRC sets it (dprc_setup()); an attach needs that driver anyway.
     """
     claim = f"{device.name} has the MSI domain of its DPRC"
     node = _only(nodes, "fsl,qoriq-mc")
@@ -48,12 +49,15 @@ def fsl_mc(lookups: Lookups, nodes: Fact[Nodes], device: Device, version: Versio
 
 
 def is_dprc(device: Device) -> bool:
-    """Whether an object of fsl-mc is a container of others (fsl_mc_device_add(): "%s.%d")."""
+    """Whether a device of fsl-mc is a container of others (fsl_mc_device_add(): "%s.%d")."""
     return device.name.startswith("dprc.")
 
 
 def _by_some_id(lookups: Lookups, claim: str, node: Node) -> Domain:
-    """fsl_mc_find_msi_domain(): msi-map by the container's ICID, which no file shows."""
+    """The domain by msi-map and the container's ICID: fsl_mc_find_msi_domain().
+
+    No file shows the ICID, so all entries of the map must agree.
+    """
     parent = lookups.parent(node)
     if node.msi_map is None:
         return parent
@@ -66,11 +70,11 @@ def _by_some_id(lookups: Lookups, claim: str, node: Node) -> Domain:
 
 
 def cdx(lookups: Lookups, nodes: Fact[Nodes], device: Device, version: Version | None) -> Domain:
-    """A device's domain has that of the first controller of the bus's msi-map as its parent."""
+    """The domain of a device of CDX: a child of the first controller's in the bus's msi-map."""
     claim = f"{device.name} has an MSI domain below that of its bus's msi-map"
     none = no_domain(claim, device.uevent)
     if ":" not in device.name:
-        return none  # the bus itself: cdx_bus_add() sets none
+        return none  # this is the bus itself, for which cdx_bus_add() sets no domain
     node = _only(nodes, "xlnx,versal-net-cdx")
     if isinstance(node, Gap):
         return unknown(claim, node)
@@ -81,17 +85,20 @@ def cdx(lookups: Lookups, nodes: Fact[Nodes], device: Device, version: Version |
     proof = node.msi_map
     if len(proof.value) < 2:
         return none
-    found = lookups.target(claim, proof, proof.value[1])
+    domain = lookups.target(claim, proof, proof.value[1])
     certain = borders.CDX_DOMAIN.passed(version)
-    return found if certain else either(claim, (found, none), device.uevent)
+    return domain if certain else either(claim, (domain, none), device.uevent)
 
 
 def _only(nodes: Fact[Nodes], kind: str) -> Node | Gap | None:
-    """The node of a bus that says anything of MSIs; which of several it is, no file tells."""
-    found = [node for node in nodes.value.values() if _is(node.compatible, kind)]
-    if len(found) > 1:
-        return Gap(Why.ABSENT, PATH, f"{len(found)} nodes are {kind}")
-    return found[0] if found else None
+    """The only node of this kind; None if there is none.
+
+    If there are several, returns a gap, because no file tells which of them is the bus.
+    """
+    buses = [node for node in nodes.value.values() if _is(node.compatible, kind)]
+    if len(buses) > 1:
+        return Gap(Why.ABSENT, PATH, f"{len(buses)} nodes are {kind}")
+    return buses[0] if buses else None
 
 
 def _is(compatible: Reading[tuple[str, ...]], kind: str) -> bool:

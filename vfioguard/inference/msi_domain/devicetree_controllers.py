@@ -1,4 +1,4 @@
-"""What the device tree's MSI controllers are: which exist, and which of them isolate.
+"""The MSI controllers of a device tree: which exist, and which of them isolate.
 
 policy.md 3.9 and 4.3, and 10.3 for what real kernels did.
 """
@@ -16,12 +16,12 @@ from vfioguard.kernel.firmware.devicetree import V2M, Node, Nodes
 from vfioguard.logic import Answer, ask, every, some
 
 _GIC_V3 = "arm,gic-v3"
-#: Controllers whose drivers every distribution builds for arm64; none of them is flagged.
+#: Controllers whose drivers every distribution builds for arm64; none of them sets the flag.
 _UNFLAGGED = ("fsl,ls", "apm,xgene1-msi", "mrvl,", "marvell,", "al,alpine-msi")
 
 
 class Controllers:
-    """The MSI controllers of a device tree; `mbi`: whether `mbi-ranges` are used."""
+    """The MSI controllers of a device tree; `mbi` says whether the kernel uses `mbi-ranges`."""
 
     def __init__(
         self, nodes: Fact[Nodes], itss: Itss, mbi: Answer, version: Version | None
@@ -30,7 +30,7 @@ class Controllers:
         self._itss = itss
         self._mbi = mbi
         self._version = version
-        #: Where this is a gap, a phandle that nobody has may be that of the node behind it.
+        #: The first phandle that cannot be read, or None: a phandle that no node has may be it.
         phandles = (node.phandle for node in nodes.value.values())
         self.hidden = next((gap for gap in phandles if isinstance(gap, Gap)), None)
         self.by_phandle = {
@@ -40,7 +40,7 @@ class Controllers:
         }
 
     def domain(self, node: Node) -> Domain:
-        """What an MSI controller's node makes of itself."""
+        """The domain of the MSI controller that `node` describes."""
         claim = f"{node.path} is an MSI controller that isolates"
         above = self._above(node)
         if above is not None and V5 in kinds(above):
@@ -49,7 +49,7 @@ class Controllers:
             return unknown(f"{node.path} says what it is", node.compatible)
         no = ask(claim, node.compatible, lambda _: False)
         if V5 in kinds(node):
-            # IRQ_DOMAIN_FLAG_FWNODE_PARENT: only a child of it leads to its domain.
+            # IRQ_DOMAIN_FLAG_FWNODE_PARENT: only a child of the node leads to its domain.
             return Domain(no, no)
         if V3 in kinds(node):
             return self._its(node, claim)
@@ -64,7 +64,7 @@ class Controllers:
         return self.nodes.value.get(node.path.rpartition("/")[0])
 
     def _v5(self, frame: Node, its: Node, claim: str) -> Domain:
-        """A translate frame of a GICv5, which is no more than a register: its parent is the ITS.
+        """The domain by a translate frame of a GICv5: that of its parent, the ITS.
 
         irq_find_matching_fwspec() by msi_lib_irq_domain_select(); irq-gic-v5-its.c (7.2.13).
         """
@@ -87,14 +87,17 @@ class Controllers:
         return Domain(exists, every(claim, (exists, self._itss.plain(node, self.nodes.value))))
 
     def _its_flagged(self, node: Node, claim: str) -> Answer:
-        """An ITS that makes a domain flags it, but behind a pre-ITS."""
+        """Whether an ITS flags the domain that it makes: always, except behind a pre-ITS."""
         if not node.pre_its:
             return ask(claim, node.compatible, lambda _: True)
         plain = self._itss.plain(node, self.nodes.value)
         return some(claim, (~self.domain(node).exists, plain))
 
     def _frame_used(self, node: Node) -> Answer:
-        """A frame's status is not looked at; a GICv3 uses its frames only if it has no LPIs."""
+        """Whether the kernel uses a GICv2m frame; a GICv3 uses its frames only if it has no LPIs.
+
+        The kernel does not look at the frame's status.
+        """
         claim = f"{node.path} is a doorbell"
         above = self._above(node)
         if above is not None:
@@ -139,12 +142,15 @@ class Controllers:
 
 
 def kinds(node: Node) -> set[str]:
-    """What a node says it is compatible with."""
+    """The strings of a node's `compatible`; none if they cannot be read."""
     return set(node.compatible.value) if isinstance(node.compatible, Fact) else set[str]()
 
 
 def _unused(node: Node, claim: str, *, known: bool) -> Answer:
-    """No driver is bound to a node that is disabled; `known`: one is to this node, if it is not."""
+    """Whether no driver is bound to a node, as for a disabled one.
+
+    `known`: if the node is enabled, it has a driver; else that is not known.
+    """
     if node.status is None:
         return ask(claim, node.compatible, lambda _: False if known else None)
     return ask(claim, node.status, lambda _: (False if known else None) if node.enabled else True)

@@ -1,6 +1,6 @@
-"""ACPI's way to an MSI domain on Arm: IORT from the root complex to an ITS group, MADT from there.
+"""ACPI's way to an MSI domain on Arm: the IORT leads to an ITS group, the MADT to the ITS.
 
-policy.md 3.8. What finds no ITS gets the GICv2m frames, if the kernel uses them
+policy.md 3.8. A function that finds no ITS gets the GICv2m frames, if the kernel uses them
 (pci_host_bridge_acpi_msi_domain()).
 """
 
@@ -42,19 +42,16 @@ class IortDomains:
         self._itss = itss
         self._version = version
         entries = table.value.entries
-        #: By the identifier that an ITS group of the IORT has for it.
+        #: Identifier in an ITS group of the IORT -> ITS.
         self._its = _v3(entries) | _v5(entries)
         self._frames = [e for e in entries if isinstance(e, GicMsiFrame)]
         self._gic = {e.version for e in entries if isinstance(e, Gicd)}
-        if self._gic == {_GIC_V2}:  # its driver knows of no ITS
+        if self._gic == {_GIC_V2}:  # a GICv2's driver knows no ITS
             self._its = {}
 
     def domain(self, device: Device) -> Domain:
         """The domain of one device."""
-        if is_pci(device.name):
-            return self._pci(device.name)
-        # Only a named component with an ITS mapping has one, and nothing here names it for sure.
-        return self._other(device)
+        return self._pci(device.name) if is_pci(device.name) else self._other(device)
 
     def _pci(self, name: str) -> Domain:
         place = self._wiring.places.get(name)
@@ -85,17 +82,23 @@ class IortDomains:
         return Domain(exists, exists)
 
     def _first(self, group: ItsGroup) -> Its | None:
-        """The ITS that counts: iort_dev_find_its_id() is asked for the first of a group."""
+        """The first ITS of a group, which alone counts (iort_dev_find_its_id()), or None."""
         return self._its.get(group.its_ids[0]) if group.its_ids else None
 
     def _no_table(self, claim: str, gap: Gap) -> Domain:
-        """An IORT that other tables are listed without is not there; any other gap hides it."""
+        """The result of a lookup without an IORT: no domain if it is absent, else unknown.
+
+        It is absent if the tables are listed and it is not among them.
+        """
         if gap.why == "absent":
             return no_domain(claim, self._madt)
         return unknown(claim, gap)
 
     def _other(self, device: Device) -> Domain:
-        """Only a named component that reaches an ITS has one; nothing tells whose it is."""
+        """The domain of a device that is not PCI.
+
+        Only a named component that reaches an ITS has one, and nothing tells which device it is.
+        """
         table = self._iort
         claim = f"IORT maps {device.name} to an ITS"
         if device.bus == "fsl-mc" and self._inherits_nothing(device):
@@ -109,18 +112,21 @@ class IortDomains:
         return no_domain(claim, table)
 
     def _inherits_nothing(self, device: Device) -> bool:
-        """From 7.2 on an object of a DPRC has no domain (devicetree_buses.py)."""
+        """Whether this is an object of a DPRC, which has no domain from 7.2 on."""
         return borders.FSL_MC_DPRC_ALONE.passed(self._version) is True and not is_dprc(device)
 
     def _may_reach(self, nodes: iort_ids.Nodes, node: iort.Node, device: Device) -> bool:
-        """Whether a component reaches an ITS; fsl-mc is mapped by an ICID that no file shows."""
+        """Whether a component may reach an ITS for this device.
+
+        fsl-mc is mapped by an ICID that no file shows, so any mapping may do.
+        """
         if device.bus == "fsl-mc":
             return bool(node.mappings)
         groups = (_component(nodes, mapping) for mapping in node.mappings)
         return any(group is not None and self._first(group) is not None for group in groups)
 
     def _v2m(self) -> Domain:
-        """The GICv2m frames of the MADT, used on a GICv2, or on a GICv3 without LPIs."""
+        """The domain of the MADT's GICv2m frames: used on a GICv2, or on a GICv3 without LPIs."""
         claim = "the kernel uses the GICv2m frames of the MADT"
         if not self._frames:
             return no_domain(claim, self._madt)
@@ -142,13 +148,13 @@ class IortDomains:
 
 
 def _v3(entries: Sequence[object]) -> dict[int, Its]:
-    found = [entry for entry in entries if isinstance(entry, GicIts)]
-    alone = len(found) == 1
-    return {entry.translation_id: Its(base=entry.base, alone=alone) for entry in found}
+    itss = [entry for entry in entries if isinstance(entry, GicIts)]
+    alone = len(itss) == 1
+    return {entry.translation_id: Its(base=entry.base, alone=alone) for entry in itss}
 
 
 def _v5(entries: Sequence[object]) -> dict[int, Its]:
-    """A translate frame leads to its ITS (irq-gic-v5-its.c gic_acpi_parse_madt_its_translate())."""
+    """Translate frame -> its ITS (irq-gic-v5-its.c gic_acpi_parse_madt_its_translate())."""
     bases = {entry.translator_id: entry.base for entry in entries if isinstance(entry, GicV5Its)}
     return {
         # irq_domain_alloc_fwnode(): "irqchip@%pa"
@@ -160,17 +166,20 @@ def _v5(entries: Sequence[object]) -> dict[int, Its]:
 
 
 def resolve(nodes: iort_ids.Nodes, domain: int | None, rid: int) -> ItsGroup | None:
-    """The ITS group that a requester id of a PCI segment reaches, or nothing."""
+    """The ITS group that requester id `rid` of PCI segment `domain` reaches, or None."""
     return _its_group(nodes, nodes.root_complex(domain), rid)
 
 
 def _component(nodes: iort_ids.Nodes, mapping: iort.Mapping) -> ItsGroup | None:
-    """What one mapping of a named component reaches: iort_node_get_id() wants single ones."""
+    """The ITS group that a mapping of a named component reaches, or None.
+
+    iort_node_get_id() wants single mappings.
+    """
     if not mapping.single:
         return None
     return _its_group(nodes, nodes.by_offset.get(mapping.output_reference), mapping.output_base)
 
 
 def _its_group(nodes: iort_ids.Nodes, node: iort.Node | None, number: int) -> ItsGroup | None:
-    found = nodes.follow(node, number, iort_ids.MSI)
-    return found.node.body if found and isinstance(found.node.body, ItsGroup) else None
+    reached = nodes.follow(node, number, iort_ids.MSI)
+    return reached.node.body if reached and isinstance(reached.node.body, ItsGroup) else None

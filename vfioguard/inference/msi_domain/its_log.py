@@ -1,4 +1,4 @@
-"""What the kernel's log says of its ITSs: tried, given up, in use.
+"""The kernel's log about ITSs: which were tried, given up, or are in use.
 
 drivers/irqchip/irq-gic-v3-its.c its_map_one(), its_probe_one(), gic_acpi_parse_madt_its(),
 its_init(); up to v6.10 also irq-gic-v3-its-pci-msi.c its_pci_msi_init_one(); irq-gic-v5-its.c
@@ -13,17 +13,18 @@ from typing import NamedTuple
 
 from vfioguard.kernel.log import Log
 
-#: "ITS [mem 0x08080000-0x0809ffff]": its probe begins; what the kernel prints of it comes later.
+#: "ITS [mem 0x08080000-0x0809ffff]": the ITS's probe begins; its other lines come later.
 _TRIED = re.compile(r"ITS \[mem (0x[0-9a-f]+)-")
-#: What ends a probe before any ITS of the machine is tried (v6.1), or ends this ITS's (v5.10).
+#: Lines that end all probes before any ITS is tried (v6.1), or the probe of this ITS (v5.10).
 _RESET = "Unable to map ITS registers|No ITS detected, giving up|Failed to quiesce, giving up"
-#: What ends one ITS's probe; on the way to it "... doesn't stick" may be said.
+#: Lines that end the probe of one ITS; the line "... doesn't stick" may come before.
 _PROBE = (
     r"failed probing|No ITSList entry available!|Duplicate ITSList entry|"
     r"Unable to (?:allocate|register) GICv3 ITS domain token|[Uu]nable to locate ITS domain"
 )
 _FAILED = re.compile(rf"ITS@(0x[0-9a-f]+): (?:({_RESET})|{_PROBE})")
-#: Printed below its_init(); the sentence on the domain is not, but by an initcall of any machine.
+#: Lines that its_init() and its callees print. "Unable to locate ITS domain" is not one: an
+#: initcall prints it on any machine.
 _INIT = re.compile(r"ITS(?: \[|: |@0x[0-9a-f]+: (?![Uu]nable to locate))")
 #: its_cpu_init_lpis() prints it for each CPU, if and only if some ITS was initialised.
 _LPIS = re.compile(r"GICv3: CPU\d+: using \w+ LPI pending table @")
@@ -38,11 +39,11 @@ _V5_FAILED = re.compile(
 
 
 class ItsLog(NamedTuple):
-    """GICv3's ITSs by their physical address, GICv5's by the name that the kernel gives them.
+    """The ITSs of a GICv3 by physical address, those of a GICv5 by the kernel's name for them.
 
     `init`: its_init() was called, which wants a distributor that knows LPIs. `none`: it found no
-    ITS that works. `lpis`: it found one. `reset`: one failed while all are reset. `pre_its`:
-    Socionext's was met. `frames`: GICv2m frames are used.
+    ITS that works. `lpis`: it found one. `reset`: one failed when all were reset. `pre_its`: the
+    kernel met a Socionext pre-ITS. `frames`: it uses GICv2m frames.
     """
 
     init: bool
@@ -58,7 +59,7 @@ class ItsLog(NamedTuple):
 
 
 def read(log: Log) -> ItsLog:
-    """Of the kept lines of one boot."""
+    """Read the kept lines of one boot."""
     tried = [match[1] for match in map(_TRIED.match, log) if match]
     failed = [match for match in map(_FAILED.match, log) if match]
     v5_failed = [match for match in map(_V5_FAILED.match, log) if match]

@@ -1,7 +1,7 @@
 """The MSI domain of one device, and whether it isolates: what msi_device_has_isolated_msi() tests.
 
-A device that has an MSI shows its domain in the chip's name. For the others it follows from how the
-kernel assigns domains (policy.md 4.2, 4.3). Unknown stays unknown.
+A device that has an MSI shows its domain in the chip's name. For other devices the domain follows
+from how the kernel assigns domains (policy.md 4.2, 4.3). Unknown stays unknown.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NEWEST_READ = (7, 3)
 
 
 class MsiDomains:
-    """Answers for the devices of one architecture; built once per snapshot."""
+    """The answers for the devices of one host; built once for a snapshot."""
 
     def __init__(
         self,
@@ -52,9 +52,11 @@ class MsiDomains:
         # arch_is_isolated_msi() is true only on s390 (arch/s390/include/asm/msi.h).
         self._s390 = is_s390(self._arch)
         self._never = arch in LOONGARCH
-        self._by_topology = (
-            self._x86 if is_x86(self._arch) else self._arm if is_arm(self._arch)
-            else self._riscv if arch == "riscv64" else self._other
+        # Plain functions: a bound method refers back to this object, so that only the cycle
+        # collector would free it.
+        self._topology = (
+            MsiDomains._x86 if is_x86(self._arch) else MsiDomains._arm if is_arm(self._arch)
+            else MsiDomains._riscv if arch == "riscv64" else MsiDomains._other
         )  # fmt: skip
 
     def isolated(self, device: Device) -> Answer:
@@ -68,14 +70,14 @@ class MsiDomains:
             return self._by_chip(device, device.chip)
         if device.chip is not None or not _absent_or_empty(device):
             return self._unreadable(device)
-        return self._by_topology(device)
+        return self._topology(self, device)
 
     def _by_chip(self, device: Device, chip: Fact[str]) -> Answer:
         family = self._family(device)
         if family is None:
             return self._unlisted(device, chip)
         if family.isolates is None:
-            return self._by_topology(device)
+            return self._topology(self, device)
         claim = f"{device.name} has isolated MSIs ({family.family})"
         if family.its and self._nodes is not None:
             plain = self._plain(device, self._nodes)
@@ -85,9 +87,10 @@ class MsiDomains:
         return ask(claim, chip, lambda _: family.isolates)
 
     def _unlisted(self, device: Device, chip: Fact[str]) -> Answer:
-        """On Arm no chip isolates but an ITS's, by the sources of the kernels that were read.
+        """The answer for a chip of no known family.
 
-        A newer kernel or a vendor's may have a family that nobody listed, and isolates.
+        On Arm only an ITS's chip isolates, in all kernels that were read. A newer kernel or a
+        vendor's may have a family that nobody listed and that isolates.
         """
         claim = f"{device.name} has isolated MSIs (unknown irqchip)"
         if is_arm(self._arch) and self._was_read() and _no_its(chip):
@@ -96,12 +99,12 @@ class MsiDomains:
 
     def _was_read(self) -> bool:
         version = self._version
-        return version is not None and not version.backports and version[:2] <= NEWEST_READ
+        return version is not None and not version.backports and version.series <= NEWEST_READ
 
     def _plain(self, device: Device, nodes: Reading[Nodes]) -> Answer:
-        """Whether the device's ITS stands behind no Socionext pre-ITS, where it may choose its id.
+        """Whether the device's ITS is without a Socionext pre-ITS, which lets devices choose ids.
 
-        Only a device tree can name one. Where ITSs differ, firmware says which is the device's.
+        Only a device tree can name one. If ITSs differ, firmware says which ITS is the device's.
         """
         claim = "no Socionext pre-ITS lets devices choose their requester id"
         if isinstance(nodes, Gap):
@@ -118,10 +121,10 @@ class MsiDomains:
         return Answer(f"{device.name} uses an ITS behind no pre-ITS", None, (domain.exists,))
 
     def _unreadable(self, device: Device) -> Answer:
-        """Its interrupts are there and cannot be read: they could contradict the topology."""
+        """The answer if the device's interrupts cannot be read, which could contradict topology."""
         hidden: Reading[object] = device.msi_irqs if device.chip is None else device.chip
         own = ask(f"{device.name} shows the domain of its MSIs", hidden, lambda _: None)
-        topology = self._by_topology(device)
+        topology = self._topology(self, device)
         return topology if topology.truth is False else own
 
     def _x86(self, device: Device) -> Answer:
@@ -148,9 +151,9 @@ class MsiDomains:
 
 
 def _no_its(chip: Fact[str]) -> bool:
-    """Whether the name is that of an MSI chip, and no ITS's in another spelling.
+    """Whether the name is that of an MSI chip that does not stand on an ITS, in any spelling.
 
-    A domain that stands on an ITS isolates too, and has its prefix, "ITS-".
+    A domain that stands on an ITS isolates too, and has the prefix "ITS-".
     """
     return "MSI" in chip.value and "ITS" not in chip.value.upper()
 
@@ -161,6 +164,6 @@ def _absent_or_empty(device: Device) -> bool:
 
 
 def _identity(device: Device) -> Fact[str]:
-    """The device's own directory as the proof of which bus it is on."""
+    """The device's own directory, as the proof of the bus that it is on."""
     source = device.uevent.source.rpartition("/")[0]
     return Fact(device.bus, f"{device.bus} device {device.name}".encode(), source)

@@ -1,9 +1,9 @@
 """irq_domain_check_msi_remap() of v4.11 to v6.2: every MSI domain of the machine is isolated.
 
-One unflagged domain anywhere refuses every group, and a machine without any is accepted, vacuously
-(kernel/irq/irqdomain.c; policy.md 1.1, 4.3). A domain exists whether or not it is used, so only
-debugfs or the firmware can prove that there is no unflagged one; any interrupt can prove that there
-is one.
+One domain without the flag refuses every group, and a machine without any domain is accepted
+(kernel/irq/irqdomain.c; policy.md 1.1, 4.3). A domain exists whether or not it is used. So only
+debugfs or firmware can prove that every domain has the flag, while any interrupt can prove that
+one has not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CLAIM = "every MSI domain of this machine isolates MSIs"
 
 
 def isolated(snapshot: Snapshot, witnesses: Witnesses, firmware: Callable[[], Answer]) -> Answer:
-    """The machine-wide test; `firmware`: whether it names no controller without isolation."""
+    """The machine-wide test; `firmware()` says if firmware names only controllers that isolate."""
     if is_x86(snapshot.kernel.arch):
         return agree(CLAIM, _x86_witnesses(snapshot, witnesses))
     return agree(CLAIM, _witnesses(snapshot, witnesses, firmware))
@@ -40,10 +40,11 @@ def _x86_witnesses(snapshot: Snapshot, witnesses: Witnesses) -> Iterator[Answer]
 
 
 def _x86(snapshot: Snapshot, witnesses: Witnesses) -> Answer:
-    """x86 has MSI domains from boot up to v6.1 (PCI-MSI), and flags none of them before v6.3.
+    """Whether x86 passes: before v6.3 it flags no domain, so only if it has none.
 
-    In v6.2 a PCI function has one of its own, from its first MSI on; so has each VT-d unit, for its
-    faults (arch/x86/kernel/apic/msi.c dmar_get_irq_domain(), the same in 6.1.176 and 6.12.118).
+    Up to v6.1 it has MSI domains from boot on (PCI-MSI). In v6.2 a PCI function has a domain of its
+    own from its first MSI on, and each VT-d unit has one for its faults
+    (arch/x86/kernel/apic/msi.c dmar_get_irq_domain(), the same in 6.1.176 and 6.12.118).
     """
     claim = "x86 flags its MSI domains before v6.3, or has none (nolapic)"
     lapic_off = {"nolapic", "disable_apic", "disableapic"}
@@ -68,7 +69,10 @@ def _witnesses(
         shared = [domain for domain in domains.value if isinstance(domain, Gap) or domain.value.msi]
         yield every(
             "every MSI domain in debugfs has the flag",
-            (ask("it has the flag, or a parent has", d, lambda one: one.isolated) for d in shared),
+            (
+                ask("it has the flag, or a parent has", d, lambda domain: domain.isolated)
+                for d in shared
+            ),
             over=domains,
         )
     device = witnesses.unisolated
@@ -81,10 +85,11 @@ def _witnesses(
 
 
 def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
-    """From v4.14 to v6.2 an attach is refused only where this test fails, and so does for all.
+    """An answer if the log shows a refused attach, which proves that the test fails.
 
-    Before, the domains count only where a group's MSIs are translated; which group it was the line
-    does not say.
+    From v4.14 to v6.2 the kernel refuses an attach only if this test fails, and the test is the
+    same for all groups. Before v4.14 the domains count only if the group's MSIs are translated,
+    and the line does not say which group it was.
     """
     either = era.has(snapshot, borders.DOMAINS_OR_CAPABILITY)
     if either and era.decides_by(snapshot, Predicate.CHECK_MSI_REMAP).truth:

@@ -1,7 +1,7 @@
 """The MSI domain that firmware gives a device: the kernel's resolution, three-valued.
 
-A `Domain` is a pair of answers: whether there is one, and whether it exists and isolates. What a
-lookup does not find falls back to the next, as pci_set_msi_domain() falls back to the bus.
+A `Domain` is a pair of answers: whether there is one, and whether it exists and isolates. If a
+lookup finds nothing, the next lookup counts, as pci_set_msi_domain() falls back to the bus.
 """
 
 from __future__ import annotations
@@ -16,52 +16,52 @@ from vfioguard.snapshot import Snapshot
 
 
 class Domain(NamedTuple):
-    """`exists`: the device is linked to an MSI domain; `isolated`: and that one isolates."""
+    """`exists`: the device is linked to an MSI domain. `isolated`: it is, and that one isolates."""
 
     exists: Answer
     isolated: Answer
 
 
 def no_domain(claim: str, reading: Reading[object]) -> Domain:
-    """A lookup that finds nothing, by this reading."""
+    """The result of a lookup that finds nothing, as `reading` shows."""
     nothing = ask(claim, reading, lambda _: False)
     return Domain(nothing, nothing)
 
 
 def unknown(claim: str, reading: Reading[object]) -> Domain:
-    """A lookup that cannot be followed."""
+    """The result of a lookup that cannot be followed, because `reading` does not tell."""
     answer = ask(claim, reading, lambda _: None)
     return Domain(answer, answer)
 
 
 def first_of(claim: str, chain: Sequence[Domain]) -> Domain:
-    """The first lookup that finds a domain; later ones count only where earlier find none."""
+    """The result of the first lookup that finds a domain; the last one may find none."""
     *earlier, last = chain
     exists, isolated = last
-    for one in reversed(earlier):
-        isolated = some(claim, (one.isolated, every(claim, (~one.exists, isolated))))
-        exists = some(claim, (one.exists, exists))
+    for lookup in reversed(earlier):
+        isolated = some(claim, (lookup.isolated, every(claim, (~lookup.exists, isolated))))
+        exists = some(claim, (lookup.exists, exists))
     return Domain(exists, isolated)
 
 
 def either(claim: str, forms: Sequence[Domain], proof: Reading[object]) -> Domain:
-    """What a lookup finds by each form of the kernel that this may be: known if all agree."""
+    """The result of a lookup that the kernel makes in one of `forms`: known if all agree."""
     first, *others = forms
 
-    def same(answers: list[Answer]) -> Answer:
+    def common(answers: list[Answer]) -> Answer:
         agreed = len({answer.truth for answer in answers}) == 1
         return answers[0] if agreed else ask(f"{claim} (kernels differ)", proof, lambda _: None)
 
     return Domain(
-        same([first.exists, *(form.exists for form in others)]),
-        same([first.isolated, *(form.isolated for form in others)]),
+        common([first.exists, *(form.exists for form in others)]),
+        common([first.isolated, *(form.isolated for form in others)]),
     )
 
 
 def mbi_used(snapshot: Snapshot) -> Answer:
-    """Whether the GICv3 raises SPIs by message; its `mbi-ranges` count only if it can.
+    """Whether the GICv3 raises SPIs by message; only then its `mbi-ranges` count.
 
-    gic_init_bases() logs its SPIs, and mbi_init(), which it calls thereafter, each range
+    gic_init_bases() logs its SPIs and then calls mbi_init(), which logs each range
     (drivers/irqchip/irq-gic-v3.c, irq-gic-v3-mbi.c, 5.10.223 to 7.3.4).
     """
     log = snapshot.interrupts.log or Gap(Why.ABSENT, "/dev/kmsg", "not read")

@@ -1,4 +1,4 @@
-"""The domain that x86 gives a PCI device that shows none: that of its remapping unit.
+"""The MSI domain of an x86 PCI device that shows no MSI: that of its remapping unit.
 
 drivers/iommu/intel/irq_remapping.c intel_irq_remap_add_device(), drivers/iommu/amd/iommu.c
 amd_iommu_set_pci_msi_domain(); policy.md 4.2 rules 3 and 4.
@@ -20,7 +20,7 @@ from vfioguard.snapshot import Snapshot
 
 
 class Routes:
-    """One answer per remapping unit, shared by the devices behind it."""
+    """One answer for each remapping unit, which the devices behind it share."""
 
     def __init__(
         self,
@@ -52,7 +52,10 @@ class Routes:
         return Answer(f"{device.name} gets the MSI domain of {unit.name}", answer.truth, (answer,))
 
     def _without_unit(self, device: Device) -> Answer:
-        """Not known to be behind a unit: remapping that is off is off for it as well."""
+        """The answer for a device that is not known to be behind a unit.
+
+        If remapping is off for the machine, it is off for this device as well.
+        """
         claim = f"{device.name} is behind a remapping unit"
         managed = ask(claim, self._instances, lambda _: None)
         return every(f"{device.name} gets a remapping MSI domain", (self._remapping, managed))
@@ -62,17 +65,17 @@ class Routes:
         claim = "no hypervisor puts an MSI domain of its own in front"
         parts.append(ask(claim, self._hypervisor, lambda name: None if name else True))
         listed: Reading[object] = unit.devices
-        if isinstance(listed, Fact):  # a proof that changed with each of thousands would be none
+        if isinstance(listed, Fact):  # so that the proof does not change with each device
             listed = Fact(True, b"lists them", listed.source)
         parts.append(ask(f"{unit.name} names the devices it manages", listed, lambda _: True))
         return every(f"{unit.name} remaps the MSIs of the devices behind it", parts)
 
     def _remaps(self, unit: Iommu) -> Answer:
-        """By what other devices behind the unit show, else by the machine and the unit's ECAP.
+        """Whether a unit remaps: by other devices behind it, else by the machine and its ECAP.
 
-        At boot remapping is on for all units or for none (intel_prepare_irq_remapping()); a unit
-        that is added later without ECAP.IR is tolerated (dmar_ir_hotplug()). So MSIs that are not
-        remapped, behind a unit that can, contradict a machine that remaps.
+        At boot remapping is on for all units or for none (intel_prepare_irq_remapping()). The
+        kernel tolerates a unit that is added later without ECAP.IR (dmar_ir_hotplug()). So MSIs
+        that are not remapped, behind a unit that can remap, contradict a machine that remaps.
         """
         shown = list(self._shown(unit))
         if any(answer.truth for answer in shown):
@@ -86,7 +89,7 @@ class Routes:
         return agree(answer.claim, (answer, *shown)) if answer.truth else answer
 
     def _shown(self, unit: Iommu) -> Iterator[Answer]:
-        """A device behind the unit with remapped MSIs, and one with others."""
+        """The answers by a device behind the unit with remapped MSIs, and by one with others."""
         for family in (REMAPPING, GENERIC):
             device = self._witnesses.behind(unit.name, family)
             if device is not None and device.chip is not None:
@@ -94,33 +97,33 @@ class Routes:
                 yield ask(claim, device.chip, _constant(family == REMAPPING))
 
     def _bypass(self, device: Device) -> Answer:
-        """A VMD either hands its children's MSIs through, or remaps them onto its own vectors.
+        """Whether the VMD above the device hands MSIs through; else it remaps them.
 
-        drivers/pci/controller/vmd.c vmd_enable_domain() allocates vectors only to remap onto them
-        (v5.13 on; before it always remaps).
+        drivers/pci/controller/vmd.c vmd_enable_domain() allocates vectors only to remap MSIs onto
+        them (from v5.13 on; before, it always remaps).
         """
-        from vfioguard.irqchip.vmd import FAMILY as VMD  # where there is one
+        from vfioguard.irqchip.vmd import FAMILY as VMD  # few hosts have a VMD
 
         claim = f"the VMD above {device.name} hands MSIs through"
         own = domain(device.name)
         endpoints: list[Witness] = []
-        for other in self._witnesses.vmd:
-            if domain(other.name) == own and isinstance(other.chip, Fact):
-                if self._chips.is_family(other.name, other.chip, VMD):
-                    return ask(claim, other.chip, lambda _: False)
-                if self._chips.is_family(other.name, other.chip, REMAPPING):
-                    return ask(claim, other.chip, lambda _: True)
-            if other.driver == "vmd":
-                endpoints.append(other)
-        # Which of several VMDs is the one above it is not read: all of them must do the same.
-        found = [_hands_through(endpoint) for endpoint in endpoints]
-        if found and len({answer.truth for answer in found}) == 1:
-            return Answer(claim, found[0].truth, (found[0],))
+        for witness in self._witnesses.vmd:
+            if domain(witness.name) == own and isinstance(witness.chip, Fact):
+                if self._chips.is_family(witness.name, witness.chip, VMD):
+                    return ask(claim, witness.chip, lambda _: False)
+                if self._chips.is_family(witness.name, witness.chip, REMAPPING):
+                    return ask(claim, witness.chip, lambda _: True)
+            if witness.driver == "vmd":
+                endpoints.append(witness)
+        # Nobody reads which of several VMDs is above the device, so all of them must agree.
+        answers = [_hands_through(endpoint) for endpoint in endpoints]
+        if answers and len({answer.truth for answer in answers}) == 1:
+            return Answer(claim, answers[0].truth, (answers[0],))
         return ask(claim, device.msi_irqs, lambda _: None)
 
 
 def _hands_through(endpoint: Witness) -> Answer:
-    """Whether a VMD on its driver has no vectors, and is none that always has some."""
+    """Whether a VMD has no vectors to remap onto, and is of a model that may have none."""
     claim = f"{endpoint.name} has no vectors to remap onto"
     irqs = endpoint.msi_irqs
     if isinstance(irqs, Gap) and irqs.why is Why.ABSENT:

@@ -1,6 +1,6 @@
 """Whether the firmware allows interrupt remapping on an x86: policy.md 4.1, X8 and X9.
 
-False is a proof that it is off; True is only that the firmware is not in the way.
+False proves that remapping is off. True only says that the firmware is not in the way.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ NOT_GIVEN: Gap = Gap(Why.ABSENT, "the command line of the kernel", "not given")
 
 
 class Evidence(NamedTuple):
-    """The tables, and what beside them decides; all of it hashable, so that answers are kept.
+    """The tables, and what decides beside them.
 
-    `ecaps` by register base; `classes`: requester id in segment 0 and class, None: not known;
-    `machine`: as DMI names it, `processor` as /proc/cpuinfo does, None where nobody asked.
+    `ecaps` pairs the register base of an Intel unit with its ECAP. `classes` pairs a requester id
+    of segment 0 with its class, which is None if not known. `machine` is DMI's name, `processor`
+    that of /proc/cpuinfo; each is None if nobody asked for it.
     """
 
     dmar: Reading[bytes]
@@ -42,7 +43,7 @@ class Evidence(NamedTuple):
 
 
 def possible(evidence: Evidence) -> Possible:
-    """The answer for the vendor whose table there is."""
+    """The answer by the vendor's table that there is, or by both vendors' tables."""
     madts = [tables.madt(reading) for reading in evidence.madts]
     answers: list[Possible] = []
     if not _none(evidence.dmar):
@@ -69,7 +70,7 @@ def possible(evidence: Evidence) -> Possible:
 
 
 def _neither(evidence: Evidence) -> Possible:
-    """Nobody's table: impossible where the host's other tables are there to be seen."""
+    """The answer without a vendor's table: impossible if the host's other tables can be read."""
     absent = (evidence.dmar, evidence.ivrs)
     seen = all(isinstance(madt, Fact) for madt in evidence.madts) and evidence.madts
     hosts = all(isinstance(gap, Gap) and _of_host(gap) for gap in absent)
@@ -78,16 +79,16 @@ def _neither(evidence: Evidence) -> Possible:
     return conclude([part(text, "the firmware describes a remapping unit", truth, *absent)])
 
 
-def _either(one: Possible, other: Possible) -> Possible:
-    """Two vendors' tables, or one that there is and one that cannot be read."""
-    answer = some(one.answer.claim, (one.answer, other.answer))
+def _either(first: Possible, second: Possible) -> Possible:
+    """The answer by two vendors' tables, one of which may be there without being readable."""
+    answer = some(first.answer.claim, (first.answer, second.answer))
     if answer.truth is False:
-        reasons = (*one.reasons, *other.reasons)
+        reasons = (*first.reasons, *second.reasons)
         text = f"{'; '.join(reasons)}: {IMPOSSIBLE}"
         return Possible(
-            answer=answer, sentence=text, reasons=reasons, missing=(*one.missing, *other.missing)
+            answer=answer, sentence=text, reasons=reasons, missing=(*first.missing, *second.missing)
         )
-    return one if one.answer.truth is answer.truth else other
+    return first if first.answer.truth is answer.truth else second
 
 
 def _none(reading: Reading[bytes]) -> bool:
@@ -104,15 +105,15 @@ def of_host(snapshot: Snapshot) -> Possible:
 
 
 def evidence(snapshot: Snapshot) -> Evidence:
-    """What a snapshot has of it."""
-    found = snapshot.acpi
+    """The evidence that a snapshot holds."""
+    acpi = snapshot.acpi
     return Evidence(
-        dmar=found.dmar,
-        ivrs=found.ivrs,
-        madts=(found.madt,),
+        dmar=acpi.dmar,
+        ivrs=acpi.ivrs,
+        madts=(acpi.madt,),
         ecaps=_ecaps(snapshot),
         options=snapshot.kernel.cmdline,
-        classes=_classes(snapshot) if isinstance(found.ivrs, Fact) else None,
+        classes=_classes(snapshot) if isinstance(acpi.ivrs, Fact) else None,
         version=era.version(snapshot),
         machine=snapshot.machine,
         processor=snapshot.processor,
@@ -120,27 +121,27 @@ def evidence(snapshot: Snapshot) -> Evidence:
 
 
 def _ecaps(snapshot: Snapshot) -> tuple[tuple[int, Reading[int]], ...]:
-    """By the address of the unit's registers, which the DMAR has as well."""
-    found: list[tuple[int, Reading[int]]] = []
+    """Each unit's ECAP by the address of its registers, which the DMAR has as well."""
+    ecaps: list[tuple[int, Reading[int]]] = []
     for unit in snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ():
         address = unit.attributes.get("intel-iommu/address")
         ecap = unit.attributes.get("intel-iommu/ecap")
         if isinstance(address, Fact) and ecap is not None:
-            found.append((address.value, ecap))
-    return tuple(found)
+            ecaps.append((address.value, ecap))
+    return tuple(ecaps)
 
 
 def _classes(snapshot: Snapshot) -> tuple[tuple[int, int | None], ...] | None:
-    """The functions of segment 0; None where they could not be listed."""
+    """The functions of segment 0 with their classes; None if no function could be listed."""
     devices = list(snapshot.devices)
     for members in snapshot.members:
         devices += members.devices
-    found: dict[int, int | None] = {}
+    classes: dict[int, int | None] = {}
     for device in devices:
         bdf = parse_bdf(device.name) if device.bus == "pci" else None
         if bdf is not None and not bdf.domain:
-            found[bdf.bus << 8 | bdf.device << 3 | bdf.function] = _class(device)
-    return tuple(found.items()) or None
+            classes[bdf.bus << 8 | bdf.device << 3 | bdf.function] = _class(device)
+    return tuple(classes.items()) or None
 
 
 def _class(device: Device) -> int | None:

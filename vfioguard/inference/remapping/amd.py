@@ -1,7 +1,7 @@
 """Whether the IVRS lets Linux remap interrupts (policy.md 3.8, 8).
 
-drivers/iommu/amd/init.c check_ioapic_information(). No bit of the hardware says that it can: all
-can. Where a release may have one form of the check or another, only what all say alike is said.
+drivers/iommu/amd/init.c check_ioapic_information(). No bit of the hardware says that it can remap,
+because all of it can. If a release may have several forms of the check, all must agree.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _HPET = 2
 
 
 class Asked(NamedTuple):
-    """What beside the tables decides. `quirks`: IO-APICs that Linux adds on this machine.
+    """What decides beside the tables. `quirks` are IO-APICs that Linux adds on this machine.
 
-    `version` is that of the kernel that is to do it; `dumped`: the tables are from elsewhere, and
+    `version` is that of the kernel that is to remap. `dumped`: the tables are from elsewhere, and
     whoever dumped them may have changed a byte.
     """
 
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
 
 
 def conditions(ivrs: Reading[Ivrs], madts: Sequence[Reading[Madt]], asked: Asked) -> list[Part]:
-    """Each thing that AMD's remapping needs."""
+    """The conditions of AMD's remapping."""
     if isinstance(ivrs, Gap):
         return [unreadable("IVRS", ivrs)]
     words = asked.options.value if isinstance(asked.options, Fact) else ()
@@ -56,7 +56,7 @@ def conditions(ivrs: Reading[Ivrs], madts: Sequence[Reading[Madt]], asked: Asked
     quirks = asked.quirks
     if isinstance(quirks, Gap) and quirks.why is not Why.ABSENT:  # without DMI no quirk applies
         plain = _in_every_form(ivrs, madts, asked, ({},))
-        if any(one.missing for one in plain):
+        if any(condition.missing for condition in plain):
             claim = "which machine this is is known (DMI), as Linux corrects the IVRS of some"
             missing = plain[0].missing
             return [*parts, part(plain[0].finding, claim, None, quirks, missing=missing)]
@@ -72,15 +72,18 @@ def _in_every_form(
     asked: Asked,
     additions: Sequence[Mapping[int, int]],
 ) -> list[Part]:
-    """check_ioapic_information() in each form that the kernel may have; `additions`: its quirks."""
-    found = [
+    """The conditions by every form of check_ioapic_information() that the kernel may have.
+
+    `additions` are the IO-APICs that its quirks may add.
+    """
+    answers = [
         _in_form(ivrs, madts, asked, form, places)
         for places in _places(ivrs.value, asked, additions)
         for form in amd_southbridge.forms(asked.version)
     ]
-    minding = next((parts for parts in found if conclude(parts).possible is not True), found[0])
-    if len({conclude(parts).possible for parts in found}) == 1:
-        return found[0]
+    minding = next((parts for parts in answers if conclude(parts).possible is not True), answers[0])
+    if len({conclude(parts).possible for parts in answers}) == 1:
+        return answers[0]
     wrong = _deciding(minding)
     if wrong.answer is None or wrong.answer.truth is not False:
         return [wrong]
@@ -92,7 +95,10 @@ def _in_every_form(
 def _places(
     table: Ivrs, asked: Asked, additions: Sequence[Mapping[int, int]]
 ) -> Iterator[Mapping[int, int]]:
-    """IO-APIC id -> requester id: of the table, of Linux's own list, of the command line."""
+    """IO-APIC id -> requester id, in each way that the kernel may know them.
+
+    The ids come from the table, from Linux's own list and from the command line.
+    """
     words = asked.options.value if isinstance(asked.options, Fact) else ()
     known = special_io_apics(table)
     seen: list[Mapping[int, int]] = []
@@ -111,10 +117,10 @@ def _in_form(
     form: Form,
     places: Mapping[int, int],
 ) -> list[Part]:
-    """What one form of the check says, with what is known of the IO-APICs' ids."""
+    """The conditions by one form of the check; `places` are the requester ids of the IO-APICs."""
     coverage = io_apics("IVRS", ivrs, places, madts)
     madt = madts[0]
-    # Without a MADT any that the IVRS has may be the one: enough to say that none is.
+    # Without a MADT any IO-APIC of the IVRS may be the southbridge's: enough to say that none is.
     order = owners = [Listed(number, certain=True) for number in places]
     if isinstance(madt, Fact):
         order, owners = _listed(madt.value)
@@ -127,7 +133,7 @@ def _in_form(
         text = f"{coverage.finding}, which this kernel {minds} mind before the southbridge's"
         answer = coverage.answer._replace(truth=forgotten)
         coverage = coverage._replace(finding=text, answer=answer)
-    parts = [coverage, *_southbridge(ivrs, form, amd_southbridge.found(form, seen))]
+    parts = [coverage, *_southbridge(ivrs, form, amd_southbridge.present(form, seen))]
     hidden = isinstance(asked.options, Gap) and not asked.dumped
     if not hidden or conclude(parts).possible is not False:
         return parts
@@ -137,36 +143,40 @@ def _in_form(
 
 
 def _deciding(parts: Sequence[Part]) -> Part:
-    """The first of the parts that make the answer what it is."""
+    """The first part that decides the answer."""
     truth = conclude(parts).possible
-    return next(one for one in parts if one.answer is not None and one.answer.truth is truth)
+    return next(
+        condition
+        for condition in parts
+        if condition.answer is not None and condition.answer.truth is truth
+    )
 
 
-def _southbridge(ivrs: Fact[Ivrs], form: Form, there: bool | None) -> list[Part]:
+def _southbridge(ivrs: Fact[Ivrs], form: Form, present: bool | None) -> list[Part]:
     claim = f"the southbridge's IO-APIC is in the IVRS ({form.value})"
-    if there:
+    if present:
         return []
-    if there is False:
+    if present is False:
         return [part(f"IVRS has no southbridge's IO-APIC ({form.value})", claim, False, ivrs)]
     return [part("whether an IO-APIC is the southbridge's is not known", claim, None, ivrs)]
 
 
 def _listed(madt: Madt) -> tuple[list[Listed], list[Listed]]:
-    """The IO-APICs, and by get_sb_ioapic_id() those that may be the one of GSI 0."""
+    """The IO-APICs, and those that may be the one of GSI 0 (get_sb_ioapic_id())."""
     careful = not addresses_repeat(madt)
     order: list[Listed] = []
     owners: list[Listed] = []
-    for one in registered(madt):
-        taken = any(one.entry.io_apic_id == other.number for other in order)
-        listed = Listed(None if taken else one.entry.io_apic_id, one.certain and careful)
+    for io_apic in registered(madt):
+        taken = any(io_apic.entry.io_apic_id == earlier.number for earlier in order)
+        listed = Listed(None if taken else io_apic.entry.io_apic_id, io_apic.certain and careful)
         order.append(listed)
-        if one.entry.gsi_base == 0 and not any(owner.certain for owner in owners):
+        if io_apic.entry.gsi_base == 0 and not any(owner.certain for owner in owners):
             owners.append(listed)
     return order, owners
 
 
 def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[Part]:
-    """What takes the whole driver away, remapping included (policy.md 3.7)."""
+    """The option that turns the whole driver off, remapping included (policy.md 3.7), if any."""
     claim = "the command line leaves AMD's IOMMUs on"
     for word in words:
         name, _, choices = word.partition("=")
@@ -177,20 +187,21 @@ def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[P
 
 
 def _rejected(ivrs: Fact[Ivrs], asked: Asked) -> list[Part]:
-    """What makes the driver do without the whole table.
+    """The faults that make the driver do without the whole table.
 
-    check_ivrs_checksum(), and an entry that add_special_device() does not know.
+    These are a wrong checksum (check_ivrs_checksum()), and an entry that add_special_device() does
+    not know.
     """
     from vfioguard.acpi.ivrs import Ivhd, kernel_ivhd_type
     from vfioguard.acpi.parts.ivrs_entries import Special
 
     claim = "the kernel accepts the IVRS"
-    found: list[Part] = []
+    faults: list[Part] = []
     if not ivrs.value.header.checksum_ok and not asked.dumped:
-        found.append(part("IVRS has a wrong checksum", claim, False, ivrs))
+        faults.append(part("IVRS has a wrong checksum", claim, False, ivrs))
     chosen = kernel_ivhd_type(ivrs.value.blocks)
     blocks = [b for b in ivrs.value.blocks if isinstance(b, Ivhd) and b.type == chosen]
     entries = [entry for block in blocks for entry in block.entries if isinstance(entry, Special)]
     if any(entry.variety not in {IO_APIC, _HPET} for entry in entries):
-        found.append(part("IVRS has a special device of no known kind", claim, False, ivrs))
-    return found
+        faults.append(part("IVRS has a special device of no known kind", claim, False, ivrs))
+    return faults

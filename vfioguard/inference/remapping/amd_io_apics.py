@@ -1,4 +1,4 @@
-"""Which ids AMD's driver knows an IO-APIC by: the table's, the command line's, and Linux's own.
+"""The ids by which AMD's driver knows an IO-APIC: the table's, the command line's and Linux's own.
 
 drivers/iommu/amd/init.c add_special_device(), add_early_maps(); drivers/iommu/amd/quirks.c.
 """
@@ -28,8 +28,8 @@ _QUIRKS: tuple[tuple[str, str, Mapping[int, int]], ...] = (
     ("Acer", "Aspire A315-41", {4: 0xA0}),
     ("LENOVO", "81FB", {32: 0xA0}),
 )
-# parse_ivrs_ioapic(): "[10]=00:14.0", "[10]=0000:00:14.0", "=10@00:14.0", "=10@0000:00:14.0", as
-# sscanf() reads them: a number may begin with 0x, and whatever follows the last one is ignored.
+# parse_ivrs_ioapic(): "[10]=00:14.0", "[10]=0000:00:14.0", "=10@00:14.0", "=10@0000:00:14.0".
+# sscanf() reads them, so a number may begin with 0x, and what follows the last one is ignored.
 _NUMBER = r"((?:0[xX])?[0-9a-fA-F]{1,8})"
 _OVERRIDE = re.compile(
     r"ivrs[_-]ioapic(?:\[(\d{1,9})\]=|=(\d{1,9})@)"
@@ -38,60 +38,74 @@ _OVERRIDE = re.compile(
 
 
 class Syntax(NamedTuple):
-    """What parse_ivrs_ioapic() takes beside "[10]=00:14.0": a segment, and an "=10@" before it."""
+    """What parse_ivrs_ioapic() takes beside "[10]=00:14.0".
+
+    `segment`: also "[10]=0000:00:14.0". `at_sign`: also "=10@" instead of "[10]=".
+    """
 
     segment: bool
-    at: bool
+    at_sign: bool
 
 
 def special_io_apics(table: Ivrs) -> dict[int, int]:
-    """IO-APIC id -> segment and requester id, of the blocks that the kernel looks at."""
+    """IO-APIC id -> segment and requester id, from the blocks that the kernel looks at."""
     from vfioguard.acpi.ivrs import Ivhd, kernel_ivhd_type
     from vfioguard.acpi.parts.ivrs_entries import Special
 
     chosen = kernel_ivhd_type(table.blocks)
-    found: dict[int, int] = {}
+    places: dict[int, int] = {}
     for block in table.blocks:
         if not isinstance(block, Ivhd) or block.type != chosen:
             continue
         segment = block.segment << 16
         for entry in block.entries:
             if isinstance(entry, Special) and entry.variety == IO_APIC:
-                found.setdefault(entry.handle, segment | entry.source_device_id)
-    return found
+                places.setdefault(entry.handle, segment | entry.source_device_id)
+    return places
 
 
 def syntaxes(version: Version | None) -> list[Syntax]:
-    """Those that the running kernel may have; the newest first."""
-    at, segment = (b.passed(version) for b in (borders.IVRS_AT, borders.IVRS_SEGMENT))
-    every = (Syntax(segment=True, at=True), Syntax(segment=True, at=False), Syntax(False, False))
-    return [one for one in every if at in {None, one.at} and segment in {None, one.segment}]
+    """The syntaxes that a kernel of this version may have, the newest first."""
+    at_sign, segment = (b.passed(version) for b in (borders.IVRS_AT, borders.IVRS_SEGMENT))
+    every = (
+        Syntax(segment=True, at_sign=True),
+        Syntax(segment=True, at_sign=False),
+        Syntax(segment=False, at_sign=False),
+    )
+    return [
+        syntax
+        for syntax in every
+        if at_sign in {None, syntax.at_sign} and segment in {None, syntax.segment}
+    ]
 
 
 def overrides(words: Sequence[str], syntax: Syntax) -> dict[int, int]:
-    """The same from `ivrs_ioapic=`: it wins over the table, and the first for an id is kept.
+    """IO-APIC id -> segment and requester id, from `ivrs_ioapic=` on the command line.
 
-    add_early_maps(), and at most as many as EARLY_MAP_SIZE.
+    These win over the table (add_early_maps()). The first one for an id counts, of at most
+    EARLY_MAP_SIZE.
     """
     matches = [match for word in words if (match := _OVERRIDE.match(word))]
-    taken = [m for m in matches if (m[2] is None or syntax.at) and (m[3] is None or syntax.segment)]
-    found: dict[int, int] = {}
+    taken = [
+        m for m in matches if (m[2] is None or syntax.at_sign) and (m[3] is None or syntax.segment)
+    ]
+    places: dict[int, int] = {}
     for match in taken[:_MOST_OVERRIDES]:
         old, new, segment, *place = match.groups()
         bus, device, function = (int(part, 16) for part in place)
-        where = bus % 0x100 << 8 | device % 0x20 << 3 | function % 8  # IVRS_GET_SBDF_ID()
-        where |= int(segment or "0", 16) % 0x10000 << 16
-        found.setdefault(int(old or new), where)
-    return found
+        device_id = bus % 0x100 << 8 | device % 0x20 << 3 | function % 8  # IVRS_GET_SBDF_ID()
+        device_id |= int(segment or "0", 16) % 0x10000 << 16
+        places.setdefault(int(old or new), device_id)
+    return places
 
 
 def quirks(machine: Reading[Machine]) -> Reading[Mapping[int, int]]:
-    """The IO-APICs that Linux adds for a machine, as requester ids (drivers/iommu/amd/quirks.c)."""
+    """IO-APIC id -> requester id, as Linux adds them for a machine (drivers/iommu/amd/quirks.c)."""
     if isinstance(machine, Gap):
         return machine
-    found: Mapping[int, int] = {}
+    places: Mapping[int, int] = {}
     for vendor, product, added in _QUIRKS:
-        # DMI_MATCH() takes a part of the name; callbacks run one after another.
+        # DMI_MATCH() compares a part of the name; callbacks run one after another.
         if vendor in machine.value.vendor and product in machine.value.product:
-            found = {**added, **found}
-    return Fact(found, machine.raw, machine.source)
+            places = {**added, **places}
+    return Fact(places, machine.raw, machine.source)

@@ -1,8 +1,8 @@
-"""Which IO-APIC is the southbridge's: AMD's driver asked in three ways, one after another.
+"""Which IO-APIC is the southbridge's: AMD's driver has asked in three ways, one after another.
 
 drivers/iommu/amd/init.c check_ioapic_information(). The timer is behind that IO-APIC, so without it
-interrupt remapping stays off. Read in 5.10.223, 5.10.262, 6.1.176 and 6.12.107 (`ANY`), in 6.1.192,
-6.12.111, 6.12.118 and 7.2.13 (`OWNER`), and in 7.3.4 (`CLASS`).
+interrupt remapping stays off. 5.10.223, 5.10.262, 6.1.176 and 6.12.107 have the form `ANY`,
+6.1.192, 6.12.111, 6.12.118 and 7.2.13 the form `OWNER`, 7.3.4 the form `CLASS`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
 from vfioguard.kernel.identity.processor import Processor
 
-#: A requester id of segment 0 -> base and sub class, None where it cannot be read.
+#: Requester id of segment 0 -> base and sub class, or None if it cannot be read.
 Classes: TypeAlias = Mapping[int, int | None]
 
 #: 00:14.0, and on some Hygons 00:0b.0: IOAPIC_SB_DEVID, IOAPIC_SB_DEVID_FAM18H_M4H.
@@ -25,7 +25,7 @@ _SMBUS, _ISA_BRIDGE = 0x0C05, 0x0601
 
 
 class Form(Enum):
-    """What must be at which place, or of which class, in the words of a sentence."""
+    """The forms of the test; a value says in words what the IO-APIC must be."""
 
     ANY = "00:14.0"
     OWNER = "00:14.0 with interrupt 0"
@@ -35,7 +35,7 @@ class Form(Enum):
 class Listed(NamedTuple):
     """An IO-APIC by its id; `certain`: the kernel does not skip it (madt_io_apics.py).
 
-    The id is None where an earlier one has it: then io_apic_unique_id() gives it another.
+    `number` is None if an earlier IO-APIC has the id: then io_apic_unique_id() gives it another.
     """
 
     number: int | None
@@ -43,11 +43,11 @@ class Listed(NamedTuple):
 
 
 class IoApics(NamedTuple):
-    """What the forms look at. `places`: the id of each IO-APIC -> its requester id.
+    """What the forms look at. `places` maps the id of an IO-APIC to its requester id.
 
-    `order`: those of the MADT as the kernel goes through them, `owners` those that may be the one
-    of the interrupts from 0 on; both are all of `places` where no MADT can be read. `classes` and
-    `processor` are None where nobody asked.
+    `order` are the IO-APICs of the MADT in the kernel's order; `owners` are those that may have the
+    interrupts from 0 on. If no MADT can be read, both are all of `places`. `classes` and
+    `processor` are None if nobody asked for them.
     """
 
     places: Mapping[int, int]
@@ -58,62 +58,63 @@ class IoApics(NamedTuple):
 
 
 def forms(version: Version | None) -> list[Form]:
-    """Those that a kernel may have, the newest first."""
+    """The forms that a kernel of this version may have, the newest first."""
     by_class = borders.AMD_SOUTHBRIDGE_BY_CLASS.passed(version)
     by_owner = borders.AMD_OWNER_OF_GSI_0.passed(version)
-    found = [] if by_class is False else [Form.CLASS]
+    newer = [] if by_class is False else [Form.CLASS]
     if not by_class and by_owner is not False:
-        found.append(Form.OWNER)
-    return found if by_owner else [*found, Form.ANY]
+        newer.append(Form.OWNER)
+    return newer if by_owner else [*newer, Form.ANY]
 
 
-def found(form: Form, seen: IoApics) -> bool | None:
-    """Whether the southbridge's IO-APIC is there, as far as the tables can tell."""
+def present(form: Form, seen: IoApics) -> bool | None:
+    """Whether the southbridge's IO-APIC is there; None if the tables cannot tell."""
     if form is Form.ANY:
-        answers = {_there(one, seen) for one in seen.order}
+        answers = {_there(io_apic, seen) for io_apic in seen.order}
         return True if True in answers else None if None in answers else False
-    answers = {_southbridges(form, one, seen) for one in seen.owners}
-    if not any(one.certain for one in seen.owners):
+    answers = {_southbridges(form, io_apic, seen) for io_apic in seen.owners}
+    if not any(io_apic.certain for io_apic in seen.owners):
         answers.add(False)
     return answers.pop() if len(answers) == 1 else None
 
 
-def _there(one: Listed, seen: IoApics) -> bool | None:
-    """Whether this is a registered one at 00:14.0."""
-    if one.number is None:
+def _there(io_apic: Listed, seen: IoApics) -> bool | None:
+    """Whether this IO-APIC is at 00:14.0, and the kernel does not skip it."""
+    if io_apic.number is None:
         return None if _PLACE in seen.places.values() else False
-    return seen.places.get(one.number) == _PLACE and (one.certain or None)
+    return seen.places.get(io_apic.number) == _PLACE and (io_apic.certain or None)
 
 
-def _southbridges(form: Form, one: Listed, seen: IoApics) -> bool | None:
+def _southbridges(form: Form, io_apic: Listed, seen: IoApics) -> bool | None:
     """Whether the IO-APIC of GSI 0 passes as the southbridge's."""
-    if one.number is None:
+    if io_apic.number is None:
         return None
-    place = seen.places.get(one.number)
+    place = seen.places.get(io_apic.number)
     if place is None:
         return False
     if form is Form.OWNER:
         return place == _PLACE or (_hygon(seen.processor) if place == _HYGONS_PLACE else False)
     if seen.classes is None:
-        return True  # the tables do not stand in its way
-    # check_sb_ioapic() asks segment 0. What does not exist has no class; what is hidden, any.
+        return True  # the tables are not in the way
+    # check_sb_ioapic() looks in segment 0. A missing function has no class, a hidden one any class.
     code = seen.classes.get(place & 0xFFFF, 0)
     return None if code is None else code in {_SMBUS, _ISA_BRIDGE}
 
 
 def forgotten(form: Form, seen: IoApics) -> bool | None:
-    """Whether finding it makes the kernel forget what the IVRS lacks: all stands before it.
+    """Whether the kernel forgets the IO-APICs that the IVRS lacks; None if that is not known.
 
-    So the last that is either decides, and each behind that which the kernel may skip.
+    It forgets those that come before the southbridge's. So the last IO-APIC that is missing or the
+    southbridge's decides. If the kernel may skip that one, the one before it must agree.
     """
     outcomes: set[bool] = set()
-    for one in reversed(seen.order if form is Form.ANY else ()):
-        if one.number is None:
+    for io_apic in reversed(seen.order if form is Form.ANY else ()):
+        if io_apic.number is None:
             return None
-        place = seen.places.get(one.number)
+        place = seen.places.get(io_apic.number)
         if place in {None, _PLACE}:
             outcomes.add(place is not None)
-            if one.certain:
+            if io_apic.certain:
                 break
     else:
         outcomes.add(False)

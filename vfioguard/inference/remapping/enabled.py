@@ -22,25 +22,28 @@ if TYPE_CHECKING:
 
 CLAIM = "interrupt remapping is enabled on this machine"
 
-# policy.md 3.6: what the drivers print once it is decided.
+# policy.md 3.6: the lines that drivers print once remapping is decided.
 _LOG_ON = ("DMAR-IR: Enabled IRQ remapping in ", "AMD-Vi: Interrupt remapping enabled")
 _LOG_OFF = (
     "DMAR-IR: Failed to enable irq remapping",
-    # The first of five lines; /dev/kmsg has all of them in one, with \\x0a between them.
+    # The first of five lines; /dev/kmsg has all five in one, with \\x0a between them.
     "DMAR-IR: This system BIOS has enabled interrupt remapping",
     "This system BIOS has enabled interrupt remapping",
     "Not enabling interrupt remapping",
     "DMAR-IR: Not enabling interrupt remapping",
     "AMD-Vi: Disabling interrupt remapping",
 )
-# Behind a prefix that the command line changes: "[Firmware Bug]: " or none. The first one is
+# These follow a prefix that the command line changes: "[Firmware Bug]: " or none. The first one is
 # parse_ioapics_under_ir()'s, the second check_ioapic_information()'s (5.10.223 to 7.3.4).
 _LOG_OFF_WITHIN = (" has no mapping iommu", ": No southbridge IOAPIC found")
 _REFUSED = "vfio_iommu_type1_attach_group: No interrupt remapping support"
 
 
 def enabled(snapshot: Snapshot, witnesses: Witnesses, units: Collection[str]) -> Answer:
-    """All witnesses together; `units` are the remapping units that manage any device."""
+    """Whether remapping is on, by all witnesses together.
+
+    `units` are the names of the remapping units that manage a device.
+    """
     return agree(CLAIM, _witnesses(snapshot, witnesses, units))
 
 
@@ -56,30 +59,34 @@ def _witnesses(
         yield ask("the kernel's log reports remapping", snapshot.interrupts.log, _logged)
         yield from _refused(snapshot, snapshot.interrupts.log)
     if remapped is None and unmapped is not None:
-        # A DRHD that is hot-added without IR is tolerated (dmar_ir_hotplug()), so one unit or one
-        # device without remapping speaks for the machine only while none shows the contrary.
+        # The kernel tolerates a DRHD that is hot-added without IR (dmar_ir_hotplug()). So a device
+        # without remapping speaks for the machine only if no other device shows the contrary.
         yield unmapped
     if not any(answer.truth for answer in live):
-        # What follows is our copy of the kernel's rules: it never stands against the kernel's own
-        # word (finding/firmware_disagrees.py).
+        # Our copy of the kernel's rules never stands against the kernel's own word
+        # (finding/firmware_disagrees.py).
         yield from by_rules(snapshot)
 
 
 def by_rules(snapshot: Snapshot) -> Iterator[Answer]:
-    """What the kernel must make of registers, tables and chipset."""
+    """The answers that the kernel's rules give for registers, tables and chipset."""
     yield from _incapable(snapshot)
     yield _by_firmware(snapshot)
     if snapshot.chipset is not None:
         from vfioguard.kernel.pci import chipset
 
         claim = "Linux remaps interrupts on this chipset (5500, 5520, X58)"
-        yield ask(claim, snapshot.chipset, lambda found: False if chipset.broken(found) else None)
+        yield ask(
+            claim,
+            snapshot.chipset,
+            lambda chipset_id: False if chipset.broken(chipset_id) else None,
+        )
 
 
 def _device_witnesses(
     witnesses: Witnesses, units: Collection[str]
 ) -> tuple[Answer | None, Answer | None]:
-    """One device whose MSIs are remapped, one behind the only unit whose MSIs are not."""
+    """The answer by a device with remapped MSIs, and by one without them behind the only unit."""
     remapped = unmapped = None
     device = witnesses.by_family.get(REMAPPING)
     if device is not None and device.chip is not None:
@@ -92,7 +99,7 @@ def _device_witnesses(
 
 
 def _hardware(snapshot: Snapshot) -> Iterator[Answer]:
-    """debugfs, where a kernel has it: the flag itself, and the hardware's own state bit."""
+    """The answers of debugfs, if the kernel has it: the flag, and the hardware's state bit."""
     domains = snapshot.interrupts.domains
     for domain in domains.value if isinstance(domains, Fact) else ():
         if isinstance(domain, Fact) and domain.value.remapping:
@@ -107,7 +114,7 @@ def _isolated(domain: IrqDomain) -> bool | None:
 
 
 def _wired(snapshot: Snapshot) -> Iterator[Answer]:
-    """Wired interrupts on IR-IO-APIC or IO-APIC, by sysfs and by /proc/interrupts."""
+    """The answers by wired interrupts on IR-IO-APIC or IO-APIC: sysfs and /proc/interrupts."""
     trusted = _speaks_for_remapping(snapshot)
     for entry in snapshot.interrupts.wired:
         yield ask(f"irq {entry.irq} is remapped", entry.chip, lambda c: _io_apic((c,), trusted))
@@ -150,10 +157,10 @@ def _off_within(line: str) -> bool:
 
 
 def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
-    """From v4.11 to v6.2 the test is the machine's: whom it refused, it refuses all.
+    """An answer if the log shows a refused attach: from v4.11 to v6.2 the test is machine-wide.
 
-    drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group() (6.1.176): the line is written
-    only where neither the MSI domains nor the IOMMU driver isolate. The driver's answer is
+    drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_attach_group() (6.1.176): the kernel writes the
+    line only if neither the MSI domains nor the IOMMU driver isolate. The driver's answer is
     `irq_remapping_enabled` (intel_iommu_capable(), amd_iommu_capable()), which boot decides.
     """
     if era.decides_by(snapshot, Predicate.CHECK_MSI_REMAP).truth:
@@ -162,12 +169,15 @@ def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
 
 
 def refused(log: Log) -> bool:
-    """Whether type1 refused a group for its interrupts; the line names none."""
+    """Whether type1 refused a group for its interrupts; the line does not name the group."""
     return any(line.startswith(_REFUSED) for line in log)
 
 
 def _incapable(snapshot: Snapshot) -> Iterator[Answer]:
-    """No Intel unit can: one alone proves nothing, as it may have been added later."""
+    """An answer that is no if no Intel unit can remap.
+
+    One unit that cannot proves nothing, because it may have been added after boot.
+    """
     parts: list[Answer] = []
     for unit in snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ():
         ecap = unit.attributes.get("intel-iommu/ecap")
@@ -178,12 +188,12 @@ def _incapable(snapshot: Snapshot) -> Iterator[Answer]:
 
 
 def capable(ecap: int) -> bool | None:
-    """The bit proves that a unit cannot; that it can does not mean that it does."""
+    """False if a unit cannot remap (ECAP.IR is clear); else None, as it need not do what it can."""
     return None if ecap & ECAP_IR else False
 
 
 def _by_firmware(snapshot: Snapshot) -> Answer:
-    """The tables can prove that it is off (policy.md 4.1, X8), never that it is on."""
+    """The tables' answer: they can prove that remapping is off (policy.md 4.1, X8), never on."""
     from vfioguard.inference.remapping import allowed
 
     return allowed.of_host(snapshot).witness()

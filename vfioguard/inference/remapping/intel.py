@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vfioguard.acpi.madt import Madt
 
 _IO_APIC_SCOPE = 3
-#: PAGE_SHIFT - 1: what parse_dmar_table() wants the host address width to be at least.
+#: PAGE_SHIFT - 1: the least host address width that parse_dmar_table() takes.
 _LEAST_WIDTH = 11
 _ANDD_HEAD = 8
 
@@ -25,7 +25,7 @@ _ANDD_HEAD = 8
 def conditions(
     dmar: Reading[Dmar], madts: Sequence[Reading[Madt]], ecaps: Mapping[int, Reading[int]]
 ) -> list[Part]:
-    """Each thing that all of Intel's remapping needs; `ecaps` by the unit's register base."""
+    """The conditions of Intel's remapping; `ecaps` maps a unit's register base to its ECAP."""
     if isinstance(dmar, Gap):
         return [unreadable("DMAR", dmar)]
     drhds = units(dmar.value)
@@ -38,18 +38,18 @@ def conditions(
 
 
 def units(table: Dmar) -> list[Drhd]:
-    """The remapping units; of several for the same registers the first (dmar_find_dmaru())."""
+    """The remapping units; the first one for each register base counts (dmar_find_dmaru())."""
     from vfioguard.acpi.dmar import Drhd
 
-    found: dict[tuple[int, int], Drhd] = {}
+    first_units: dict[tuple[int, int], Drhd] = {}
     for unit in table.units:
         if isinstance(unit, Drhd):
-            found.setdefault((unit.segment, unit.base), unit)
-    return list(found.values())
+            first_units.setdefault((unit.segment, unit.base), unit)
+    return list(first_units.values())
 
 
 def covered(drhds: Sequence[Drhd]) -> set[int]:
-    """The IO-APICs in the scopes of any unit."""
+    """The ids of the IO-APICs in the scopes of any unit."""
     from vfioguard.acpi.dmar import Scope
 
     scopes = (scope for unit in drhds for scope in unit.scopes if isinstance(scope, Scope))
@@ -57,7 +57,7 @@ def covered(drhds: Sequence[Drhd]) -> set[int]:
 
 
 def _allowed(dmar: Fact[Dmar]) -> Part:
-    """dmar_ir_support()."""
+    """Whether the table's flag allows remapping: dmar_ir_support()."""
     claim = "the DMAR allows interrupt remapping (INTR_REMAP)"
     if dmar.value.intr_remap:
         return part("DMAR allows interrupt remapping", claim, True, dmar)
@@ -65,7 +65,7 @@ def _allowed(dmar: Fact[Dmar]) -> Part:
 
 
 def _rejected(dmar: Fact[Dmar], drhds: Sequence[Drhd]) -> list[Part]:
-    """What makes the kernel do without the whole table.
+    """The fault that makes the kernel do without the whole table, if there is one.
 
     parse_dmar_table(), alloc_iommu(), dmar_parse_one_andd().
     """
@@ -89,7 +89,7 @@ def _ends(andd: Andd) -> bool:
 
 
 def _supported(dmar: Fact[Dmar], drhds: Sequence[Drhd], ecaps: Mapping[int, Reading[int]]) -> Part:
-    """One unit without ECAP.IR, even one that is for graphics alone, spoils it for all."""
+    """Whether every unit can remap: one without ECAP.IR, even for graphics, spoils it for all."""
     claim = "every remapping unit can remap interrupts (ECAP.IR)"
     known: dict[int, Fact[int]] = {}
     for unit in drhds:
@@ -104,6 +104,6 @@ def _supported(dmar: Fact[Dmar], drhds: Sequence[Drhd], ecaps: Mapping[int, Read
     able = sum(unit.base in known for unit in drhds)
     if able == count:
         return part(f"{able} of {count} units support it", claim, True, dmar, *known.values())
-    # The tables say nothing about it, and a unit that translates nothing is not in sysfs.
+    # The tables do not show ECAP.IR, and sysfs does not show a unit that translates nothing.
     text = f"of {count} units {able} are known to support it" if able else f"{count} units"
     return Part(text if count != 1 else "1 unit", None)

@@ -1,4 +1,4 @@
-"""Whether the firmware lets Linux remap interrupts: what every vendor's answer is made of.
+"""Whether the firmware lets Linux remap interrupts: the parts of every vendor's answer.
 
 "Possible" is not "on": the kernel may still be told not to, or fail (policy.md 4.1, X8 and X9).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.fact import Gap, Reading
 from vfioguard.inference.remapping.madt_io_apics import addresses_repeat, registered
 from vfioguard.logic import Answer, every
 
@@ -22,7 +22,7 @@ IMPOSSIBLE = "interrupt remapping is impossible"
 
 
 class Part(NamedTuple):
-    """One condition, and what was found in words. Without an answer it does not decide."""
+    """One condition; `finding` tells it in words. A part without an answer does not decide."""
 
     finding: str
     answer: Answer | None
@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 class Possible(NamedTuple):
-    """The whole answer for people. `missing`: the IO-APICs that the firmware leaves out."""
+    """The whole answer for people. `missing` are the IO-APICs that the firmware leaves out."""
 
     answer: Answer
     sentence: str
@@ -39,16 +39,16 @@ class Possible(NamedTuple):
 
     @property
     def possible(self) -> bool | None:
-        """False: no kernel can; True: the firmware is not in the way; None: not known."""
+        """False if no kernel can remap, True if the firmware is not in the way, None if unknown."""
         return self.answer.truth
 
     def witness(self) -> Answer:
-        """The same as evidence that remapping is on: only an impossibility says anything."""
+        """The answer as evidence on whether remapping is on: no if impossible, else unknown."""
         return self.answer._replace(truth=False if self.answer.truth is False else None)
 
 
 def conclude(parts: Sequence[Part]) -> Possible:
-    """All conditions together; the sentence names those that decide."""
+    """Join all conditions; the sentence names those that decide."""
     answer = every(CLAIM, [part.answer for part in parts if part.answer is not None])
     missing = tuple(number for part in parts for number in part.missing)
     if answer.truth:
@@ -66,17 +66,17 @@ def conclude(parts: Sequence[Part]) -> Possible:
 def part(
     finding: str, claim: str, truth: bool | None, *readings: Reading[T], missing: Sequence[int] = ()
 ) -> Part:
-    """A condition with the readings that it was found in."""
+    """A condition with the readings that prove it."""
     return Part(finding, Answer(claim, truth, readings), tuple(missing))
 
 
 def unreadable(name: str, gap: Gap) -> Part:
-    """A table that would decide and cannot be read."""
+    """The condition for a table that would decide and cannot be read."""
     return part(f"{name} {state(gap)}", f"{name} can be read", None, gap)
 
 
 def state(gap: Gap) -> str:
-    """Why a table is not there to be read, in words."""
+    """Why a table cannot be read, in words."""
     return f"is {gap.why} ({gap.errno or gap.detail})"
 
 
@@ -85,9 +85,9 @@ def io_apics(
 ) -> Part:
     """Whether a vendor's table covers every IO-APIC of the MADT that the kernel registers.
 
-    Of several MADTs the kernel takes the first (drivers/acpi/tables.c check_multiple_madt()); what
-    only another one lacks does not decide. An id that occurs twice is changed at boot
-    (arch/x86/kernel/apic/io_apic.c io_apic_unique_id()), and then nobody knows what is covered.
+    The kernel takes the first of several MADTs (drivers/acpi/tables.c check_multiple_madt()). If
+    they do not lead to the same answer, the answer is unknown. The kernel changes an id that occurs
+    twice (arch/x86/kernel/apic/io_apic.c io_apic_unique_id()); then the answer is unknown, too.
     """
     claim = f"every IO-APIC of the MADT is in the {name}"
     missing: list[int] = []
@@ -113,25 +113,24 @@ def io_apics(
 
 
 def _all_covered(madt: Madt, covered: Collection[int]) -> bool | None:
-    """None where all that is not covered may be skipped."""
-    lacking = [one for one in registered(madt) if one.entry.io_apic_id not in covered]
+    """Whether every IO-APIC is covered; None if the kernel may skip all that are not."""
+    lacking = [io_apic for io_apic in registered(madt) if io_apic.entry.io_apic_id not in covered]
     if not lacking:
         return True
-    return False if any(one.certain for one in lacking) and not addresses_repeat(madt) else None
+    return (
+        False
+        if any(io_apic.certain for io_apic in lacking) and not addresses_repeat(madt)
+        else None
+    )
 
 
 def ids(madt: Madt) -> list[int]:
-    """The IO-APICs in the table's order, without those that the kernel certainly skips."""
-    return [one.entry.io_apic_id for one in registered(madt)]
+    """The ids of the IO-APICs in the table's order, without those that the kernel surely skips."""
+    return [io_apic.entry.io_apic_id for io_apic in registered(madt)]
 
 
 def named(numbers: Sequence[int]) -> str:
-    """ "IO-APIC 5" or "IO-APICs 4 and 5"."""
+    """The IO-APICs in words: "IO-APIC 5" or "IO-APICs 4 and 5"."""
     if len(numbers) == 1:
         return f"IO-APIC {numbers[0]}"
     return f"IO-APICs {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-
-
-def value(reading: Reading[T]) -> T | None:
-    """The value where there is one."""
-    return reading.value if isinstance(reading, Fact) else None

@@ -1,1 +1,1 @@
-"""Why a device has no IOMMU group, and whether one comes with a driver."""
+"""Why a device has no IOMMU group, and whether it gets one when a driver binds."""

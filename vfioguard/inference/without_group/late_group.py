@@ -1,11 +1,11 @@
-"""Whether a function that is in no group gets one when a driver binds, as kernels before v6.15 do.
+"""Whether a function gets its group when a driver binds, as in kernels before v6.15.
 
-It concerns Arm, RISC-V, and a virtio-iommu that an x86 has by a VIOT.
+This concerns Arm, RISC-V, and an x86 whose VIOT names a virtio-iommu.
 
-Where firmware ties functions to IOMMUs, kernels followed it in the bus's dma_configure(), which
-drivers/base/dd.c really_probe() calls (drivers/pci/pci-driver.c pci_dma_configure(), 6.12.118).
-Linux commit bcb81ac6ae3c ("iommu: Get DT/ACPI parsing into the proper probe path") (in v6.15) does
-it when a device is added.
+On these, firmware ties functions to IOMMUs. Kernels before v6.15 read it in the bus's
+dma_configure(), which drivers/base/dd.c really_probe() calls (drivers/pci/pci-driver.c
+pci_dma_configure(), 6.12.118). Later kernels read it when a device is added: Linux commit
+bcb81ac6ae3c ("iommu: Get DT/ACPI parsing into the proper probe path") (in v6.15).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vfioguard.snapshot import Snapshot
 
 
 def concerned(snapshot: Snapshot) -> bool:
-    """Whether kernels of such a host ever made groups so."""
+    """Whether any kernel makes groups so on a host of this kind."""
     arch = snapshot.kernel.arch
     if isinstance(arch, Gap):
         return False
@@ -34,7 +34,7 @@ def concerned(snapshot: Snapshot) -> bool:
 
 
 class LateGroups:
-    """Answers for the functions of one host that is `concerned()`."""
+    """The answers for the functions of one host that is `concerned()`."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -43,7 +43,7 @@ class LateGroups:
         self._of_host = (_late(snapshot), _iommu(snapshot))
 
     def expected(self, device: Device) -> Answer:
-        """Whether a group is made for a function once a driver binds."""
+        """Whether the kernel makes a group for the function once a driver binds."""
         parts = [*self._of_host, _no_iommu(self._snapshot, device), _driverless(device)]
         if any(part.truth is False for part in parts):
             pass
@@ -56,18 +56,18 @@ class LateGroups:
         return every(f"{device.name} gets an IOMMU group when a driver binds", parts)
 
     def _unshared(self, wiring: Wiring, name: str) -> Answer:
-        """Whether no function that has a group sends under the same id, that of a bridge."""
+        """Whether no function in a group sends under the bridge's id that function `name` has."""
         claim = f"no function in a group has an id of {name}"
         own = translated.ids(wiring, name)
         if isinstance(own, Gap) or len(own.value) == 1:
             return ask(claim, own, lambda _: True)
         if not self._express:
-            # No link speed is recorded of any function, so a bridge to conventional PCI is none.
+            # No function shows a link speed, so nobody can tell bridges to conventional PCI.
             return ask(claim, own, lambda _: None)
-        other = self._senders.get(own.value[-1])
-        if other is None:
+        sharer = self._senders.get(own.value[-1])
+        if sharer is None:
             return ask(claim, own, lambda _: True)
-        sender, theirs = other
+        sender, theirs = sharer
         return Answer(f"{claim} ({sender} has)", _takes_more(self._snapshot), (theirs,))
 
     @cached_property
@@ -77,19 +77,19 @@ class LateGroups:
 
     @cached_property
     def _senders(self) -> dict[int, tuple[str, Fact[tuple[int, ...]]]]:
-        """By requester id the first function of a group that sends under it, and all of its ids."""
-        found: dict[int, tuple[str, Fact[tuple[int, ...]]]] = {}
+        """Requester id -> the first function in a group that sends under it, and all its ids."""
+        senders: dict[int, tuple[str, Fact[tuple[int, ...]]]] = {}
         for members in self._snapshot.members if self._wiring else ():
             for device in members.devices:
                 theirs = translated.ids(self._wiring, device.name) if self._wiring else None
                 if isinstance(theirs, Fact):
                     for number in theirs.value:
-                        found.setdefault(number, (device.name, theirs))
-        return found
+                        senders.setdefault(number, (device.name, theirs))
+        return senders
 
 
 def _late(snapshot: Snapshot) -> Answer:
-    """The number of a kernel that may carry backports tells nothing."""
+    """Whether the kernel is before v6.15; a number that may hide backports does not tell."""
     early = era.has(snapshot, borders.GROUP_AT_DEVICE_ADD)
     late = None if early is None else not early
     claim = "this kernel makes groups when a driver binds (before v6.15)"
@@ -101,7 +101,7 @@ def _iommu(snapshot: Snapshot) -> Answer:
     units, groups = instances(snapshot.iommus), snapshot.groups
     none = isinstance(units, Gap) and isinstance(groups, Fact) and not groups.value
     if none and any(map(_has_driver, snapshot.devices)):
-        return ask(claim, groups, bool)  # such a function would be in one
+        return ask(claim, groups, bool)  # a function with a driver would be in a group
     return ask(claim, units, bool)
 
 
@@ -110,7 +110,10 @@ def _has_driver(device: Device) -> bool:
 
 
 def _no_iommu(snapshot: Snapshot, device: Device) -> Answer:
-    """drivers/acpi/viot.c viot_dev_iommu_init(): none is behind itself, whatever the table says."""
+    """Whether the device is not an IOMMU, which is not behind itself whatever the table says.
+
+    drivers/acpi/viot.c viot_dev_iommu_init().
+    """
     units, claim = instances(snapshot.iommus), f"{device.name} is no IOMMU itself"
     known = units.value if isinstance(units, Fact) else ()
     own = any(unit.name == device.name for unit in known)
@@ -118,7 +121,7 @@ def _no_iommu(snapshot: Snapshot, device: Device) -> Answer:
 
 
 def _driverless(device: Device) -> Answer:
-    """One that has a driver went this way already; why it came to nothing is not known."""
+    """Whether no driver is bound; unknown if one is, as nobody knows why its bind made no group."""
     return ask(f"no driver is bound to {device.name}", device.uevent, _without_driver)
 
 
@@ -127,7 +130,7 @@ def _without_driver(uevent: Uevent) -> bool | None:
 
 
 def _takes_more(snapshot: Snapshot) -> bool | None:
-    """False where every IOMMU here takes an id of one function alone, None where one may not."""
+    """Whether an IOMMU takes one id of several functions: False if none does, else None."""
     units = instances(snapshot.iommus)
     if isinstance(units, Gap) or not era.has(snapshot, borders.SMMU_V3_ID_OF_ONE_FUNCTION):
         return None

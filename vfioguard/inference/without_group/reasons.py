@@ -22,9 +22,10 @@ _MODE = f"{NO_GROUP}; no-IOMMU mode is on: VFIO takes it without isolation or an
 
 
 class Reason(NamedTuple):
-    """`binds`: whether a VFIO driver can be bound; `text` follows the function's name.
+    """Why a function has no group; `text` follows its name.
 
-    `late`: binding makes a group, which has a verdict of its own.
+    `binds` says whether a VFIO driver can be bound, and is None if that is not known. `late` says
+    that the bind makes a group, which has a verdict of its own.
     """
 
     binds: bool | None
@@ -34,7 +35,7 @@ class Reason(NamedTuple):
 
 
 def reasons(host: Host) -> Callable[[Device], Reason]:
-    """What to say of each function without a group."""
+    """A callable that gives the reason for each function without a group."""
     snapshot = host.snapshot
     whole = _of_host(host)
     if isinstance(snapshot.groups, Gap) or not late_group.concerned(snapshot):
@@ -46,18 +47,18 @@ def reasons(host: Host) -> Callable[[Device], Reason]:
         if answer.truth is False:
             return whole if whole.because is not None else whole._replace(because=answer)
         if not answer.truth:
-            return Reason(None, _MAY, answer, late=True)
+            return Reason(binds=None, text=_MAY, because=answer, late=True)
         coherent = host.coherent(device)
         if coherent.truth is False:
             return Reason(False, _INCOHERENT, coherent)
         binds = every(f"a VFIO driver can be bound to {device.name}", (answer, coherent))
-        return Reason(binds.truth, _LATE, binds, late=True)
+        return Reason(binds=binds.truth, text=_LATE, because=binds, late=True)
 
     return reason
 
 
 def _of_host(host: Host) -> Reason:
-    """The same for all of them."""
+    """The reason that holds for every function without a group."""
     groups = host.snapshot.groups
     if isinstance(groups, Gap):
         absent = groups.why is Why.ABSENT

@@ -1,1 +1,1 @@
-"""What `vfioguard explain` says of a device and of a symptom."""
+"""The answers of `vfioguard explain` about a device, and about a symptom."""

@@ -1,4 +1,4 @@
-"""What firmware says of a group's devices, or of one that is in no group: beside the verdict."""
+"""What firmware says about a group's devices, or about a device in no group; no verdict."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _TYPES = {"direct": "direct", "direct-relaxable": "direct-relaxable (given up fo
 
 
 def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
-    """Memory that must stay mapped one to one for a member, with the tables that say so.
+    """Lines about memory that must stay mapped one to one for members of group `number`.
 
-    Nothing is parsed where the kernel shows that there is none.
+    Each line names its table or file. No table is parsed if the kernel shows that there is no such
+    memory.
     """
     members = snapshot.group(number)
     if members is None:
@@ -30,12 +31,12 @@ def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
     from vfioguard.inference.memory import reserved
     from vfioguard.inference.memory.region import by_device
 
-    found, gaps = reserved.of_host(snapshot)
-    kept_for = by_device(found)
+    memory, gaps = reserved.of_host(snapshot)
+    kept_for = by_device(memory)
     lines = [
-        f"  {one.start:#x}-{one.end:#x}, {one.kind} in {one.source}: {device.name}"
+        f"  {region.start:#x}-{region.end:#x}, {region.kind} in {region.source}: {device.name}"
         for device in members.devices
-        for one in kept_for.get(device.name, ())
+        for region in kept_for.get(device.name, ())
     ]
     source = members.group.reserved_regions.source
     lines += [f"  {r.start:#x}-{r.end:#x}, {_TYPES[r.type]} in {source}" for r in kept or ()]
@@ -50,7 +51,7 @@ def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
 
 
 def _direct(members: Members) -> list[Region] | None:
-    """What the kernel shows; None: nothing can be read."""
+    """The regions that the kernel maps one to one; None if its list cannot be read."""
     regions = members.group.reserved_regions
     if isinstance(regions, Gap):
         return None
@@ -58,7 +59,7 @@ def _direct(members: Members) -> list[Region] | None:
 
 
 def unit_lines(snapshot: Snapshot, name: str) -> Iterator[str]:
-    """The remapping unit that the DMAR puts a function behind, for one that sysfs shows none of."""
+    """The unit that the DMAR assigns to function `name`, for which sysfs shows no unit."""
     table = tables.dmar(snapshot.acpi.dmar)
     if isinstance(table, Gap):
         return
@@ -66,7 +67,9 @@ def unit_lines(snapshot: Snapshot, name: str) -> Iterator[str]:
     from vfioguard.inference.functions import functions
     from vfioguard.inference.remapping.allowed import evidence
 
-    function = next((one for one in functions(snapshot) if one.device.name == name), None)
+    function = next(
+        (candidate for candidate in functions(snapshot) if candidate.device.name == name), None
+    )
     unit = None if function is None else unit_of(table.value, function)
     if unit is None:
         yield f"  no remapping unit of {table.source} is for it"

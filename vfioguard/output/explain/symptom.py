@@ -1,4 +1,4 @@
-"""An errno or a line of a log in words, and what bears on it on this host."""
+"""An errno or a line of a log in words, and the facts of this host that bear on it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from vfioguard.symptom import About, Cause, causes_of, meaning, told_errno
 from vfioguard.verdict import Outcome
 
 _WIDTH = 80
-#: Groups that are named before the rest is counted.
+#: So many groups are named; the others are only counted.
 _MOST = 6
 _ERRNO = re.compile(r"-?E[A-Z0-9]+")
-#: As the kernel and QEMU write them, with the segment: 12:34:56.7 may be a time.
+#: An address as the kernel and QEMU write it, with the segment, since 12:34:56.7 may be a time.
 _BDF = re.compile(r"\b[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
 _GROUP = re.compile(r"\bgroup:? ?(\d{1,9})\b")
 
 
 def is_symptom(target: str) -> bool:
-    """Whether a target is no device and no group: those have no blanks, and no errno's name."""
+    """Whether `target` is a symptom, not a device or group: it has a blank or is an errno name."""
     return " " in target.strip() or _errno(target) is not None
 
 
@@ -36,7 +36,10 @@ def _errno(target: str) -> str | None:
 def symptom_lines(
     target: str, snapshot: Snapshot, report: Report, again: str
 ) -> Iterator[str] | None:
-    """The answer; None where vfioguard knows nothing of it. `again`: how to read the same host."""
+    """The lines about the symptom `target`, or None if vfioguard does not know it.
+
+    `again` holds the options that read the same host, for the commands in the text.
+    """
     name = _errno(target)
     if name is not None:
         known = causes_of(name)
@@ -54,7 +57,7 @@ def symptom_lines(
 
 
 def named(target: str, report: Report) -> list[GroupReport]:
-    """The groups of this host that a text names: by device, or as QEMU does, `group 12`."""
+    """The groups of this host that `target` names, by a device or as QEMU does: `group 12`."""
     devices = set(_BDF.findall(target))
     numbers = {int(number) for number in _GROUP.findall(target)}
     return [
@@ -65,7 +68,7 @@ def named(target: str, report: Report) -> list[GroupReport]:
 
 
 def _named_lines(target: str, report: Report, again: str) -> Iterator[str]:
-    """The answer first: what is known of what the text names."""
+    """The first lines of the answer: the groups and devices that the text names."""
     groups = named(target, report)
     names = dict.fromkeys(_BDF.findall(target))
     for group in groups:
@@ -101,10 +104,10 @@ def _wrapped(text: str, before: str) -> list[str]:
 
 
 def _here(about: tuple[About, ...], snapshot: Snapshot, report: Report) -> Iterator[str]:
-    """What of this host bears on it."""
+    """The facts of this host about each topic."""
     yield f"here (kernel {report.host.kernel or 'unknown'}):"
-    for one in about:
-        for line in _OF_HOST[one](snapshot, report):
+    for topic in about:
+        for line in _OF_HOST[topic](snapshot, report):
             yield from _wrapped(line, "  ")
 
 
@@ -115,22 +118,22 @@ def _interrupts(_: Snapshot, report: Report) -> Iterator[str]:
         Outcome.UNKNOWN: "not known to have isolated interrupts",
     }
     for outcome, text in words.items():
-        found = [group for group in report.groups if group.outcome is outcome]
-        if found:
-            yield f"{text}: {_named(found)}"
+        groups = [group for group in report.groups if group.outcome is outcome]
+        if groups:
+            yield f"{text}: {_named(groups)}"
     if report.groups and all(group.outcome is Outcome.ALLOWED for group in report.groups):
         yield "no group would be refused for its interrupts"
 
 
 def _memory(snapshot: Snapshot, report: Report) -> Iterator[str]:
-    regions = {one.group.id: one.group.reserved_regions for one in snapshot.members}
+    regions = {members.group.id: members.group.reserved_regions for members in snapshot.members}
     kept: list[GroupReport] = []
     hidden: list[GroupReport] = []
     for group in report.groups:
-        found = regions.get(group.id)
-        if not isinstance(found, Fact):
+        reserved = regions.get(group.id)
+        if not isinstance(reserved, Fact):
             hidden.append(group)
-        elif any(region.type == "direct" for region in found.value):
+        elif any(region.type == "direct" for region in reserved.value):
             kept.append(group)
     yield f"memory is kept for: {_named(kept) if kept else 'no group'}"
     if hidden:
@@ -153,7 +156,7 @@ def _vfio(driver: str | None) -> bool:
 
 
 def _harmless(driver: str | None) -> bool:
-    """driver_managed_dma: what does not touch the IOMMU's domain (v5.19)."""
+    """Whether the driver leaves a group viable: it has driver_managed_dma (v5.19), or is VFIO's."""
     return driver is None or _vfio(driver) or driver in {"pcieport", "pci-stub"}
 
 

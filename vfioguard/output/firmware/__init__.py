@@ -1,1 +1,1 @@
-"""How `vfioguard firmware` shows what the tables say."""
+"""The forms in which `vfioguard firmware` shows the tables."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from vfioguard.fact import Gap
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
 from vfioguard.inference.memory.region import Memory
-from vfioguard.inference.memory.reserved import Found
+from vfioguard.inference.memory.reserved import ReservedMemory
 from vfioguard.report import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -23,27 +23,27 @@ def firmware_json(firmware: Firmware) -> dict[str, Json]:
         "sentence": firmware.sentence,
         "interrupt_remapping": _possible(firmware.remapping),
         "memory": None if firmware.memory is None else _memories(firmware.memory),
-        "tables": [_table(one) for one in firmware.tables],
+        "tables": [_table(decoded) for decoded in firmware.tables],
     }
 
 
-def _memories(found: Found) -> Json:
+def _memories(kept: ReservedMemory) -> Json:
     return {
-        "regions": [_memory(one) for one in found.memory],
-        "gaps": [_gap(gap) for gap in found.gaps],
+        "regions": [_memory(memory) for memory in kept.memory],
+        "gaps": [_gap(gap) for gap in kept.gaps],
     }
 
 
-def _memory(one: Memory) -> Json:
-    holders: list[Json] = [dict(holder._asdict()) for holder in one.holders]
+def _memory(memory: Memory) -> Json:
+    holders: list[Json] = [dict(holder._asdict()) for holder in memory.holders]
     return {
-        "kind": one.kind,
-        "start": one.start,
-        "end": one.end,
-        "path": one.source,
-        "offset": one.offset,
+        "kind": memory.kind,
+        "start": memory.start,
+        "end": memory.end,
+        "path": memory.source,
+        "offset": memory.offset,
         "devices": holders,
-        "unresolved": [gap.detail for gap in one.gaps],
+        "unresolved": [gap.detail for gap in memory.gaps],
     }
 
 
@@ -51,30 +51,30 @@ def _gap(gap: Gap) -> Json:
     return {"path": gap.source, "why": str(gap.why), "errno": gap.errno, "detail": gap.detail}
 
 
-def _possible(found: Possible | None) -> Json:
-    if found is None:
+def _possible(possible: Possible | None) -> Json:
+    if possible is None:
         return None
     return {
-        "possible": found.possible,
-        "reasons": list(found.reasons),
-        "missing_io_apics": list(found.missing),
+        "possible": possible.possible,
+        "reasons": list(possible.reasons),
+        "missing_io_apics": list(possible.missing),
     }
 
 
-def _table(one: Decoded) -> Json:
+def _table(decoded: Decoded) -> Json:
     broken: Json = None
-    if one.broken is not None:
-        broken = {"offset": one.broken.offset, "why": one.broken.why}
-    gap = one.gap
+    if decoded.broken is not None:
+        broken = {"offset": decoded.broken.offset, "why": decoded.broken.why}
+    gap = decoded.gap
     return {
-        "signature": one.signature,
-        "path": one.source,
-        "state": one.state,
+        "signature": decoded.signature,
+        "path": decoded.source,
+        "state": decoded.state,
         "errno": None if gap is None else gap.errno,
         "detail": None if gap is None else gap.detail,
         "broken": broken,
-        "lost_references": [dict(lost._asdict()) for lost in one.lost],
-        "table": None if one.table is None else value_json(one.table),
+        "lost_references": [dict(lost._asdict()) for lost in decoded.lost],
+        "table": None if decoded.table is None else value_json(decoded.table),
     }
 
 

@@ -1,4 +1,4 @@
-"""What the tables say, one line for each thing that somebody may look for."""
+"""The tables as lines: one for each thing that somebody may look for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vfioguard.acpi.parts.ivrs_entries import Special
 from vfioguard.acpi.parts.madt_arm import Gicd, GicIts, GicMsiFrame
 from vfioguard.output.firmware.others import mcfg_lines, viot_lines
 
-#: How lines about memory begin that devices go on using.
+#: Lines about memory that firmware keeps for devices begin so.
 MEMORY = "memory "
 
 _SCOPES = {1: "", 2: "below ", 3: "IO-APIC ", 4: "HPET ", 5: "ACPI device "}
@@ -26,7 +26,7 @@ _DMAR_FLAGS = ("INTR_REMAP", "X2APIC_OPT_OUT", "DMA_CTRL_PLATFORM_OPT_IN", "DMAR
 
 
 def lines(table: object) -> list[str]:
-    """The title, then the rest."""
+    """The lines of a decoded table, its title first."""
     match table:
         case _dmar.Dmar():
             flags = [name for bit, name in enumerate(_DMAR_FLAGS) if table.flags >> bit & 1]
@@ -37,8 +37,8 @@ def lines(table: object) -> list[str]:
             return _controllers(table)
         case _iort.Iort():
             nodes = table.by_offset()
-            found = [line for node in table.nodes for line in _node(node, nodes)]
-            return [_title(table.header, f"{table.node_count} nodes"), *found]
+            node_lines = [line for node in table.nodes for line in _node(node, nodes)]
+            return [_title(table.header, f"{table.node_count} nodes"), *node_lines]
         case _viot.Viot():
             return [_title(table.header, f"{table.node_count} nodes"), *viot_lines(table)]
         case _mcfg.Mcfg():
@@ -51,8 +51,8 @@ def lines(table: object) -> list[str]:
 
 def _title(header: Header, *more: str) -> str:
     checksum = () if header.checksum_ok else ("wrong checksum",)
-    who = f"{header.oem_id.strip()} {header.oem_table_id.strip()}".strip()
-    return ", ".join((f"revision {header.revision}", who, *checksum, *more))
+    vendor = f"{header.oem_id.strip()} {header.oem_table_id.strip()}".strip()
+    return ", ".join((f"revision {header.revision}", vendor, *checksum, *more))
 
 
 def _count(kinds: Iterable[str]) -> list[str]:
@@ -63,8 +63,8 @@ def _unit(unit: _dmar.Unit) -> str:
     scopes = ", ".join(map(_scope, getattr(unit, "scopes", ()))) or "nothing"
     match unit:
         case _dmar.Drhd():
-            rest = " and all else" if unit.include_all else ""
-            return f"unit at {unit.base:#x}, segment {unit.segment}: {scopes}{rest}"
+            others = " and all else" if unit.include_all else ""
+            return f"unit at {unit.base:#x}, segment {unit.segment}: {scopes}{others}"
         case _dmar.Rmrr():
             return f"{MEMORY}{_span(unit.base, unit.limit)} (RMRR): {scopes}"
         case _dmar.Andd():
@@ -104,19 +104,19 @@ def _blocks(table: _ivrs.Ivrs) -> Iterator[str]:
 
 
 def _special(entry: Special) -> str:
-    what = _VARIETIES.get(entry.variety, f"variety {entry.variety}")
-    return f"{what} {entry.handle} is {_place(entry.source_device_id)}"
+    variety = _VARIETIES.get(entry.variety, f"variety {entry.variety}")
+    return f"{variety} {entry.handle} is {_place(entry.source_device_id)}"
 
 
 def _ivmd(block: _ivrs.Ivmd) -> str:
     first, last = _place(block.device_id), _place(block.auxiliary)
-    who = {0x20: "all devices", 0x21: first}.get(block.type, f"{first} to {last}")
+    devices = {0x20: "all devices", 0x21: first}.get(block.type, f"{first} to {last}")
     flags = ("unity", "readable", "writable", "exclusion")
-    return ", ".join((who, *(flag for flag in flags if getattr(block, flag))))
+    return ", ".join((devices, *(flag for flag in flags if getattr(block, flag))))
 
 
 def _controllers(table: _madt.Madt) -> list[str]:
-    """Each controller, and how many there are of what every processor has."""
+    """A line for each controller; entries of other kinds are only counted, in the title."""
     shown: list[str] = []
     counted: list[str] = []
     for entry in table.entries:
@@ -141,10 +141,10 @@ def _node(node: _iort.IortNode, nodes: dict[int, _iort.Node]) -> Iterator[str]:
         yield f"unknown node of type {node.type}, {len(node.raw)} bytes"
         return
     if isinstance(node.body, iort_bodies.Rmr):
-        who = ", ".join(_mapping(mapping, nodes, ids="id") for mapping in node.mappings)
+        devices = ", ".join(_mapping(mapping, nodes, ids="id") for mapping in node.mappings)
         for memory in node.body.ranges:
             span = _span(memory.base, memory.base + max(memory.length, 1) - 1)
-            yield f"{MEMORY}{span} (RMR): {who or 'no device'}"
+            yield f"{MEMORY}{span} (RMR): {devices or 'no device'}"
         return
     ways = "; ".join(_mapping(mapping, nodes, ids="ids") for mapping in node.mappings)
     yield f"{_named(node)}{': ' if ways else ''}{ways}"
@@ -152,10 +152,14 @@ def _node(node: _iort.IortNode, nodes: dict[int, _iort.Node]) -> Iterator[str]:
 
 def _mapping(mapping: _iort.Mapping, nodes: dict[int, _iort.Node], ids: str) -> str:
     target = nodes.get(mapping.output_reference)
-    where = "nothing" if target is None else _named(target)
+    target_name = "nothing" if target is None else _named(target)
     if mapping.single or ids == "id":
-        return f"{ids} {mapping.output_base:#x} of {where}" if ids == "id" else f"all to {where}"
-    return f"{ids} {mapping.input_base:#x}-{mapping.last:#x} to {where}"
+        return (
+            f"{ids} {mapping.output_base:#x} of {target_name}"
+            if ids == "id"
+            else f"all to {target_name}"
+        )
+    return f"{ids} {mapping.input_base:#x}-{mapping.last:#x} to {target_name}"
 
 
 def _named(node: _iort.Node) -> str:

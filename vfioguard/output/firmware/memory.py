@@ -6,22 +6,25 @@ from collections.abc import Iterator
 
 from vfioguard.inference.memory.region import Holder, Memory
 
-#: An IVMD for all devices names hundreds.
+#: So many devices are named, because an IVMD for all devices has hundreds.
 _MOST = 8
 
 
 def memory_line(memory: Memory) -> str:
-    """ "memory 0x8c800000-0x8cffffff (RMRR): 0000:00:02.0 (group 1, relaxable)"."""
-    return f"memory {span(memory)}: {'; '.join(_who(memory)) or 'nobody'}"
+    """The region and its holders.
+
+    An example is "memory 0x8c800000-0x8cffffff (RMRR): 0000:00:02.0 (group 1, relaxable)".
+    """
+    return f"memory {span(memory)}: {'; '.join(_holders(memory)) or 'nobody'}"
 
 
 def span(memory: Memory) -> str:
-    """First and last byte, and the kind of structure that says so."""
+    """The region's first and last byte, and the kind of the structure that names it."""
     return f"{memory.start:#x}-{memory.end:#x} ({memory.kind})"
 
 
-def _who(memory: Memory) -> Iterator[str]:
-    shown = [_holder(one) for one in memory.holders[:_MOST]]
+def _holders(memory: Memory) -> Iterator[str]:
+    shown = [_holder(holder) for holder in memory.holders[:_MOST]]
     if len(memory.holders) > _MOST:
         shown.append(f"{len(memory.holders) - _MOST} more devices (--output json has all)")
     if shown:
@@ -29,8 +32,8 @@ def _who(memory: Memory) -> Iterator[str]:
     yield from (gap.detail for gap in memory.gaps)
 
 
-def _holder(one: Holder) -> str:
-    group = "in no group" if one.group is None else f"group {one.group}"
-    relaxable = ", relaxable" if one.relaxable else ""
-    hidden = ", not in its reserved regions" if one.shown is False else ""
-    return f"{one.device} ({group}{relaxable}{hidden})"
+def _holder(holder: Holder) -> str:
+    group = "in no group" if holder.group is None else f"group {holder.group}"
+    relaxable = ", relaxable" if holder.relaxable else ""
+    hidden = ", not in its reserved regions" if holder.shown is False else ""
+    return f"{holder.device} ({group}{relaxable}{hidden})"

@@ -1,4 +1,4 @@
-"""VIOT and MCFG, one line for each thing: devices behind virtio IOMMUs, and PCI segments."""
+"""VIOT and MCFG as lines: devices behind virtio IOMMUs, and windows of PCI segments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vfioguard.acpi import mcfg, viot
 
 
 def viot_lines(table: viot.Viot) -> Iterator[str]:
-    """Each range or device with the IOMMU that it is behind, and the IOMMUs."""
+    """A line for each range, device and IOMMU; a range and a device name the IOMMU in front."""
     iommus = {node.offset: _iommu(node) for node in table.nodes}
     for node in table.nodes:
         match node:
@@ -25,9 +25,10 @@ def viot_lines(table: viot.Viot) -> Iterator[str]:
 
 
 def mcfg_lines(table: mcfg.Mcfg) -> Iterator[str]:
-    """Each window of configuration space."""
-    for one in table.allocations:
-        yield f"segment {one.segment}, buses {one.start_bus:02x}-{one.end_bus:02x} at {one.base:#x}"
+    """A line for each window of configuration space."""
+    for window in table.allocations:
+        buses = f"{window.start_bus:02x}-{window.end_bus:02x}"
+        yield f"segment {window.segment}, buses {buses} at {window.base:#x}"
 
 
 def _iommu(node: viot.Node) -> str | None:

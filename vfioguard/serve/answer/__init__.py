@@ -1,1 +1,1 @@
-"""The newest Report as bytes: what every request is answered from."""
+"""The newest Report as bytes, from which every request is answered."""

@@ -1,4 +1,4 @@
-"""The gate for `curl -f`: from what a target stands for to a status and a body."""
+"""The gate for `curl -f`: turns the verdict on a target into an HTTP status and a body."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEVEL = {
 
 
 class Checked(NamedTuple):
-    """An HTTP status, the line that `vfioguard check` prints, and the members of the body."""
+    """An HTTP status, the line that `vfioguard check` prints, and the members of the JSON body."""
 
     status: int
     line: str
@@ -32,20 +32,24 @@ class Checked(NamedTuple):
 
 
 def check(
-    report: Report, target: str, found: GroupReport | UngroupedDevice, *, strict: bool
+    report: Report, target: str, subject: GroupReport | UngroupedDevice, *, strict: bool
 ) -> Checked:
-    """Judge one target; `strict`: what needs the override does not pass because it is on."""
+    """Judge `subject`, which `target` names.
+
+    `strict`: a group that needs the override does not pass, even if the override is on.
+    """
     series: Outcome | None = None
-    if isinstance(found, GroupReport):
-        outcome = found.outcome
-        line = wording.verdict_line(target, found)
-        reason = wording.reason(found)
-        group: int | None = found.id
-        needs, agrees, series = found.headline.needs_override, found.agrees, found.series.outcome
-        policy: str | None = found.headline.policy
+    if isinstance(subject, GroupReport):
+        outcome = subject.outcome
+        line = wording.verdict_line(target, subject)
+        reason = wording.reason(subject)
+        group: int | None = subject.id
+        needs, agrees = subject.headline.needs_override, subject.agrees
+        series = subject.series.outcome
+        policy: str | None = subject.headline.policy
     else:
         outcome = Outcome.UNKNOWN
-        line = reason = wording.ungrouped_line(report, found)
+        line = reason = wording.ungrouped_line(report, subject)
         group = needs = agrees = policy = None
     status = 409 if strict and outcome is Outcome.BY_OVERRIDE else _STATUS[outcome]
     body: dict[str, Json] = {

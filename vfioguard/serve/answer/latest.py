@@ -1,4 +1,4 @@
-"""The latest answer, and whether it may still be relied on."""
+"""The latest answer, and whether it can be relied on."""
 
 from __future__ import annotations
 
@@ -18,26 +18,30 @@ from vfioguard.serve.answer.passing import Passing
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.host.scan import Scan
 
-#: Intervals without a successful reading after which the answer is no answer any more.
+#: The answer is stale after this many intervals without a successful reading.
 _STALE = 3
 
 
 class _Current(NamedTuple):
-    """What is served. `at` is the clock when it was published.
+    """The answer that is served since `published`, in seconds of the clock.
 
-    `number` counts scans by which any policy may say something else; `since` is when the first of
-    this number was made.
+    `number` grows with each scan after which any policy may give another verdict. `since` is when
+    the first scan of this number was made (RFC 3339).
     """
 
     scan: Scan
     view: View
     number: int
     since: str
-    at: float
+    published: float
 
 
 class Single(NamedTuple):
-    """What one group is looked up in, and judged by; when that was said, and its tag."""
+    """What answers a question about one group.
+
+    `view` has the group, and `under` judges it. `generated_at` is when the answer was made (RFC
+    3339). `tag` identifies its bytes.
+    """
 
     view: View
     generated_at: str
@@ -45,17 +49,19 @@ class Single(NamedTuple):
     under: Callable[[Iterable[GroupReport]], Sequence[GroupReport]] = tuple
 
     def judge(self, group: GroupReport) -> GroupReport:
-        """The group under the policy."""
+        """The group with the verdict of the policy."""
         return self.under((group,))[0]
 
 
 class Latest:
-    """What the handlers take. Written by the loop alone; `render` may run in a thread.
+    """The answer that the handlers serve. Only the loop writes to it; a thread may call `render`.
 
-    `policies` are the names that `under` may be asked for, `interval` and `clock` count seconds.
-    A view that says the same as the one before it is not rendered again and keeps its tag, so that
-    a client that has it gets a 304. `nonce` keeps the tags of two processes apart. Each of `doubts`
-    says why the answer may be behind the host, or None.
+    A report that says the same as the one before is not rendered again and keeps its tag, so that a
+    client that has it gets a 304.
+
+    `policies` are the policies that clients may ask for. `interval` is the seconds between two
+    readings, and `clock` counts seconds. `nonce` keeps the tags of two processes apart. Each of
+    `doubts` returns why the answer may be behind the host, or None.
     """
 
     def __init__(
@@ -81,48 +87,50 @@ class Latest:
         self._others = Others(self._reading, self._render, clock)
 
     def render(self, report: Report) -> View:
-        """The view of a report: the one that is served, where that says the same."""
+        """A view of `report`. Returns the view that is served if it says the same."""
         return self._render(report, self.view)
 
     def publish(self, scan: Scan, view: View) -> None:
-        """Serve this from now on."""
+        """Serve `scan`, as `view`, from now on."""
         old = self._current
         if old is None or view is not old.view or scan.state is not old.scan.state:
             number, since = (old.number + 1 if old else 1), scan.report.generated_at
         else:
             number, since = old.number, old.since
-        self._current = _Current(scan=scan, view=view, number=number, since=since, at=self._clock())
+        self._current = _Current(
+            scan=scan, view=view, number=number, since=since, published=self._clock()
+        )
         self._failure = None
         self._others.forget()
 
     def _reading(self) -> Reading:
-        assert self._current is not None, "asked for by who has seen one"
+        assert self._current is not None, "a policy is asked for after the first reading"
         return Reading(self._current.scan, self._current.number)
 
     def fail(self, reason: str) -> None:
-        """A reading failed: what is served stays, and is not relied on. One line."""
+        """A reading failed. The answer stays, but is not relied on. `reason` is one line."""
         self.failures += 1
         self._failure = reason
 
     @property
     def view(self) -> View | None:
-        """The latest view, None before the first reading."""
+        """The latest view. None before the first reading."""
         return self._current.view if self._current else None
 
     @property
     def scan(self) -> Scan | None:
-        """The latest successful reading."""
+        """The latest successful reading. None before the first."""
         return self._current.scan if self._current else None
 
     def firmware(self) -> Body | None:
-        """The decoded tables as JSON; None if they were not read. Takes milliseconds."""
+        """The decoded tables as JSON. Returns None if they were not read. Takes milliseconds."""
         scan = self.scan
-        return (
-            None if scan is None or scan.firmware is None else self._firmware.body(scan.firmware())
-        )
+        if scan is None or scan.firmware is None:
+            return None
+        return self._firmware.body(scan.firmware())
 
     def unready(self) -> str | None:
-        """Why the answer is not to be relied on now, None where it is."""
+        """Why the answer cannot be relied on now. Returns None if it can."""
         if self._failure is not None:
             return f"the host could not be read: {self._failure}"
         for doubt in self._doubts:
@@ -131,14 +139,14 @@ class Latest:
         return self.stale()
 
     def stale(self) -> str | None:
-        """Why the last reading that succeeded is too old, None where it is not.
+        """Why the last successful reading is too old. Returns None if it is not.
 
-        A reading that failed since may be made up for by the next.
+        A reading that failed since does not count, as the next one may succeed in time.
         """
         if self._current is None:
             return "the host has not been read yet"
-        age = self._clock() - self._current.at
-        # A reading that takes long makes the next one come late, which is not staleness.
+        age = self._clock() - self._current.published
+        # A reading that takes long delays the next one, which does not make the answer stale.
         if age > _STALE * (self._interval + self._current.scan.seconds):
             return f"the host was last read {age:.0f} s ago"
         return None
@@ -146,11 +154,11 @@ class Latest:
     async def body(
         self, policy: str | None, name: str, make: Callable[[View], Body], *, keep: bool = True
     ) -> Body | None:
-        """A body of the whole host, made in a thread if it is not at hand.
+        """A body of the whole host. It is made in a thread if it is not at hand.
 
-        Returns None before the first reading. `policy` is one of `policies`, None for the daemon's
-        own; `name` says what `make` makes. `keep` it for who asks again. Raises `Busy`, but not for
-        what is kept of the daemon's own.
+        `policy` is one of `policies`, None for the daemon's own. `name` identifies what `make`
+        makes. `keep`: later requests get the same body. Returns None before the first reading.
+        Raises `Busy`, except for a body of the daemon's own policy with `keep`.
         """
         view = self.view
         if view is None:
@@ -158,7 +166,7 @@ class Latest:
         own = policy is None or policy == view.report.host.pinned
         if own and keep and view.has(name):
             return view.body(name, partial(make, view))
-        tag, view = view.tag, None  # who waits holds no reading, or many would be held
+        tag, view = view.tag, None  # a waiting request must not hold a reading
         if policy is not None and not own:
             return await self._others.body(policy, name, make, keep=keep)
         if keep:
@@ -167,17 +175,17 @@ class Latest:
         return await self._selected.body((tag, name), partial(self._made, None, make))
 
     async def _made(self, name: str | None, make: Callable[[View], Body]) -> Body:
-        """A body of the latest view, which keeps it by this name."""
+        """A body of the latest view, which keeps it as `name` if that is given."""
         view = self.view
-        assert view is not None, "it was there when it was asked for"
+        assert view is not None, "body() has seen one"
         if name is None:
             return await asyncio.to_thread(make, view)
         return await asyncio.to_thread(view.body, name, partial(make, view))
 
     def single(self, policy: str | None) -> Single | None:
-        """For the answer on one group under this policy, which is judged by itself.
+        """What answers about one group under `policy`, without judging the others.
 
-        None before the first reading.
+        Returns None before the first reading.
         """
         current = self._current
         if current is None:
@@ -200,19 +208,19 @@ class Latest:
 
 
 class Firmware:
-    """The body of the decoded tables: made once for the same text, which is once in a boot."""
+    """Makes the body of the decoded tables, once for the same text: once in a boot."""
 
     def __init__(self) -> None:
         self._made: tuple[bytes, Body] | None = None
 
     def body(self, text: bytes) -> Body:
-        """The body of this text, tagged by what it says."""
+        """The body of `text`. Its tag is a hash of the text."""
         made = self._made
         if made is None or made[0] is not text:
             made = self._made = text, whole(text, hashlib.sha256(text).hexdigest()[:16])
         return made[1]
 
 
-def _same(one: Report, other: Report) -> bool:
-    """Whether two reports differ in nothing but when they were made."""
-    return one._replace(generated_at=other.generated_at) == other
+def _same(new: Report, old: Report) -> bool:
+    """Whether two reports differ only in when they were made."""
+    return new._replace(generated_at=old.generated_at) == old

@@ -1,7 +1,7 @@
-"""The whole host under policies that are not the daemon's own, made when somebody asks.
+"""The whole host under the policies that are not the daemon's own, made when a client asks.
 
-The text of 16,384 groups takes two seconds and some megabytes, and whoever may ask at all may ask
-by every policy at once. So one is made at a time, and few are kept.
+The text of 16,384 groups takes two seconds and some megabytes, and a client may ask for every
+policy at once. So one view is made at a time, and few are kept.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from vfioguard.serve.answer.passing import Passing
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.host.scan import Scan
 
-#: Groups of all views that are kept: every policy's up to 5,461 groups, two of 16,384.
+#: The most groups in all kept views together: six views of 5,461 groups, or two of 16,384.
 _KEPT = 32768
-#: Groups up to which an earlier reading is held for the text that it has in common with the next.
+#: The most groups of a view that is kept for one more reading, for the text that both share.
 _REUSED = 4096
-#: Seconds for which a view is kept that nobody asks for: longer than between two scrapes.
+#: Seconds for which a view is kept that nobody asks for: longer than the time between two scrapes.
 _IDLE = 75.0
 
 
 class Reading(NamedTuple):
-    """A scan and its number, by which views of the same reading are known."""
+    """A scan and its number. Views with the same number say the same."""
 
     scan: Scan
     number: int
@@ -39,10 +39,10 @@ class _Kept(NamedTuple):
 
 
 class Others:
-    """Belongs to the event loop's thread; `render` makes a view, and runs in another.
+    """Makes and keeps such views. It belongs to the event loop's thread.
 
-    `latest` gives the latest reading, `clock` counts seconds; `kept` is for how many groups views
-    are kept, but always one.
+    `latest` returns the latest reading. `render` makes a view, in another thread. `clock` counts
+    seconds. `kept` is the most groups in all kept views together; one view is always kept.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Others:
         self._render = render
         self._passing = Passing()
         self._most = kept
-        # In the order in which they were asked for.
+        # The view that was asked for last is at the end.
         self._kept: dict[str, _Kept] = {}
 
     async def body(
         self, policy: str, name: str, make: Callable[[View], Body], *, keep: bool
     ) -> Body:
-        """A body of the latest reading; `keep` it for who asks again. Raises `Busy`."""
+        """A body of the latest reading. `keep`: later requests get the same. Raises `Busy`."""
 
         async def made() -> Body:
             view = await self._view(policy)
@@ -74,24 +74,24 @@ class Others:
         return await self._passing.body((policy, name, self._latest().number), made)
 
     def forget(self) -> None:
-        """There is another reading: drop what nobody asks for, and what is of no more use."""
-        number, at = self._latest().number, self._clock() - _IDLE
+        """Drop the views that nobody asks for, and those of no use after the latest reading."""
+        number, idle_since = self._latest().number, self._clock() - _IDLE
         self._kept = {
             policy: kept
             for policy, kept in self._kept.items()
-            if kept.asked > at and (kept.number == number or self._reused(kept, number))
+            if kept.asked > idle_since and (kept.number == number or self._reused(kept, number))
         }
 
     async def _view(self, policy: str) -> View:
-        """Only one is made at a time: `Passing` sees to that."""
-        reading = self._latest()  # there may be a later one than when it was asked for
-        known = self._kept.pop(policy, None)
+        """The view of `policy`. `Passing` lets one be made at a time."""
+        reading = self._latest()  # a later one, maybe, than when the client asked
+        earlier = self._kept.pop(policy, None)
         self._make_room(len(reading.scan.report.groups))
-        if known is None or known.number != reading.number:
-            before = None if known is None else known.view
+        if earlier is None or earlier.number != reading.number:
+            before = None if earlier is None else earlier.view
             view = await asyncio.to_thread(self._judge, reading.scan, policy, before)
         else:
-            view = known.view
+            view = earlier.view
         self._kept[policy] = _Kept(view, reading.number, self._clock())
         return view
 

@@ -1,4 +1,4 @@
-"""The page for people: the counts, and every group that is not allowed. It loads nothing."""
+"""The page for people: the counts, and each group that is not allowed. It loads no other file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vfioguard import wording
 from vfioguard.report import GroupReport, Report
 from vfioguard.verdict import Outcome, severity
 
-#: Rows of the table: a browser shows 16,384, a person reads none of them.
+#: The most rows of the table. A browser shows 16,384, but a person reads none of so many.
 _ROWS = 1000
 
 _STYLE = (
@@ -21,7 +21,7 @@ _STYLE = (
 
 
 def page(report: Report) -> str:
-    """The whole document."""
+    """The whole page as HTML."""
     return "".join(f"{line}\n" for line in _lines(report))
 
 
@@ -36,8 +36,8 @@ def _lines(report: Report) -> Iterator[str]:
     decided = f"kernel {kernel}; decides by {wording.policies(report)}"
     yield f"<p>{escape(decided)}; since {escape(report.generated_at)}</p>"
     yield from _table(report) if report.groups else [f"<p>{escape(wording.no_groups(report))}</p>"]
-    for said, names in wording.ungrouped_lines(report) if report.groups else ():
-        yield f"<p>{escape(said)}<br><code>{escape(names)}</code></p>"
+    for sentence, names in wording.ungrouped_lines(report) if report.groups else ():
+        yield f"<p>{escape(sentence)}<br><code>{escape(names)}</code></p>"
     yield '<p><a href="/v1/report">report</a> <a href="/v1/groups">groups</a> '
     yield '<a href="/metrics">metrics</a> <a href="/openapi.json">openapi.json</a></p>'
     yield "</body></html>"

@@ -1,7 +1,7 @@
-"""Bodies that are not kept: made one at a time, shared by all who take them, bounded together.
+"""Bodies that are not kept. They are made one at a time, shared by clients, and bounded together.
 
-A body of a large host is some megabytes and takes seconds to make. Whoever takes it slowly holds
-it, so that as many as there are connections could be held at once.
+A body of a large host has some megabytes and takes seconds to make. A client that takes it slowly
+holds it. Without a bound, each connection could hold another body.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from weakref import WeakValueDictionary
 
 from vfioguard.serve.answer.body import Body
 
-#: What makes the same body, and no other one.
+#: Identifies a body: the same key means the same body.
 Key: TypeAlias = tuple[object, ...]
 
-#: Bytes of all that are held, deflated, before one more is made: of 16,384 groups two to four.
+#: One more body is made while all that are held have fewer deflated bytes than this. That makes two
+#: to four bodies of 16,384 groups.
 MOST = 8 << 20
-#: Seconds that one waits for its turn, and for room.
+#: The most seconds that a body waits for its turn and for room.
 PATIENCE = 10.0
 _LOOK = 0.05
 
 
 class Busy(Exception):
-    """Too many others want something else."""
+    """Too many clients want other bodies."""
 
 
 class Passing:
-    """Belongs to the event loop's thread. What is held already is never `Busy`."""
+    """Belongs to the event loop's thread. A body that a client holds is shared at once.
+
+    `most` is in bytes, `patience` in seconds, as `MOST` and `PATIENCE`.
+    """
 
     def __init__(self, most: int = MOST, patience: float = PATIENCE) -> None:
         self._most = most
@@ -39,32 +43,32 @@ class Passing:
 
     async def body(self, key: Key, make: Callable[[], Awaitable[Body]]) -> Body:
         """The body of this key. Raises `Busy`, and whatever `make` raises."""
-        found = self._held.get(key)
-        if found is not None:
-            return found
+        held = self._held.get(key)
+        if held is not None:
+            return held
         task = self._making.get(key)
         if task is None:
             task = self._making[key] = asyncio.create_task(self._make(key, make))
-        return await asyncio.shield(task)  # others may wait for it too
+        return await asyncio.shield(task)  # other clients may wait for it too
 
     async def _make(self, key: Key, make: Callable[[], Awaitable[Body]]) -> Body:
         try:
             await self._my_turn()
             try:
-                found = self._held[key] = await make()
+                body = self._held[key] = await make()
             finally:
                 self._turn.release()
         finally:
             del self._making[key]
-        return found
+        return body
 
     async def _my_turn(self) -> None:
-        """Wait for it, and until enough of what is held has been taken. Raises `Busy`."""
+        """Wait for the turn, and until clients hold few enough bytes. Raises `Busy`."""
         try:
             async with asyncio.timeout(self._patience):
                 await self._turn.acquire()
                 try:
-                    while self._bytes() >= self._most:  # noqa: ASYNC110 - told by nobody
+                    while self._bytes() >= self._most:  # noqa: ASYNC110 - nobody tells
                         await asyncio.sleep(_LOOK)
                 except BaseException:
                     self._turn.release()

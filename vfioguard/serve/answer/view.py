@@ -1,14 +1,11 @@
-"""One Report as bytes, rendered once however often it is asked for."""
+"""One Report as bytes. Each form is rendered once, however often clients ask for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterator
 
 from vfioguard import leaves, unchanged, wording
-from vfioguard.bdf import parse_bdf
-from vfioguard.output import Output, Style, prometheus
+from vfioguard.output import Output, Style
 from vfioguard.output.json import (
     Json,
     device_json,
@@ -22,17 +19,16 @@ from vfioguard.report import SCHEMA_VERSION, GroupReport, Report, UngroupedDevic
 from vfioguard.serve.answer.blocks import Blocks
 from vfioguard.serve.answer.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.answer.page import page
+from vfioguard.target import Targets
 from vfioguard.verdict import Outcome
-
-_number: Callable[[GroupReport], int] = attrgetter("id")
 
 
 class View:
-    """What the handlers serve. `tag` names these bytes among all that any process ever serves.
+    """The forms of a report. `tag` identifies these bytes among all that any process ever serves.
 
-    Nothing is rendered before it is asked for, and of `before` everything is kept that the same
-    groups make. What takes long belongs into a thread; two that ask at once render twice, no more.
-    `group_of` has the number of each device's group.
+    A form is rendered when it is first asked for. The text of a group that stayed the same is taken
+    from `before`. Rendering can take long, so it is done in threads. If two ask at once, both
+    render, which does no harm.
     """
 
     def __init__(self, report: Report, tag: str, before: View | None = None) -> None:
@@ -42,35 +38,29 @@ class View:
         numbers, moved = (None, True) if before is None else _changed(before.report, report)
         self.json_blocks: Blocks = (before.json_blocks if before else _JSON_BLOCKS).after(numbers)
         self.line_blocks: Blocks = (before.line_blocks if before else _LINE_BLOCKS).after(numbers)
-        self.group_of: Mapping[str, int] = (
-            before.group_of if before and not moved else _groups_of(report)
-        )
+        group_of = before.targets.group_of if before and not moved else None
+        self.targets: Targets = Targets(report, group_of)
 
     def body(self, name: str, make: Callable[[], Body]) -> Body:
-        """The body of this name, made when it is first asked for."""
-        found = self._bodies.get(name)
-        if found is None:
-            found = self._bodies[name] = make()
-        return found
+        """The body of this name. `make` makes it when it is first asked for."""
+        body = self._bodies.get(name)
+        if body is None:
+            body = self._bodies[name] = make()
+        return body
 
     def has(self, name: str) -> bool:
-        """Whether a body is at hand."""
+        """Whether the body of this name is made."""
         return name in self._bodies
 
     def json(self) -> Body:
-        """The whole report."""
+        """The whole report as JSON."""
         head = dumps({**head_json(self.report)})[:-1].encode() + b',"groups":['
         tail = b"]," + dumps(tail_json(self.report))[1:].encode() + b"\n"
         groups = self.json_blocks.pieces(self.report.groups)
         return Body((*pieces(head), *groups, *pieces(tail)), self.tag)
 
-    def metrics(self, *, openmetrics: bool) -> Body:
-        """The metrics that the report knows."""
-        families = prometheus.families(self.report)
-        return whole(prometheus.render(families, openmetrics=openmetrics).encode())
-
     def form(self, output: Output) -> Body:
-        """Another form of the whole report."""
+        """The whole report in the form of `output`."""
         text = output.render(self.report, Style(every_group=True)).encode()
         return whole(text, f"{self.tag}-{output.media_type.partition(';')[0]}")
 
@@ -78,69 +68,45 @@ class View:
         """The page for people."""
         return whole(page(self.report).encode())
 
-    def find(self, target: str) -> GroupReport | UngroupedDevice | None:
-        """What `group:N`, a PCI address or another device's name stands for."""
-        if target.startswith("group:"):
-            number = target.removeprefix("group:")
-            plain = number.isascii() and number.isdecimal() and len(number) < 10
-            return self._group(int(number)) if plain and str(int(number)) == number else None
-        return self._device(canonical(target))
-
-    def missing(self, target: str) -> str:
-        """Says that there is no such target, and which there are."""
-        if target.startswith("group:"):
-            groups = [f"group:{group.id}" for group in self.report.groups]
-            return wording.missing(target, "IOMMU group", groups)
-        return wording.missing(target, "device", list({**self._ungrouped, **self.group_of}))
-
     def selected(self, outcomes: Collection[Outcome]) -> list[GroupReport]:
-        """The groups with one of these outcomes; all of them where none is named."""
-        return [g for g in self.report.groups if not outcomes or g.outcome in outcomes]
+        """The groups with one of these outcomes. All groups if `outcomes` is empty."""
+        groups = self.report.groups
+        return [group for group in groups if not outcomes or group.outcome in outcomes]
 
     def groups_json(self, outcomes: Collection[Outcome]) -> Body:
-        """The list of groups."""
+        """The list of groups with these outcomes as JSON."""
         head, tail = piece(_open(self.report.generated_at) + b'"groups":['), piece(b"]}\n")
         return Body((head, *self._some(self.json_blocks, outcomes), tail), f"{self.tag}-groups")
 
     def groups_text(self, outcomes: Collection[Outcome]) -> Body:
-        """A line for each group, its members in the third column."""
+        """A line for each such group, with its members in the third column."""
         return Body(self._some(self.line_blocks, outcomes), f"{self.tag}-lines")
 
     def _some(self, blocks: Blocks, outcomes: Collection[Outcome]) -> Iterator[Piece]:
-        """All groups from what is kept; a selection is rendered, as nobody asks twice for it."""
+        """The text of the groups. That of all is kept, but not that of a selection."""
         selected = self.selected(outcomes)
         if len(selected) == len(self.report.groups):
             return blocks.pieces(selected)
         return blocks.after(None).pieces(selected)
 
-    def _device(self, name: str) -> GroupReport | UngroupedDevice | None:
-        """A device that is in a group goes before another of its name that is in none."""
-        number = self.group_of.get(name)
-        return self._ungrouped.get(name) if number is None else self._group(number)
-
-    def _group(self, number: int) -> GroupReport | None:
-        at = unchanged.numbered(self.report.groups, number, _number)
-        return None if at is None else self.report.groups[at]
-
-    @cached_property
-    def _ungrouped(self) -> dict[str, UngroupedDevice]:
-        return {device.name: device for device in self.report.ungrouped}
-
 
 def one_group_json(group: GroupReport, generated_at: str) -> bytes:
-    """One group with its proof."""
+    """One group with its proof, as JSON."""
     return _open(generated_at) + _group(group)[1:] + b"\n"
 
 
-def one_device_json(name: str, found: GroupReport | UngroupedDevice, generated_at: str) -> bytes:
-    """The device of this name, its verdict and its group, which is what was found for it."""
+def one_device_json(name: str, place: GroupReport | UngroupedDevice, generated_at: str) -> bytes:
+    """The device of this name, its verdict and its group, as JSON.
+
+    `place` is its group, or the device itself if it is in none (`View.find`).
+    """
     device: dict[str, Json]
-    if isinstance(found, GroupReport):
-        device = device_json(next(member for member in found.devices if member.name == name))
-        outcome, needs = found.outcome, found.headline.needs_override
-        group = _group(found)
+    if isinstance(place, GroupReport):
+        device = device_json(next(member for member in place.devices if member.name == name))
+        outcome, needs = place.outcome, place.headline.needs_override
+        group = _group(place)
     else:
-        device = {**ungrouped_json(found), "bus": "pci", "isolated": None}
+        device = {**ungrouped_json(place), "bus": "pci", "isolated": None}
         outcome, needs = Outcome.UNKNOWN, None
         group = b"null"
     shown: dict[str, Json] = {"device": device, "outcome": outcome, "needs_override": needs}
@@ -155,48 +121,39 @@ def _line(group: GroupReport) -> bytes:
     return f"{wording.group_line(group)}\n".encode()
 
 
-#: Of no report yet: what every first view begins with.
+#: Empty blocks, for the first view.
 _JSON_BLOCKS = Blocks(_group, b",")
 _LINE_BLOCKS = Blocks(_line)
 
 
 def _changed(before: Report, after: Report) -> tuple[list[int], bool]:
-    """The numbers of the groups that are not as they were; whether any device may have moved."""
+    """The numbers of the groups that differ, and whether any device may be in another group."""
     old, new = before.groups, after.groups
     differ = unchanged.differing(old, new)
-    if differ is not None and all(old[at].id == new[at].id for at in differ):
-        moved = any(_names(old[at]) != _names(new[at]) for at in differ)
-        return [new[at].id for at in differ], moved
-    was = {group.id: group for group in old}
-    return [group.id for group in new if was.pop(group.id, None) is not group] + list(was), True
+    if differ is not None and all(old[place].id == new[place].id for place in differ):
+        moved = any(_names(old[place]) != _names(new[place]) for place in differ)
+        return [new[place].id for place in differ], moved
+    gone = {group.id: group for group in old}
+    return [group.id for group in new if gone.pop(group.id, None) is not group] + list(gone), True
 
 
 def _names(group: GroupReport) -> list[str]:
     return [device.name for device in group.devices]
 
 
-def _groups_of(report: Report) -> dict[str, int]:
-    """The number of each device's group."""
-    return {device.name: group.id for group in report.groups for device in group.devices}
-
-
-def canonical(target: str) -> str:
-    """The kernel's full form of a PCI address; any other name as it is."""
-    bdf = parse_bdf(target)
-    return target if bdf is None else str(bdf)
-
-
 def forms() -> dict[str, Output]:
     """Every form of `--output` by its media type without parameters, JSON first.
 
-    Of two with the same type the text for people wins: the other has a route of its own.
+    If two forms share a media type, the one for people wins; the other has its own route.
     """
-    names = sorted(leaves.names("vfioguard.output"), key=lambda n: (n != "json", n != "text", n))
-    found: dict[str, Output] = {}
+    names = sorted(
+        leaves.names("vfioguard.output"), key=lambda name: (name != "json", name != "text", name)
+    )
+    by_type: dict[str, Output] = {}
     for name in names:
         output = leaves.load("vfioguard.output", name, "OUTPUT", Output)
-        found.setdefault(output.media_type.partition(";")[0], output)
-    return found
+        by_type.setdefault(output.media_type.partition(";")[0], output)
+    return by_type
 
 
 def _open(generated_at: str) -> bytes:

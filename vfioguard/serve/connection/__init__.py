@@ -1,1 +1,1 @@
-"""Sockets, connections and the HTTP protocol on them."""
+"""Listening sockets, the connections from them, and the HTTP protocol on these."""

@@ -1,7 +1,7 @@
-"""Taking connections from a listening socket: as many as there is room for, a few at a time.
+"""Accepts connections from a listening socket: as many as there is room for, a few at a time.
 
-asyncio's own server takes all that wait at once, gives each a task, a transport and a descriptor,
-and only then tells anybody. Here one too many costs no more than the call that takes it.
+asyncio's own server accepts all connections that wait, and gives each a task, a transport and a
+descriptor before anybody hears of them. Here a connection too many costs only the accept().
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from collections.abc import Callable
 from vfioguard.serve.connection.connections import Connection, Connections, Pool
 from vfioguard.serve.telling.log import Trouble
 
-#: What the kernel may keep for us; it cuts this to net.core.somaxconn.
+#: The most connections that the kernel may queue. It cuts this to net.core.somaxconn.
 _BACKLOG = 4096
-#: Taken in one turn of the loop, so that the other sockets have their turn; and closed at once.
+#: The most connections that are kept, and that are accepted at all, in one turn of the loop. The
+#: other sockets need their turn.
 _TAKEN = 2
 _CLOSED = 16
-#: Bytes that the kernel keeps of what a client does not take; it doubles this, and without it keeps
-#: up to 4 MB (net.ipv4.tcp_wmem), and takes 1 ms to throw them away. Connections inherit it.
+#: Bytes that the kernel keeps for a client that does not take them. It doubles this. By default it
+#: keeps up to 4 MB (net.ipv4.tcp_wmem), and takes 1 ms to throw them away. Connections inherit it.
 _SEND_BUFFER = 256 * 1024
-#: Seconds to wait where there is no descriptor left.
+#: Seconds to wait if no descriptor is left.
 _PAUSE = 0.2
-#: Seconds without such a failure after which it is over.
+#: The lack of descriptors is over after these seconds without one.
 _QUIET = 60.0
 
 
 class Accepting:
-    """One listening socket, from now on. `make` makes the protocol of a connection."""
+    """Accepts from one listening socket, from now on. `make` makes the protocol of a connection."""
 
     def __init__(
         self,
@@ -51,12 +52,12 @@ class Accepting:
         self._resume()
 
     def close(self) -> None:
-        """Take no more. The socket itself stays open."""
+        """Accept no more connections. The socket itself stays open."""
         self._closed = True
         self._loop.remove_reader(self._socket)
 
     async def wait_closed(self) -> None:
-        """Nothing is left to be done."""
+        """Return at once, as nothing is left to do. uvicorn calls it."""
 
     def _resume(self) -> None:
         if not self._closed:
@@ -66,10 +67,10 @@ class Accepting:
         taken = 0
         for _ in range(_CLOSED):
             try:
-                one, _address = self._socket.accept()
+                client, _address = self._socket.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
-            except OSError as error:  # no descriptor or memory: it would say so again at once
+            except OSError as error:  # no descriptor or memory: accept() would fail again at once
                 self._trouble.here(f"no connection can be taken: {error.strerror}")
                 self._loop.remove_reader(self._socket)
                 self._loop.call_later(_PAUSE, self._resume)
@@ -77,16 +78,16 @@ class Accepting:
             self._trouble.gone()
             connection = self._connections.admit(self._pool)
             if connection is None:
-                one.close()
+                client.close()
                 continue
-            self._begin(one, connection)
+            self._begin(client, connection)
             taken += 1
             if taken == _TAKEN:
                 return
 
-    def _begin(self, one: socket.socket, connection: Connection) -> None:
-        one.setblocking(False)
-        begun = self._loop.connect_accepted_socket(lambda: self._make(connection), one)
+    def _begin(self, client: socket.socket, connection: Connection) -> None:
+        client.setblocking(False)
+        begun = self._loop.connect_accepted_socket(lambda: self._make(connection), client)
         task: asyncio.Task[object] = self._loop.create_task(begun)
         self._begun.add(task)  # the loop itself holds no task
         task.add_done_callback(self._begun.discard)

@@ -15,9 +15,10 @@ _FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 
 
 def passed(environ: MutableMapping[str, str], pid: int, first: int = _FIRST) -> list[socket.socket]:
-    """The listening sockets that were passed to this process; raises `CannotListen`.
+    """The listening sockets that were passed to the process `pid`, which is this one.
 
-    The variables are removed, as they are not meant for children.
+    `first` is the descriptor of the first socket. The variables are removed from `environ`, as they
+    are not meant for children. Raises `CannotListen`.
     """
     meant_for = environ.pop("LISTEN_PID", "")
     number = environ.pop("LISTEN_FDS", "")
@@ -26,16 +27,16 @@ def passed(environ: MutableMapping[str, str], pid: int, first: int = _FIRST) -> 
         raise CannotListen(
             "--web.systemd-socket: systemd has passed no socket; is vfioguard.socket started?"
         )
-    found: list[socket.socket] = []
+    sockets: list[socket.socket] = []
     try:
-        for at in range(int(number)):
-            name = names[at] if at < len(names) and names[at] else "unnamed"
-            found.append(_socket(first + at, f"the socket {name!r} of systemd"))
+        for place in range(int(number)):
+            name = names[place] if place < len(names) and names[place] else "unnamed"
+            sockets.append(_socket(first + place, f"the socket {name!r} of systemd"))
     except CannotListen:
-        for one in found:
-            one.close()
+        for listener in sockets:
+            listener.close()
         raise
-    return found
+    return sockets
 
 
 def _socket(number: int, what: str) -> socket.socket:
@@ -43,13 +44,13 @@ def _socket(number: int, what: str) -> socket.socket:
         os.set_inheritable(number, False)
         if not stat.S_ISSOCK(os.fstat(number).st_mode):
             raise CannotListen(f"{what} is no socket")
-        one = socket.socket(fileno=number)
+        listener = socket.socket(fileno=number)
     except OSError as error:
         raise CannotListen(f"{what}: {error.strerror}") from error
-    if one.family not in _FAMILIES or one.type != socket.SOCK_STREAM:
-        one.close()
+    if listener.family not in _FAMILIES or listener.type != socket.SOCK_STREAM:
+        listener.close()
         raise CannotListen(f"{what} is neither TCP nor a UNIX stream: use ListenStream=")
-    if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        one.close()
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.close()
         raise CannotListen(f"{what} does not listen: use Accept=no")
-    return one
+    return listener

@@ -1,10 +1,21 @@
-"""The open connections: how many there may be, and how long one may keep us waiting.
+"""The open connections: how many there may be, and how long a client may keep us waiting.
 
-uvicorn has no deadline for a request, and its one limit answers 503 to everybody while slow clients
-hold it. Here TCP, UNIX and streams are counted apart, so that no flood on one shuts out another.
-Where a pool is full, the client that has kept us waiting longest makes room for the new one, for a
-request or else to take an answer: a flood of slow clients pushes out its own. Where all take their
-answers the new one is closed, which is cheap.
+uvicorn has no deadline for a request, and one limit for all. While slow clients use that up, it
+answers 503 to everybody. Here:
+
+- A connection belongs to a pool: TCP, UNIX, or the event streams over either. Pools are counted
+  apart, so that a flood on one does not shut out another.
+- A connection is in a phase, which has a deadline. `sweep` closes the connections that are past it,
+  and those whose client has taken nothing for `STALL` seconds.
+- If a pool is full, `admit` makes room. It closes the connection whose client has kept us waiting
+  longest for a request. If there is none, it closes the one whose client has longest taken nothing
+  of its answer. So a flood of slow clients pushes out its own connections.
+- If all clients of a full pool take their answers, the new connection is closed, which is cheap.
+
+A connection is in one of two dictionaries of its pool. `_waiting` has those in a phase in which we
+wait for a request, and `_busy` all others. `_stalled` has those whose client takes nothing; these
+are in one of the other two as well. A dictionary keeps the order in which connections came into it,
+so its first one has been there longest, and is found without a search.
 """
 
 from __future__ import annotations
@@ -18,21 +29,23 @@ from enum import Enum, StrEnum
 from itertools import chain, islice
 from typing import NamedTuple
 
-#: Bytes that are read at once, and so the most that is held of a request we are not ready for.
+#: The most bytes that are read at once, and that are held of a request that we are not ready for.
 _CHUNK = 16 * 1024
-#: Seconds in which a client must take a piece of an answer: 13 KiB/s is enough.
+#: The most seconds in which a client must take a piece of an answer: 13 KiB/s is enough.
 STALL = 5.0
-#: Seconds of it after which the client makes room where there is none.
+#: A client that has taken nothing for these seconds makes room in a full pool.
 _STALLED = 1.0
-#: Seconds after which a client without a request makes room: what it sent at once is read some
-#: turns of the loop later, and those who come meanwhile must not push it out.
+#: A client that has sent no request for these seconds makes room in a full pool. A request that it
+#: sent at once is read some turns of the loop later; clients that come meanwhile must not push it
+#: out.
 READ = 0.05
-#: Closed at once: the kernel takes up to 1 ms to throw away what was not taken.
+#: The most connections that are closed at once. The kernel takes up to 1 ms for each, to throw away
+#: what the client has not taken.
 _SWEPT = 16
 
 
 class Pool(StrEnum):
-    """What is counted apart."""
+    """The connections that are counted together."""
 
     TCP = "tcp"
     UNIX = "unix"
@@ -41,14 +54,14 @@ class Pool(StrEnum):
 
 
 class Phase(Enum):
-    """What a connection does, the seconds it may take, and whether it has asked for nothing."""
+    """What a connection does: a label, the most seconds, and whether we wait for a request."""
 
     HANDSHAKE = "handshake", 5.0, True
     HEADERS = "headers", 5.0, True
     BODY = "body", 5.0, False
-    REST = "rest", 5.0, True  # of a body that nobody waits for, behind its answer
+    REST = "rest", 5.0, True  # the unread rest of a request's body, after the answer was sent
     ANSWER = "answer", 60.0, False
-    IDLE = "idle", math.inf, True  # uvicorn closes it politely, after `IDLE` seconds
+    IDLE = "idle", math.inf, True  # uvicorn closes it politely after `IDLE` seconds
     STREAM = "stream", math.inf, False
 
     def __init__(self, label: str, seconds: float, waits: bool) -> None:
@@ -57,12 +70,13 @@ class Phase(Enum):
         self.waits = waits
 
 
-#: Longer than the usual minute between two scrapes, so that TLS and passwords are paid for once.
+#: Seconds that are longer than the usual minute between two scrapes. So a client of a scrape pays
+#: for TLS and passwords once.
 IDLE = 75.0
 
 
 class Limits(NamedTuple):
-    """The most open connections over TCP and over UNIX; `streams` beside them, over each."""
+    """The most open connections over TCP and over UNIX, and the most `streams` beside each."""
 
     tcp: int = 96
     unix: int = 64
@@ -70,31 +84,36 @@ class Limits(NamedTuple):
 
 
 class Connection:
-    """One of them. `peer` is who is at the other end, `names` what its certificate says."""
+    """One connection. It belongs to the event loop's thread.
 
-    def __init__(self, all_of_them: Connections, pool: Pool) -> None:
+    `peer` is the client's address, and `names` are the names in its certificate. `since` is when
+    the phase began, `deadline` when it must have ended, and `stall` when the client must have taken
+    what was sent, all on the clock of `Connections`.
+    """
+
+    def __init__(self, connections: Connections, pool: Pool) -> None:
         self.pool = pool
         self.peer = "?"
         self.names: frozenset[str] = frozenset()
         self.phase = Phase.HANDSHAKE
-        self.since = math.inf  # when the phase began
+        self.since = math.inf
         self.deadline = math.inf
         self.stall = math.inf
         self.transport: asyncio.Transport | None = None
-        self._all = all_of_them
+        self._all = connections
 
     def open(self, transport: asyncio.Transport, phase: Phase) -> None:
-        """There is a client. Called again where there is TLS, with that as the transport."""
+        """The client is there. With TLS this is called again, with TLS as the transport."""
         self.transport = transport
         self.enter(phase)
 
     def enter(self, phase: Phase) -> None:
-        """The time of this phase begins now."""
+        """Begin `phase` now, unless it is a stream, which stays connection."""
         if self.transport is not None and self.phase is not Phase.STREAM:
             self._all.enter(self, phase)
 
     def stream(self) -> bool:
-        """Leave its pool for that of the streams, which have no deadline: whether there is room."""
+        """Move it to the pool of streams, which have no deadline. Returns False if that is full."""
         return self.transport is not None and self._all.stream(self)
 
     def pause(self) -> None:
@@ -103,12 +122,12 @@ class Connection:
             self._all.pause(self)
 
     def resume(self) -> None:
-        """It has taken it."""
+        """The client has taken what we sent."""
         self._all.resume(self)
 
     @property
     def gone(self) -> bool:
-        """Whether nobody is there who could take an answer."""
+        """Whether the client is gone and could not take an answer."""
         return self.transport is None
 
     async def turn(self) -> None:
@@ -116,36 +135,38 @@ class Connection:
         await self._all.turn(self.pool)
 
     def fail(self) -> None:
-        """TLS could not be agreed upon."""
+        """The TLS handshake failed."""
         self._all.dropped[self.pool, "tls"] += 1
 
     def malformed(self) -> None:
-        """What came is no request."""
+        """The client sent something that is not a request."""
         self._all.dropped[self.pool, "malformed"] += 1
         self._all.told(self.peer)
 
     def lost(self) -> None:
-        """It is no more. Harmless when done twice."""
+        """It is closed. A second call is harmless."""
         self.transport = None
         self._all.forget(self)
 
     def close(self) -> None:
-        """At once: what is not sent yet is not sent."""
+        """Close it at once. What is not sent yet is dropped."""
         transport = self.transport
         self.lost()
         if transport is not None:
             transport.abort()
 
 
-#: Why a connection is closed: no room; to make room; a deadline; no agreement on TLS; no request.
+#: Why a connection was closed: the pool was full, another client pushed it out, it was past a
+#: deadline, the TLS handshake failed, or it sent something that is not a request.
 REASONS = ("full", "pushed", "slow", "tls", "malformed")
 
 
 class Connections:
-    """All of them. Belongs to the event loop's thread; `clock` counts seconds.
+    """All connections. It belongs to the event loop's thread.
 
-    `dropped` counts what was closed by pool and reason, of `REASONS`; `told` is told of each peer
-    that sent what is no request.
+    `clock` counts seconds. `dropped` counts the connections that were closed, by pool and by reason
+    (`REASONS`). `told` is called with the peer of each client that sent something that is not a
+    request.
     """
 
     def __init__(
@@ -163,34 +184,33 @@ class Connections:
             Pool.UNIX_STREAM: limits.streams,
         }
         self.dropped: Counter[tuple[Pool, str]] = Counter()
-        # One for all: asyncio fills it and hands it over without a pause.
+        # All connections share it, as asyncio fills it and hands it over without a pause.
         self.buffer = memoryview(bytearray(_CHUNK))
         self._turns = asyncio.Lock()
-        # Dictionaries for their order: the first is there for longest. The stalled are busy too.
         self._waiting: dict[Pool, dict[Connection, None]] = {pool: {} for pool in Pool}
         self._busy: dict[Pool, dict[Connection, None]] = {pool: {} for pool in Pool}
         self._stalled: dict[Pool, dict[Connection, None]] = {pool: {} for pool in Pool}
 
     def count(self, pool: Pool) -> int:
-        """How many are open."""
+        """The number of open connections in `pool`."""
         return len(self._waiting[pool]) + len(self._busy[pool])
 
     @property
     def many(self) -> bool:
-        """Whether there are more than a few, so that `sweep` is due soon."""
+        """Whether there are so many connections that `sweep` is due soon."""
         return sum(map(self.count, Pool)) > _SWEPT
 
     def admit(self, pool: Pool) -> Connection | None:
-        """One more, if need be by closing the one that has kept us waiting longest."""
+        """A new connection in `pool`. Returns None if the pool is full and no client makes room."""
         if self.count(pool) >= self.limits[pool]:
             slowest = self._slowest(pool)
             self.dropped[pool, "full" if slowest is None else "pushed"] += 1
             if slowest is None:
                 return None
             slowest.close()
-        one = Connection(self, pool)
-        self._busy[pool][one] = None
-        return one
+        connection = Connection(self, pool)
+        self._busy[pool][connection] = None
+        return connection
 
     def _slowest(self, pool: Pool) -> Connection | None:
         now = self.clock()
@@ -202,65 +222,67 @@ class Connections:
             return stalled
         return None
 
-    def enter(self, one: Connection, phase: Phase) -> None:
-        """Begin a phase."""
-        self._leave(one)
+    def enter(self, connection: Connection, phase: Phase) -> None:
+        """Begin `phase` for a connection."""
+        self._leave(connection)
         place = self._waiting if phase.waits else self._busy
-        place[one.pool][one] = None
-        one.phase = phase
-        one.since = self.clock()
-        one.deadline = one.since + phase.seconds
+        place[connection.pool][connection] = None
+        connection.phase = phase
+        connection.since = self.clock()
+        connection.deadline = connection.since + phase.seconds
 
-    def pause(self, one: Connection) -> None:
-        """It does not take what is sent, from now on."""
-        one.stall = self.clock() + STALL
-        self._stalled[one.pool][one] = None
+    def pause(self, connection: Connection) -> None:
+        """The client takes nothing of what is sent, from now on."""
+        connection.stall = self.clock() + STALL
+        self._stalled[connection.pool][connection] = None
 
-    def resume(self, one: Connection) -> None:
-        """It does again."""
-        one.stall = math.inf
-        self._stalled[one.pool].pop(one, None)
+    def resume(self, connection: Connection) -> None:
+        """The client takes it again."""
+        connection.stall = math.inf
+        self._stalled[connection.pool].pop(connection, None)
 
-    def stream(self, one: Connection) -> bool:
-        """Move it to the streams, where there is room."""
-        streams = Pool.UNIX_STREAM if one.pool is Pool.UNIX else Pool.TCP_STREAM
+    def stream(self, connection: Connection) -> bool:
+        """Move a connection to the streams. Returns False if there is no room."""
+        streams = Pool.UNIX_STREAM if connection.pool is Pool.UNIX else Pool.TCP_STREAM
         if self.count(streams) >= self.limits[streams]:
             return False
-        self.forget(one)
-        one.pool = streams
-        self.enter(one, Phase.STREAM)
+        self.forget(connection)
+        connection.pool = streams
+        self.enter(connection, Phase.STREAM)
         return True
 
     async def turn(self, pool: Pool) -> None:
-        """Wait; over TCP one goes on in a turn of the loop, in the order in which they came.
+        """Wait for a turn. In each turn of the loop one TCP connection goes on, in order.
 
-        A request over a UNIX socket takes some five turns, and would in each stand behind all
-        of TCP. UNIX itself does not wait.
+        UNIX connections do not wait. A request over a UNIX socket takes about five turns of the
+        loop, and would otherwise stand behind all TCP connections in each of them.
         """
         if pool is Pool.TCP:
             async with self._turns:
                 await asyncio.sleep(0)
 
-    def forget(self, one: Connection) -> None:
-        """Count it no more."""
-        self._leave(one)
-        self._stalled[one.pool].pop(one, None)
+    def forget(self, connection: Connection) -> None:
+        """Count a connection no more."""
+        self._leave(connection)
+        self._stalled[connection.pool].pop(connection, None)
 
-    def _leave(self, one: Connection) -> None:
-        self._waiting[one.pool].pop(one, None)
-        self._busy[one.pool].pop(one, None)
+    def _leave(self, connection: Connection) -> None:
+        self._waiting[connection.pool].pop(connection, None)
+        self._busy[connection.pool].pop(connection, None)
 
     def sweep(self) -> None:
-        """Close those that are over their time, a few at once; to be called each second or so."""
+        """Close a few of the connections that are late. The server calls it each second or so."""
         now = self.clock()
         places = chain(*self._waiting.values(), *self._busy.values())
-        late = (one for one in places if min(one.deadline, one.stall) <= now)
-        for one in list(islice(late, _SWEPT)):
-            self.dropped[one.pool, "slow"] += 1
-            one.close()
+        late = (
+            connection for connection in places if min(connection.deadline, connection.stall) <= now
+        )
+        for connection in list(islice(late, _SWEPT)):
+            self.dropped[connection.pool, "slow"] += 1
+            connection.close()
 
     def close_waiting(self) -> None:
-        """Close those of which no request has come."""
+        """Close the connections that have sent no request."""
         for place in self._waiting.values():
-            for one in list(place):
-                one.close()
+            for connection in list(place):
+                connection.close()

@@ -1,4 +1,4 @@
-"""Where the daemon listens: several TCP addresses of this machine only, and UNIX sockets."""
+"""The sockets on which the daemon listens: TCP addresses, and UNIX sockets."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import NamedTuple, Self
 _TCP = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 _UNIX = "unix:"
 _BACKLOG = 128
-#: What a name may resolve to without this machine having it: no IPv6 here.
+#: A name may resolve to an address that this machine does not have, such as one of IPv6.
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 class CannotListen(Exception):
-    """An address that cannot be served; the message is one line."""
+    """An address cannot be served. The message is one line."""
 
 
 class _File(NamedTuple):
-    """A socket's file, as it was made: another process may have replaced it since."""
+    """A socket's file as we made it. Another process may have replaced it since."""
 
     path: str
     device: int
@@ -33,10 +33,11 @@ class _File(NamedTuple):
 
 
 class Listeners:
-    """Listening sockets for all addresses, or none: raises `CannotListen`.
+    """Listens on all addresses, or on none: raises `CannotListen`.
 
-    `exposed`: others may reach us. `passed` are sockets that somebody else has opened. A context;
-    its end closes the sockets and removes the files that are still its own.
+    `exposed`: addresses that other machines can reach are permitted. `passed` are sockets that
+    systemd has opened. This is a context manager. Its end closes the sockets, and removes their
+    files unless another process has replaced them.
     """
 
     def __init__(
@@ -50,9 +51,9 @@ class Listeners:
         self._files: list[_File] = []
         self._exposed = exposed
         try:
-            for one in passed:
-                if one.family != socket.AF_UNIX:
-                    self._permit(describe(one), str(one.getsockname()[0]))
+            for listener in passed:
+                if listener.family != socket.AF_UNIX:
+                    self._permit(describe(listener), str(listener.getsockname()[0]))
             for address in addresses:
                 self._add(address)
         except BaseException:
@@ -71,13 +72,13 @@ class Listeners:
         self.close()
 
     def close(self) -> None:
-        """Stop listening. Harmless when done twice."""
-        for one in self.sockets:
-            one.close()
+        """Stop listening. A second call is harmless."""
+        for listener in self.sockets:
+            listener.close()
         for file in self._files:
             with contextlib.suppress(FileNotFoundError):
-                found = os.lstat(file.path)
-                if (found.st_dev, found.st_ino) == (file.device, file.inode):
+                status = os.lstat(file.path)
+                if (status.st_dev, status.st_ino) == (file.device, file.inode):
                     os.unlink(file.path)
         self._files.clear()
 
@@ -96,25 +97,25 @@ class Listeners:
         answers = _resolve(address)
         self._permit(address, *(host for _, host, _ in answers))
         for family, host, port in answers:
-            # asyncio turns Nagle's algorithm off only where it sees IPPROTO_TCP: 40 ms a request.
-            one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            # Nagle's algorithm costs 40 ms a request. asyncio turns it off only for IPPROTO_TCP.
+            listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             try:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                one.bind((host, port))
-                one.listen(_BACKLOG)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind((host, port))
+                listener.listen(_BACKLOG)
             except OSError as error:
-                one.close()
+                listener.close()
                 if error.errno not in _NOT_HERE:
                     raise
                 absent = error
                 continue
-            self.sockets.append(one)
+            self.sockets.append(listener)
             bound = True
         if absent is not None and not bound:
             raise absent
 
     def _permit(self, address: str, *hosts: str) -> None:
-        if not self._exposed and not all(ipaddress.ip_address(h).is_loopback for h in hosts):
+        if not self._exposed and not all(ipaddress.ip_address(host).is_loopback for host in hosts):
             raise CannotListen(
                 f"{address}: others could reach it; give --web.config.file with TLS and users or "
                 "client certificates, or, where something else protects it, "
@@ -125,48 +126,48 @@ class Listeners:
         if not path:
             raise CannotListen(f"{_UNIX}: no path")
         _clear(path)
-        one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sockets.append(one)
-        # The file appears with its mode: there is no moment in which others may connect.
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sockets.append(listener)
+        # The file is made with its final mode, so that others can connect at no moment.
         umask = os.umask(0o117)
         try:
-            one.bind(path)
+            listener.bind(path)
         finally:
             os.umask(umask)
-        made = os.lstat(path)
-        self._files.append(_File(path, made.st_dev, made.st_ino))
-        one.listen(_BACKLOG)
+        status = os.lstat(path)
+        self._files.append(_File(path, status.st_dev, status.st_ino))
+        listener.listen(_BACKLOG)
 
 
-def describe(one: socket.socket, *, tls: bool = False) -> str:
+def describe(listener: socket.socket, *, tls: bool = False) -> str:
     """The address as a URL, with the port that the kernel chose, or `unix:PATH`."""
-    if one.family == socket.AF_UNIX:
-        name: str | bytes = one.getsockname()
+    if listener.family == socket.AF_UNIX:
+        name: str | bytes = listener.getsockname()
         # The name of an abstract socket begins with a zero byte, which is written as @ (unix(7)).
         return f"{_UNIX}{name if isinstance(name, str) else name.decode().replace(chr(0), '@')}"
-    host, port = one.getsockname()[:2]
+    host, port = listener.getsockname()[:2]
     scheme = "https" if tls else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _resolve(address: str) -> list[tuple[socket.AddressFamily, str, int]]:
-    found = _TCP.fullmatch(address)
-    if found is None or int(found["port"]) > 65535:
+    match = _TCP.fullmatch(address)
+    if match is None or int(match["port"]) > 65535:
         raise CannotListen(f"{address}: not HOST:PORT, [IPv6]:PORT or unix:PATH")
-    host = found["six"] if found["six"] is not None else found["host"]
+    host = match["six"] if match["six"] is not None else match["host"]
     try:
         answers = socket.getaddrinfo(
-            host or None, int(found["port"]), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host or None, int(match["port"]), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a host name"
         raise CannotListen(f"{address}: {why}") from error
-    addresses = [(family, str(where[0]), int(where[1])) for family, _, _, _, where in answers]
+    addresses = [(family, str(name[0]), int(name[1])) for family, _, _, _, name in answers]
     return list(dict.fromkeys(addresses))
 
 
 def _clear(path: str) -> None:
-    """Remove the socket of a daemon that is gone, and nothing else."""
+    """Remove the socket of a daemon that is gone, and nothing else. Raises `CannotListen`."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with what it lacks: deadlines, and a bound on what is held.
+"""uvicorn's HTTP/1.1, with two things that it lacks: deadlines, and a bound on memory.
 
 An attacker's connection costs about 20 KiB here, whatever it sends or does not read.
 """
@@ -22,18 +22,18 @@ from uvicorn.server import ServerState
 from vfioguard.serve.connection.connections import STALL, Connection, Phase, Pool
 from vfioguard.serve.problem import MEDIA_TYPE, problem
 
-#: Stop writing where 1 byte is not taken, go on at 0. Not at 0 both: TLS would stop for no byte.
+#: Stop writing if 1 byte is not taken, and go on at 0. If both were 0, TLS would stop for no byte.
 _UNSENT = 1, 0
-#: uvicorn's: a line or two for each malformed request, without the peer. What is worth a line is
-#: said by the access log, which is bounded, and of exceptions by front.py.
+#: uvicorn writes to it a line or two for each malformed request, without the peer. Nobody hears it,
+#: as the access log, which is bounded, has a line for such a request, and front.py logs exceptions.
 _UNHEARD = logging.Logger(__name__, logging.CRITICAL + 1)  # noqa: LOG001 - found by nobody else
 
 
 class Protocol(H11Protocol, asyncio.BufferedProtocol):
     """One connection. The application finds it as `connection` in the scope's `state`.
 
-    `buffer` is where bytes are read into: the same one for all, as asyncio hands over at once what
-    it has filled.
+    Bytes are read into `buffer`. All connections share it, as asyncio hands over at once what it
+    has filled.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         self._current: object = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The client is there, and TLS, if any, is agreed upon."""
+        """The client is there. With TLS, the handshake has ended."""
         super().connection_made(transport)
-        # Held is one piece of an answer at most, and `pause_writing` means that it is not taken.
+        # So at most one piece of an answer is held, and `pause_writing` means that it is not taken.
         transport.set_write_buffer_limits(*_UNSENT)
         self.connection.peer = _peer(transport, self.connection.pool)
         if (secure := transport.get_extra_info("ssl_object")) is not None:
@@ -60,28 +60,28 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         self.connection.open(transport, Phase.HEADERS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """The client is gone."""
         self.connection.lost()
         super().connection_lost(exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
-        """Where the next bytes go: 16 KiB at most, as h11 keeps them; asyncio reads 256 KiB."""
+        """The buffer for the next bytes: 16 KiB, as h11 keeps them. asyncio would read 256 KiB."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """They are there."""
+        """The buffer has `nbytes` new bytes."""
         if self.connection.phase is Phase.IDLE:
             self.connection.enter(Phase.HEADERS)
         self.data_received(bytes(self._buffer[:nbytes]))
         self._note()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no request. Say so where nothing else is being said, and close."""
+        """The client sent no valid request. Say so unless an answer is being sent, and close."""
         self.connection.malformed()
         state = self.conn.our_state
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True  # nor is it answered any more
+            cycle.disconnected = True  # the request before it is not answered any more
             cycle.message_event.set()
         if state is h11.IDLE or state is h11.SEND_RESPONSE:
             self._say(problem(400, msg))
@@ -99,7 +99,7 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
 
     def on_response_complete(self) -> None:
         """An answer is written. The next request may be here already (pipelining)."""
-        self.cycle.body = bytearray()  # nobody reads it any more
+        self.cycle.body = bytearray()  # the body of the request is not needed any more
         super().on_response_complete()
         self._note()
 
@@ -109,35 +109,35 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """It has taken everything."""
+        """The client has taken everything."""
         self.connection.resume()
         super().resume_writing()
         self._note()
 
     def _note(self) -> None:
-        """Enter the phase that uvicorn's state shows; for the same request the time goes on."""
-        now = self.connection.phase
+        """Enter the phase that uvicorn's state shows. For the same request its time goes on."""
+        present = self.connection.phase
         theirs = self.conn.their_state
-        if self.transport.is_closing() or (now is Phase.HEADERS and theirs is h11.IDLE):
+        if self.transport.is_closing() or (present is Phase.HEADERS and theirs is h11.IDLE):
             return
         answered = self.cycle.response_complete and not self.flow.write_paused
         if theirs is h11.SEND_BODY:
             phase = Phase.REST if answered else Phase.BODY
         else:
             phase = Phase.IDLE if answered else Phase.ANSWER
-        if phase is not now or self._current is not self.cycle:
+        if phase is not present or self._current is not self.cycle:
             self._current = self.cycle
             self.connection.enter(phase)
 
 
 class Tls(SSLProtocol):
-    """TLS before `Protocol`, whose connection counts from before the handshake.
+    """TLS below `Protocol`. The connection is counted from before the handshake.
 
-    asyncio tells its server of a connection only after it, so that silent clients would hold
-    descriptors without limit; and it fills a buffer of 256 KiB for each, silent or not.
+    asyncio tells its server of a connection only after the handshake, so that silent clients would
+    hold descriptors without limit. It also fills a buffer of 256 KiB for each connection.
     """
 
-    max_size = 16 * 1024 + 512  # a record and what is around it (RFC 8446 section 5.2)
+    max_size = 16 * 1024 + 512  # a record and its overhead (RFC 8446 section 5.2)
 
     def __init__(self, protocol: Protocol, context: ssl.SSLContext) -> None:
         loop = asyncio.get_running_loop()
@@ -155,13 +155,13 @@ class Tls(SSLProtocol):
         )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The client is there, and has said nothing."""
+        """The client is there, and has sent nothing yet."""
         transport.set_write_buffer_limits(*_UNSENT)
         self._connection.open(transport, Phase.HANDSHAKE)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """It is gone, maybe before there was TLS."""
+        """The client is gone, maybe before the handshake has ended."""
         self._connection.lost()
         super().connection_lost(exc)
 
@@ -171,20 +171,20 @@ class Tls(SSLProtocol):
 
 
 def _peer(transport: asyncio.Transport, pool: Pool) -> str:
-    """Address and port; of a UNIX client what the kernel knew when it connected (unix(7))."""
+    """The client's address and port. Over UNIX, its process when it connected (unix(7))."""
     if pool is Pool.UNIX:
-        one: socket.socket = transport.get_extra_info("socket")
-        found = one.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        pid, uid, gid = struct.unpack("3i", found)
+        client: socket.socket = transport.get_extra_info("socket")
+        packed = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, uid, gid = struct.unpack("3i", packed)
         return f"pid={pid} uid={uid} gid={gid}"
     name = transport.get_extra_info("peername")
-    if not name:  # gone already
+    if not name:  # the client is gone already
         return "?"
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
 
 def _names(secure: ssl.SSLObject) -> frozenset[str]:
-    """The alternative names of the client's certificate, if one was verified."""
+    """The alternative names in the client's certificate. Empty if none was verified."""
     certificate = secure.getpeercert() or {}
     pairs = cast("tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ()))
     return frozenset(

@@ -1,4 +1,4 @@
-"""uvicorn's server on our sockets: each with its pool, its protocol and, where it is TCP, TLS."""
+"""uvicorn's server on our sockets. Each has its pool and its protocol, and TCP may have TLS."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from vfioguard.serve.connection.connections import IDLE, READ, Connection, Conne
 from vfioguard.serve.connection.listeners import CannotListen, describe
 from vfioguard.serve.connection.protocol import Protocol, Tls
 
-#: Seconds that an answer under way may still take when the daemon is told to stop.
+#: The most seconds that an answer may take after the daemon was told to stop.
 _GRACE = 3
-#: Descriptors for reading the host and the like; and those of a connection about to be closed, or
-#: of one too many, for each listening socket.
+#: Descriptors that are set aside for reading the host and the like, and for each listening socket.
+#: The latter are for connections that are being closed, or are too many.
 _OTHERS = 48
 _UNCOUNTED = 4
 #: Seconds between two looks at the deadlines, with many connections and with few.
 _BUSY, _CALM = 0.1, 1.0
-#: Seconds between two log lines.
+#: The least seconds between two log lines.
 _QUIET = 60.0
 
 _WHY = {
@@ -41,12 +41,12 @@ _WHY = {
 
 _log = logging.getLogger("vfioguard")
 
-#: What TLS is with now; asked for each connection, so that certificates can be changed.
+#: Returns the TLS context to use. It is called for each connection, as certificates may change.
 TlsNow = Callable[[], SSLContext]
 
 
 def configured(app: App) -> uvicorn.Config:
-    """How uvicorn runs it."""
+    """The configuration with which uvicorn runs `app`."""
     return uvicorn.Config(
         app,
         http="h11",
@@ -63,7 +63,7 @@ def configured(app: App) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its signal handling, which would end the process by the signal again."""
+    """uvicorn's server without its signal handling, which would raise the signal once more."""
 
     def __init__(self, app: App, connections: Connections, tls: TlsNow | None = None) -> None:
         super().__init__(configured(app))
@@ -74,33 +74,34 @@ class Server(uvicorn.Server):
         self._stopped = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen on these."""
+        """Listen on these sockets."""
         self.servers: list[Accepting] = []  # type: ignore[assignment]
-        for one in sockets or ():
-            pool = Pool.UNIX if one.family == socket.AF_UNIX else Pool.TCP
+        for listener in sockets or ():
+            pool = Pool.UNIX if listener.family == socket.AF_UNIX else Pool.TCP
             make = self._plain if pool is Pool.UNIX or self._tls is None else self._secure
-            self.servers.append(Accepting(one, pool, self._connections, make))
-            _log.info("listening on %s", describe(one, tls=self._tls is not None))
+            self.servers.append(Accepting(listener, pool, self._connections, make))
+            _log.info("listening on %s", describe(listener, tls=self._tls is not None))
         self.started = True
 
     async def main_loop(self) -> None:
-        """As uvicorn's, which wakes the processor ten times a second whoever is there."""
-        while not await self.on_tick(0):  # 0: the Date header is made anew every time
+        """Like uvicorn's, which wakes the processor ten times a second even without a client."""
+        while not await self.on_tick(0):  # with 0 it makes the Date header anew
             pause = _BUSY if self._connections.many else _CALM
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopped.wait()
 
     async def on_tick(self, counter: int) -> bool:
-        """What uvicorn does every time, and the deadlines."""
+        """Close late connections, and do what uvicorn does at each tick."""
         self._connections.sweep()
         self._tell()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is under way, for who has been taken already too.
+        """Finish the answers under way, also to clients that were accepted a moment ago.
 
-        Whoever comes from now on waits at the socket, which is systemd's, for the next process.
+        A client that comes from now on waits at the socket, which is systemd's, for the next
+        process.
         """
         for server in self.servers:
             server.close()
@@ -114,7 +115,7 @@ class Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
-        """Finish what is under way, or, when asked again, not even that."""
+        """Finish the answers under way. A second call drops them."""
         self.force_exit = self.should_exit
         self.should_exit = True
         self._stopped.set()
@@ -123,47 +124,49 @@ class Server(uvicorn.Server):
         return Protocol(self.config, self.server_state, connection, self._connections.buffer)
 
     def _secure(self, connection: Connection) -> Tls:
-        assert self._tls is not None, "asked where there is TLS"
+        assert self._tls is not None, "only called with TLS"
         return Tls(self._plain(connection), self._tls())
 
     def _tell(self) -> None:
-        """Log what was closed on clients, once a minute at most however many there were."""
+        """Log how many connections were closed on clients, once a minute at most."""
         now, dropped = self._connections.clock(), self._connections.dropped
         if dropped == self._told or now - self._told_at < _QUIET:
             return
         new = dropped - self._told
-        said = [
+        parts = [
             f"{new[pool, why]} of {pool} {text}"
             for pool in Pool
             for why, text in _WHY.items()
             if new[pool, why]
         ]
-        _log.warning("closed connections: %s", ", ".join(said))
+        _log.warning("closed connections: %s", ", ".join(parts))
         self._told, self._told_at = dropped.copy(), now
 
 
 def affordable(wanted: Limits, sockets: Sequence[socket.socket]) -> Limits:
     """The limits that the descriptors of this process allow (RLIMIT_NOFILE).
 
-    The UNIX sockets are served first: no more than half of what there is, and what they need is
-    never lent to others. Raises `CannotListen` where nothing would be left.
+    The UNIX sockets are served first. They get up to half of the free descriptors, which are never
+    lent to others. Raises `CannotListen` if too few are free.
     """
-    there_are, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if there_are == resource.RLIM_INFINITY:
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
         return wanted
     taken = len(os.listdir("/proc/self/fd")) + _OTHERS + _UNCOUNTED * len(sockets)
-    free = there_are - taken
+    free = allowed - taken
     if free < 8:
-        raise CannotListen(f"{there_are} open files are too few; {taken + 8} are needed")
+        raise CannotListen(f"{allowed} open files are too few; {taken + 8} are needed")
     unix = min(wanted.unix, free // 2)
     streams = min(wanted.streams, (free - unix) // 4)
     tcp = min(wanted.tcp, free - unix - 2 * streams)
-    found = Limits(tcp, unix, streams)
-    if found != wanted:
+    limits = Limits(tcp=tcp, unix=unix, streams=streams)
+    if limits != wanted:
         _log.warning(
             "%d open files are allowed: at most %d connections over TCP, %d over UNIX sockets, and "
             "%d streams over each",
-            there_are,
-            *found,
+            allowed,
+            tcp,
+            unix,
+            streams,
         )
-    return found
+    return limits

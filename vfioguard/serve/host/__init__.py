@@ -1,1 +1,1 @@
-"""How the daemon reads the host: one thread that may hang, and who holds what."""
+"""How the daemon reads the host, in a thread that may hang, and finds who holds its groups."""

@@ -1,7 +1,7 @@
-"""Which process holds a group now: has /dev/vfio/N or /dev/vfio/devices/vfioX open.
+"""Which processes hold a group: they have /dev/vfio/N or /dev/vfio/devices/vfioX open.
 
-Documentation/driver-api/vfio.rst. The kernel tells nobody, so the descriptors of every process are
-looked at (proc_pid_fd(5)), which takes the privilege to see them: without it that is a gap.
+Documentation/driver-api/vfio.rst. The kernel reports this nowhere, so the descriptors of every
+process are looked at (proc_pid_fd(5)). Without the privilege to see them the answer is a gap.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from vfioguard.root import Root
 from vfioguard.serve.host.vfio_nodes import Nodes
 from vfioguard.unchanged import keep
 
-#: Seconds between two looks at least; looks take no more than a thousandth of the time.
+#: The least seconds between two looks. Looks take at most a thousandth of the time.
 EVERY = 10.0
 _SHARE = 1000
-#: PROC_PID_INIT_INO, include/linux/proc_ns.h: elsewhere processes of the host are out of sight.
+#: PROC_PID_INIT_INO, include/linux/proc_ns.h. Any other namespace hides processes of the host.
 _INIT_PID_NAMESPACE = "pid:[4026531836]"
 _NAME = 64
 
@@ -36,17 +36,17 @@ _NAMESPACE = (
 
 
 class Held(NamedTuple):
-    """Group -> who holds it. With a gap others may hold it too."""
+    """The holders of each group, by its number. With a gap others may hold a group too."""
 
     groups: Mapping[int, tuple[Holder, ...]]
     gap: Gap | None
 
 
 class Holders:
-    """Adds the holders to each report; for one thread at a time.
+    """Adds the holders to each report. Only one thread at a time may call it.
 
-    `root` is the host, `dev` the directory of the nodes, `processes` gives their ids, `clock`
-    counts seconds.
+    `root` returns the host. `dev` is the directory of the device nodes. `processes` returns the ids
+    of all processes. `clock` counts seconds.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class Holders:
         self.held = Held({}, None)
 
     def add(self, report: Report) -> Report:
-        """The report with the holders of its groups; groups of which nobody knows any stay as are.
+        """The report with the holders of its groups. A group without device nodes is unchanged.
 
-        A group that did not change, and whose holders did not, is the same object as before.
+        A group is the same object as before if neither it nor its holders changed.
         """
         groups = report.groups
-        # Where anything is raised in between, the next report is taken in as a whole.
+        # If anything below raises, the next report is compared with nothing, so all of it counts.
         seen, self._seen = self._seen, ()
         differ = unchanged.differing(seen, groups)
         others = self._nodes.see(groups, differ)
@@ -109,8 +109,11 @@ def _with_gap(report: Report, held: Held) -> Report:
 
 
 def look(group_of: Callable[[str], int | None], processes: Iterable[int]) -> Held:
-    """Who has files open that open a group; `group_of` has the group's number for such a path."""
-    found: dict[int, list[Holder]] = {}
+    """Find who holds which group.
+
+    `group_of` returns the number of the group that the file at a path opens, or None.
+    """
+    holders: dict[int, list[Holder]] = {}
     gap = _blind()
     for pid in processes:
         try:
@@ -121,11 +124,11 @@ def look(group_of: Callable[[str], int | None], processes: Iterable[int]) -> Hel
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ESRCH}:
                 raise
-            continue  # it has ended
+            continue  # the process has ended
         for group in groups:
             if group is not None:
-                found.setdefault(group, []).append(_holder(pid))
-    return Held({group: tuple(sorted(holders)) for group, holders in found.items()}, gap)
+                holders.setdefault(group, []).append(_holder(pid))
+    return Held({group: tuple(sorted(those)) for group, those in holders.items()}, gap)
 
 
 def _open_files(pid: int) -> Iterable[str]:
@@ -134,11 +137,11 @@ def _open_files(pid: int) -> Iterable[str]:
         try:
             yield os.readlink(f"{directory}/{descriptor}")
         except FileNotFoundError:
-            continue  # closed meanwhile
+            continue  # the descriptor was closed meanwhile
 
 
 def _blind() -> Gap | None:
-    """What /proc would not even show."""
+    """The gap if /proc does not show the other processes. Returns None if it does."""
     if os.readlink("/proc/self/ns/pid") != _INIT_PID_NAMESPACE:
         return Gap(Why.DENIED, _SOURCE, _NAMESPACE)
     if not os.path.exists("/proc/1"):  # hidepid=, ProtectProc=

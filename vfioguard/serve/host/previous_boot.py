@@ -1,4 +1,4 @@
-"""What only somebody can find who remembers the previous boot."""
+"""The finding that needs a memory of the previous boot: interrupt remapping was lost."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ NAME = "remapping_lost"
 
 
 class History:
-    """`previous` is the last state of the boot before this one, kept in the file `source`."""
+    """Compares with the previous boot. `previous` is its last state, kept in the file `source`."""
 
     def __init__(self, previous: State | None, source: str) -> None:
-        # Not its groups: a State of 16,384 holds 5 MB.
+        # Without its groups, as a State of 16,384 groups holds 5 MB.
         self._previous = None if previous is None else previous._replace(groups=(), ungrouped=())
         self._source = source
 
     def add(self, report: Report) -> Report:
-        """The report with what history knows; the very same where that is nothing."""
+        """The report with the finding if remapping was lost; else the very same report."""
         previous, now = self._previous, report.host.remapping
         if previous is None or previous.remapping is not True:
             return report
         if now is None or now.truth is not False:
             return report
-        found = FindingReport(
+        lost = FindingReport(
             name=NAME,
-            severity=("warning"),
+            severity="warning",
             summary=_summary(previous, report),
             because=self._proof(now),
         )
-        return report._replace(findings=(*report.findings, found))
+        return report._replace(findings=(*report.findings, lost))
 
     def _proof(self, now: Answer) -> Answer:
         was = Answer(

@@ -1,4 +1,28 @@
-"""Reads and judges the host for the daemon: all of it, or what may have changed."""
+"""Reads and judges the host for the daemon: all of it, or only what may have changed.
+
+The first reading takes the whole host. Each later one starts from the last Snapshot and reads what
+its hint names. There are three kinds, from dear to cheap:
+
+- "full" reads everything again.
+- "listings" lists the devices and the groups, and reads the devices that are new or changed.
+- "devices" reads only the PCI functions that changed. `reading/refresh.py` returns None if one is
+  new, gone, in another group, or bears on more than its own group. Then the listings are read.
+
+A part that stayed the same stays the same object, so only groups that differ are judged again
+(judging/again.py).
+
+Some changes send no uevent. Therefore a poll reads the module parameters and a part of the groups,
+and now and then the list of functions.
+
+A full reading at intervals checks the following ("reconcile"). It counts the groups whose followed
+state or verdict differs from one made from scratch. Any such group is a bug; the verdicts made from
+scratch are served.
+
+A reading may hang. The worker then leaves its thread behind and calls `read` from another thread.
+The patience has a new `Door` by then, which leaves the hanging path out, so the host is opened
+again. If the first thread returns after all, its `door.leave()` raises IndexError before it can
+keep what it read.
+"""
 
 from __future__ import annotations
 
@@ -34,23 +58,23 @@ from vfioguard.snapshot import Snapshot
 
 _log = logging.getLogger("vfioguard")
 
-#: A poll looks at a part of the groups, so that all are looked at in so many polls, and at least
-#: at so many.
+#: A poll looks at one part of the groups: at all of them within `_POLLS` polls, and at `_LEAST` or
+#: more each time.
 _POLLS, _LEAST = 60, 128
-#: The list of functions takes no more than a thousandth of the time: 12 ms of 16,384 names.
+#: Listing the functions takes at most a thousandth of the time. 16,384 names take 12 ms.
 _SHARE = 1000
-#: Seconds between two lists at most, however long one took: it may have hung.
+#: The most seconds between two lists, however long one took, as it may have hung.
 _RARELY = 60.0
-#: Changed functions beyond this are cheaper to read with the listings of the host.
+#: If more functions than this changed, reading the listings is cheaper.
 _MANY = 32
 KINDS: tuple[str, ...] = ("full", "listings", "devices")
 
 
-class Reader:
-    """Follows one host; called by one thread at a time.
+class HostReader:
+    """Follows one host. Only one thread at a time may call it.
 
-    `readings` counts by kind: "full", "listings", "devices"; `mismatches` the groups that were
-    followed to another state than a full reading found, which is a bug.
+    `readings` counts the readings by kind. `mismatches` counts the groups whose followed state or
+    verdict differed from one made from scratch. Anything but 0 is a bug.
     """
 
     def __init__(
@@ -61,7 +85,12 @@ class Reader:
         clock: Callable[[], float] = time.monotonic,
         patience: Patience | None = None,
     ) -> None:
-        """`handed` is a directory of ACPI tables (`open_root`). Raises `CannotOpen`."""
+        """Raises `CannotOpen`.
+
+        `path` is a directory or a capture file, `handed` a directory of its ACPI tables or ""
+        (`open_root`). `pinned` is the policy that makes the headlines, None to choose by the
+        kernel. `clock` counts seconds.
+        """
         self.patience = patience or Patience()
         self._door = self.patience.door
         self._clock = clock
@@ -72,11 +101,11 @@ class Reader:
         self._root = self._open()
         self._judged: Judged | None = None
         self._next = 0
-        #: The list of PCI functions that a poll found to be those of the snapshot.
+        #: The hash of the list of PCI functions that a poll found to be those of the snapshot.
         self._listed: int | None = None
         self._list_at = -math.inf
         self._firmware = _Firmware()
-        #: Whether this is the running host itself.
+        #: Whether the host that is read is the running one.
         self.running = os.path.realpath(path) == "/"
         self.readings = Counter(dict.fromkeys(KINDS, 0))
         self.mismatches = 0
@@ -86,40 +115,35 @@ class Reader:
             self._capture.begin()
         return self._capture or open_root(self._path, self._handed, self._door)
 
-    def read(self, news: Hint = EVERYTHING) -> Scan:
-        """The host as it is now, by reading what the news are about."""
+    def read(self, hint: Hint = EVERYTHING) -> Scan:
+        """The host as it is now. Only what the hint is about is read again.
+
+        Raises OSError, and IndexError in a thread that was given up.
+        """
         began = self._clock()
         taken_at = time.time()
         generated_at = wording.moment(taken_at)
-        door, was = self.patience.door, self._door
+        door, earlier = self.patience.door, self._door
         self._door = door
-        # Of links a directory remembers what may be wrong.
-        if news.everything or not self.running or door is not was:
+        # A directory that is not the running host remembers where its links led.
+        if hint.everything or not self.running or door is not earlier:
             self._root = self._open()
         root = self._root
         before = self._judged
         if before is None:
             kind, snapshot = "full", take(root)
-        elif news.everything:
+        elif hint.everything:
             kind, snapshot = "full", take_again(root, before.snapshot)
         else:
-            kind, snapshot = self._follow(root, before.snapshot, news)
+            kind, snapshot = self._follow(root, before.snapshot, hint)
         door.leave()
         self.readings[kind] += 1
         if kind != "devices":
             self._listed = None
-        if before is None:
-            judged = judge(snapshot, generated_at, self._pinned)
-        elif snapshot is before.snapshot:
-            judged = before._replace(report=before.report._replace(generated_at=generated_at))
-        else:
-            judged = judge_again(before, snapshot, generated_at)
-        if before is not None and news.reconcile:
-            wrong = disagreements(judged)
-            self.mismatches += wrong + _astray(root, before.snapshot, snapshot)
-            if wrong:
-                _log.error("%d groups had another verdict than they should have: a bug", wrong)
-                judged = judge(snapshot, generated_at, self._pinned)
+        judged = self._judge(snapshot, generated_at)
+        if before is not None and hint.reconcile:
+            self.mismatches += _astray(root, before.snapshot, snapshot)
+            judged = self._checked(judged)
         self._judged = judged
         firmware = partial(self._firmware.render, snapshot)
         return Scan(
@@ -131,12 +155,30 @@ class Reader:
             firmware=firmware,
         )
 
-    def _follow(self, root: Root, snapshot: Snapshot, news: Hint) -> tuple[str, Snapshot]:
-        """The least that is enough."""
-        changed, listings = news.devices, news.listings
-        if news.parameters or news.poll:
+    def _judge(self, snapshot: Snapshot, generated_at: str) -> Judged:
+        """Judge what differs from the last reading."""
+        before = self._judged
+        if before is None:
+            return judge(snapshot, generated_at, self._pinned)
+        if snapshot is before.snapshot:
+            return before._replace(report=before.report._replace(generated_at=generated_at))
+        return judge_again(before, snapshot, generated_at)
+
+    def _checked(self, judged: Judged) -> Judged:
+        """Compare the verdicts with ones made from scratch. Returns the latter if any differs."""
+        wrong = disagreements(judged)
+        if not wrong:
+            return judged
+        self.mismatches += wrong
+        _log.error("%d groups had another verdict than they should have: a bug", wrong)
+        return judge(judged.snapshot, judged.report.generated_at, self._pinned)
+
+    def _follow(self, root: Root, snapshot: Snapshot, hint: Hint) -> tuple[str, Snapshot]:
+        """Read as little as suffices. Returns the kind of the reading, and the new snapshot."""
+        changed, listings = hint.devices, hint.listings
+        if hint.parameters or hint.poll:
             snapshot = refresh.overrides(root, snapshot)
-        if news.poll:
+        if hint.poll:
             changed |= set(refresh.unannounced(root, self._patrol(snapshot)))
             listings = listings or not self._same_functions(root, snapshot)
         if listings or len(changed) > _MANY:
@@ -149,9 +191,11 @@ class Reader:
         return "devices", snapshot
 
     def _same_functions(self, root: Root, snapshot: Snapshot) -> bool:
-        """For what no uevent tells: where none are heard, also of a driver's `sriov_numvfs`.
+        """Whether the host lists the PCI functions of the snapshot, and no others.
 
-        True as well where it is not yet time to look again.
+        This detects functions that came or went without a uevent. If no uevents are heard, those of
+        a driver's `sriov_numvfs` are among them. Returns True as well while the next look is not
+        due.
         """
         began = self._clock()
         if began < self._list_at:
@@ -161,15 +205,15 @@ class Reader:
         except OSError:
             names = []
         self._list_at = began + min(_SHARE * (self._clock() - began), _RARELY)
-        found = hash(tuple(names))  # of 16,384 names, which need not be kept or looked up
-        if found == self._listed:
+        digest = hash(tuple(names))  # saves keeping 16,384 names, and looking each of them up
+        if digest == self._listed:
             return True
         same = refresh.same_functions(snapshot, names)
-        self._listed = found if same else None
+        self._listed = digest if same else None
         return same
 
     def _patrol(self, snapshot: Snapshot) -> Iterator[Members]:
-        """The groups whose turn it is."""
+        """The groups that this poll looks at."""
         groups = snapshot.members
         share = max(_LEAST, -(-len(groups) // _POLLS))
         start = self._next if self._next < len(groups) else 0
@@ -178,7 +222,7 @@ class Reader:
 
 
 class _Firmware:
-    """The decoded tables as JSON, made once for the same tables: once in a boot."""
+    """Renders the decoded tables as JSON, once for the same tables: once in a boot."""
 
     def __init__(self) -> None:
         self._kept: tuple[object, bytes] | None = None
@@ -186,9 +230,9 @@ class _Firmware:
     def render(self, snapshot: Snapshot) -> bytes:
         evidence = allowed.evidence(snapshot)
         memory = reserved.of_host(snapshot)
-        of = snapshot.acpi, snapshot.kernel.arch, evidence, memory
-        if self._kept is None or of != self._kept[0]:
-            self._kept = of, dumps(firmware_json(of_host(snapshot))).encode() + b"\n"
+        basis = snapshot.acpi, snapshot.kernel.arch, evidence, memory
+        if self._kept is None or basis != self._kept[0]:
+            self._kept = basis, dumps(firmware_json(of_host(snapshot))).encode() + b"\n"
         return self._kept[1]
 
 
@@ -197,18 +241,20 @@ def _astray(root: Root, before: Snapshot, full: Snapshot) -> int:
 
     Anything but 0 is a bug.
 
-    What differs may have changed without a word; told of it, the follower must get there.
+    A group may differ because it changed and no hint said so. So the incremental update is told the
+    devices of each group that differs. It must then arrive at the same groups.
     """
-    was = {members.group.id: members for members in before.members}
+    earlier = {members.group.id: members for members in before.members}
     changed = {
         device.name
         for members in full.members
-        if was.get(members.group.id) is not members
-        for one in (members, was.get(members.group.id, members))
-        for device in one.devices
+        if earlier.get(members.group.id) is not members
+        for version in (members, earlier.get(members.group.id, members))
+        for device in version.devices
     }
     followed = take_again(root, before, frozenset(changed))
-    wrong = sum(one != other for one, other in zip(followed.members, full.members, strict=False))
+    pairs = zip(followed.members, full.members, strict=False)
+    wrong = sum(ours != theirs for ours, theirs in pairs)
     wrong += abs(len(followed.members) - len(full.members))
     if wrong and take_again(root, full) != full:
         return 0  # the host changed between the two readings

@@ -1,4 +1,4 @@
-"""One reading of the host, as what serves it takes it."""
+"""One reading of the host, in the form that is served."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from vfioguard.report import GroupReport, Report
 
 
 class Scan(NamedTuple):
-    """One reading of the host. `under` judges groups of it by another policy.
+    """One reading of the host.
 
-    Where `state` is the same object as that of the scan before, every policy says what it said.
-    `taken_at` is Unix time in seconds, `seconds` how long reading and judging took. `firmware`
-    gives the decoded tables as JSON: the same object while the tables are the same. Both functions
-    may be called in any thread.
+    `under` judges groups of the report by the policy that it is given the name of. If `state` is
+    the same object as in the scan before, every policy gives the same verdicts as before.
+    `taken_at` is Unix time in seconds. `seconds` is how long reading and judging took. `firmware`
+    returns the decoded tables as JSON, as the same object while the tables are the same. Any thread
+    may call the two functions.
     """
 
     report: Report

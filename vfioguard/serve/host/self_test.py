@@ -1,6 +1,6 @@
-"""What this process, in this sandbox, can and cannot read, and what it cannot say without it.
+"""What this process can and cannot read in its sandbox, and what it cannot say without that.
 
-Every line is tried, by the calls that the readers make; nothing is looked up in a unit file.
+Each line is the result of a try, by the calls that the readers make. No unit file is consulted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DECISIVE = frozenset({"DMAR", "IVRS", "APIC", "IORT"})
 
 
 class Line(NamedTuple):
-    """One kind of evidence: `can` is yes, no, or none where this host has no such thing."""
+    """One kind of evidence. `can` is "yes", "no", or "none" if this host has no such thing."""
 
     can: str
     name: str
@@ -43,7 +43,7 @@ class Line(NamedTuple):
 
 
 class Result(NamedTuple):
-    """`possible`: whether there can be verdicts here at all, by the list of groups."""
+    """`possible`: whether verdicts can be made here at all, which the list of groups decides."""
 
     possible: bool
     summary: str
@@ -51,7 +51,7 @@ class Result(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """Evidence that any of the paths gives; `without` is what is not known when none does."""
+    """Evidence that any one of `paths` gives, by `call`. `without` is not known if none does."""
 
     name: str
     call: str
@@ -62,23 +62,23 @@ class _Kind(NamedTuple):
 _KINDS = (
     _Kind(name="IOMMU groups", call="list", paths=(iommu_groups.PATH,), without="every verdict"),
     _Kind(
-        name=("PCI devices"),
-        call=("list"),
+        name="PCI devices",
+        call="list",
         paths=("/sys/bus/pci/devices",),
-        without=("the devices, and what drives them"),
+        without="the devices, and what drives them",
     ),
     _Kind(
         name="IOMMU units",
         call="list",
         paths=("/sys/class/iommu",),
-        without=("which unit translates for a device"),
+        without="which unit translates for a device",
     ),
     _Kind(name="interrupts", call="list", paths=(irq.PATH,), without="the chip of each interrupt"),
     _Kind(
-        name=("interrupts in /proc"),
-        call=("head"),
+        name="interrupts in /proc",
+        call="head",
         paths=("/proc/interrupts",),
-        without=("the same, where sysfs is silent"),
+        without="the same, where sysfs is silent",
     ),
     _Kind(
         name="module parameters",
@@ -105,16 +105,16 @@ _KINDS = (
         without="the rule of a kernel that may carry backports",
     ),
     _Kind(
-        name=("debugfs"),
-        call=("list"),
+        name="debugfs",
+        call="list",
         paths=(irq_domains.PATH,),
-        without=("the interrupt domains of devices without MSIs"),
+        without="the interrupt domains of devices without MSIs",
     ),
     _Kind(
-        name=("kernel log"),
-        call=("records"),
+        name="kernel log",
+        call="records",
         paths=(log.KMSG,),
-        without=("what the kernel said of remapping when it booted"),
+        without="what the kernel said of remapping when it booted",
     ),
     _Kind(
         name="other processes", call="list", paths=("/proc/1/fd",), without="who holds a group open"
@@ -123,7 +123,10 @@ _KINDS = (
 
 
 def run(root: Root, generated_at: str, environment: Mapping[str, str] = os.environ) -> Result:
-    """Try everything; what fails is a line."""
+    """Try every kind of evidence. A failure is a line of the result.
+
+    `generated_at` is RFC 3339. `environment` may name the $STATE_DIRECTORY.
+    """
     snapshot = take(root)
     report = evaluate(snapshot, generated_at)
     release = snapshot.kernel.release
@@ -151,7 +154,7 @@ def _summary(report: Report, possible: bool) -> str:
 
 
 def _try(root: Root, kind: _Kind, release: Fact[osrelease.Release] | Gap) -> Line:
-    """The first path that can be read, else the first that is there and cannot be."""
+    """A line about the first path that can be read, or else the first that exists."""
     name = release.value.text if isinstance(release, Fact) else ""
     calls: dict[str, Callable[[str], object]] = {
         "list": root.listdir,
@@ -185,8 +188,8 @@ def _tables(tables: AcpiTables) -> Iterator[Line]:
 def _uevents() -> Line:
     name = "uevents"
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_KOBJECT_UEVENT) as one:
-            one.bind((0, _KERNEL))
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_KOBJECT_UEVENT) as netlink:
+            netlink.bind((0, _KERNEL))
     except OSError as error:
         why = f"netlink: {error.strerror}; a change is seen at the next reading and no sooner"
         return Line("no", name, why)
@@ -203,7 +206,7 @@ def _state(path: str) -> Line:
 
 
 def _process() -> Line:
-    """What the kernel says of us: proc_pid_status(5)."""
+    """What the kernel says of this process: proc_pid_status(5)."""
     wanted = ("CapEff", "NoNewPrivs", "Seccomp")
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:

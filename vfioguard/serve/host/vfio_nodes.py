@@ -1,6 +1,6 @@
-"""Which device nodes open which group: /dev/vfio/N, and /dev/vfio/devices/vfioX since v6.6.
+"""Which device node opens which group: /dev/vfio/N, and /dev/vfio/devices/vfioX since v6.6.
 
-Documentation/driver-api/vfio.rst. Only groups with a member bound to a VFIO driver have any.
+Documentation/driver-api/vfio.rst. A group has nodes only if a VFIO driver is bound to a member.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from itertools import compress, count
 from vfioguard.report import GroupReport
 from vfioguard.root import Root
 
-#: vfioX -> the device node's own directory, whose `device` is the function (vfio_main.c).
+#: In it vfioX is the directory of a device node; its `device` leads to the function (vfio_main.c).
 _CLASS = "/sys/class/vfio-dev"
 _NO_IOMMU = "noiommu-"
 _DEVICES = "devices/"
 
 
 class Nodes:
-    """Those of one host. `dev` is the directory of the nodes."""
+    """The nodes of the host that `root` returns. `dev` is their directory."""
 
     def __init__(self, root: Callable[[], Root], dev: str) -> None:
         self._root = root
         self._dev = dev + "/"
-        #: By the place of a group in the report: of thousands of groups one byte each.
+        #: Whether a group has nodes, by its place in the report. A byte each, as there are
+        #: thousands.
         self._bound = bytearray()
 
     def see(self, groups: tuple[GroupReport, ...], changed: Iterable[int] | None) -> bool:
-        """Take in a report in which these places `changed`, None: all may be others.
+        """Take in the groups of a report. Returns whether other groups have nodes than before.
 
-        Whether other groups have nodes now.
+        `changed` are the places of the groups that differ, or None if all may differ.
         """
         if changed is None:
             self._bound = bytearray([group.on_vfio for group in groups])
@@ -42,13 +43,13 @@ class Nodes:
         return differ
 
     def places(self) -> Iterator[int]:
-        """Of the groups that have nodes."""
+        """The places of the groups that have nodes."""
         return compress(count(), self._bound)
 
     def group_of(self, path: str) -> int | None:
-        """The number of the group that a file opens, None for any other file.
+        """The number of the group that the file at `path` opens. Returns None for any other file.
 
-        What a node is of is read when somebody has it open: the kernel gives its name away again.
+        The group of a node vfioX is looked up each time, because the kernel reuses node names.
         """
         if not path.startswith(self._dev):
             return None
@@ -62,7 +63,7 @@ class Nodes:
         return True in self._bound  # not any(), which takes 0.2 ms for 16,384
 
     def _link(self, path: str) -> str:
-        """What it leads to, without directories; "" where there is none any more."""
+        """The last name of what a link leads to. Returns "" if the link is gone."""
         try:
             return self._root().readlink(path).rpartition("/")[2]
         except OSError:

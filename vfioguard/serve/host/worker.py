@@ -1,7 +1,8 @@
-"""One thread for what may hang: a read of a dead device's attribute that never returns (D state).
+"""One thread for calls that may hang: a read of a dead device's attribute never returns (D state).
 
-It is left behind then, and another one takes its place. Not asyncio.to_thread(): the end of the
-process would wait for such a thread for ever, and a pool of them is used up, one after another.
+A thread that hangs is left behind, and another one takes its place. asyncio.to_thread() would not
+do: the process would wait for such a thread at its end, for ever, and one hang after another would
+use up the pool.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ T = TypeVar("T")
 
 
 class GaveUp(Exception):
-    """A read did not return; its path."""
+    """A read did not return. The message is its path."""
 
 
 class Worker:
-    """Runs one call at a time, in the order in which they were asked for.
+    """Runs one call at a time, in the order of the calls of `run`.
 
-    `patience` says which read does not return. `stuck` is told, once for each call, the path at
-    which it hangs for good: no further thread is left behind.
+    `patience` decides when a read counts as hanging. As many threads as it allows are left behind.
+    If a call hangs after that, `stuck` is called with the path, once for each such call.
     """
 
     def __init__(
@@ -46,10 +47,10 @@ class Worker:
         return calls
 
     async def run(self, call: Callable[[], T], spare: float = 0.0) -> T:
-        """The call's answer, or what it raised; raises `GaveUp`.
+        """Returns what `call` returns, and raises what it raises. Raises `GaveUp` if it hangs.
 
-        For `spare` seconds the loop waits and does nothing else: what is done by then is done
-        sooner for everybody than where both want the one interpreter after each system call.
+        The event loop is blocked for up to `spare` seconds. A short call ends sooner so than when
+        both threads fight for the interpreter's lock after each system call.
         """
         future: Future[T] = Future()
 
@@ -61,7 +62,7 @@ class Worker:
             try:
                 answer = call()
                 door.leave()
-            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+            except BaseException as error:  # noqa: BLE001 - run() raises it
                 with suppress(IndexError):
                     door.leave()
                 with suppress(InvalidStateError):
@@ -92,7 +93,7 @@ class Worker:
             waiter.cancel()
 
     def _work(self, calls: _Calls) -> None:
-        """Until one of the calls was given up."""
+        """Run the calls until one of them was given up."""
         while True:
             calls.get()()
             if self._patience.returned():

@@ -8,17 +8,19 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from vfioguard.output.json import Json, dumps
-from vfioguard.output.prometheus import OPENMETRICS, TEXT
+from vfioguard.output.prometheus import TEXT
 from vfioguard.report import GroupReport, UngroupedDevice
 from vfioguard.serve.answer.body import Body, pieces
 from vfioguard.serve.answer.gate import check
 from vfioguard.serve.answer.latest import Latest, Single
 from vfioguard.serve.answer.passing import Busy
-from vfioguard.serve.answer.view import View, canonical, forms, one_device_json, one_group_json
-from vfioguard.serve.http import metrics, negotiate
-from vfioguard.serve.http.metrics import Counted
+from vfioguard.serve.answer.view import View, forms, one_device_json, one_group_json
+from vfioguard.serve.http import negotiate
+from vfioguard.serve.http.exposition import OPENMETRICS
+from vfioguard.serve.http.metrics import Counted, DaemonMetrics, report_metrics
 from vfioguard.serve.http.reply import Asked, Reply, cached, fresh
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
+from vfioguard.target import NoTarget
 from vfioguard.verdict import Outcome
 
 _JSON = "application/json"
@@ -53,13 +55,11 @@ class Handlers:
         self,
         latest: Latest,
         requests: Counter[tuple[str, int]],
-        follow: Follow,
+        follow: ChangeTeller,
         counted: Sequence[Counted],
     ) -> None:
         self._latest = latest
-        self._counted = counted
-        self._follow = follow
-        self._requests = requests
+        self._metrics = DaemonMetrics(latest, requests, follow, counted)
         self._forms = forms()
 
     async def report(self, asked: Asked, policy: str | None) -> Reply:
@@ -98,7 +98,7 @@ class Handlers:
         if bdf.startswith("group:"):
             raise Problem(404, "a group is at /v1/groups/{id}")
         found = _find(single, bdf)
-        body = one_device_json(canonical(bdf), found, single.generated_at)
+        body = one_device_json(single.view.targets.canonical(bdf), found, single.generated_at)
         return cached(asked, single.tag, _JSON, body)
 
     async def firmware(self, asked: Asked) -> Reply:
@@ -115,7 +115,7 @@ class Handlers:
         single = self._single(policy)
         found = _find(single, target)
         report = single.view.report._replace(generated_at=single.generated_at)
-        answer = check(report, canonical(target), found, strict=strict)
+        answer = check(report, single.view.targets.canonical(target), found, strict=strict)
         if answer.status != 200:
             raise Problem(answer.status, answer.line, answer.body)
         if _wants_lines(asked):
@@ -126,13 +126,11 @@ class Handlers:
         """Prometheus text 0.0.4 or OpenMetrics 1.0, as asked for."""
         offered = ("text/plain", "application/openmetrics-text")
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
-        tail = metrics.tail(
-            self._latest, self._requests, self._follow, self._counted, openmetrics=openmetrics
-        )
         name = "openmetrics" if openmetrics else "metrics"
-        make = partial(View.metrics, openmetrics=openmetrics)
-        body = await self._latest.body(None, name, make)
-        body = Body((*(body.pieces if body else ()), *pieces(tail)))
+        make = partial(report_metrics, openmetrics=openmetrics)
+        kept = await self._latest.body(None, name, make)
+        own = pieces(self._metrics.text(openmetrics=openmetrics))
+        body = Body((*(kept.pieces if kept else ()), *own))
         media_type = OPENMETRICS if openmetrics else TEXT
         if not asked.gzip:
             return fresh(media_type, body.plain())
@@ -184,14 +182,14 @@ class Handlers:
 
 
 def _find(single: Single, target: str) -> GroupReport | UngroupedDevice:
-    view = single.view
-    found = view.find(target)
-    if found is not None:
-        return single.judge(found) if isinstance(found, GroupReport) else found
-    gap = view.report.groups_read
-    if gap is not None and gap.why != "absent":
-        raise Problem(503, f"unknown: {gap.source}: {gap.errno or gap.detail}")
-    raise Problem(404, view.missing(target))
+    try:
+        found = single.view.targets.find(target)
+    except NoTarget as error:
+        gap = single.view.report.groups_read
+        if gap is not None and gap.why != "absent":
+            raise Problem(503, f"unknown: {gap.source}: {gap.errno or gap.detail}") from error
+        raise Problem(404, str(error)) from error
+    return single.judge(found) if isinstance(found, GroupReport) else found
 
 
 def _wants_lines(asked: Asked) -> bool:

@@ -30,7 +30,7 @@ from vfioguard.serve.http.handlers import Handlers, Problem
 from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.reply import Asked, Reply, refused
 from vfioguard.serve.http.stream import EVENT_STREAM, Stream
-from vfioguard.serve.telling.change_teller import Follow
+from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.verdict import Outcome
 
 _PLAIN = "text/plain"
@@ -78,7 +78,7 @@ class _Events(Response):
 
 
 def build(
-    latest: Latest, follow: Follow, face: Face | None = None, counted: Sequence[Counted] = ()
+    latest: Latest, follow: ChangeTeller, face: Face | None = None, counted: Sequence[Counted] = ()
 ) -> App:
     """The ASGI application over the latest answer and what changes in it.
 
@@ -155,7 +155,7 @@ def _add_versioned(app: FastAPI, answers: Handlers) -> None:
     _add(app, "/v1/check/{target}", check, schema.Check, (404, 409, 422, 503), _PLAIN)
 
 
-def _add_events(app: FastAPI, follow: Follow) -> None:
+def _add_events(app: FastAPI, follow: ChangeTeller) -> None:
     async def events(last_event_id: LastEventId = "") -> Response:
         """Each change as a Server-Sent Event: its kind is the name, a `Change` the data."""
         return _Events(Stream(follow.hub, last_event_id))

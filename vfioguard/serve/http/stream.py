@@ -91,7 +91,7 @@ class Stream:
                 continue
             try:
                 async with asyncio.timeout(self._heartbeat):
-                    await self._hub.news()
+                    await self._hub.published()
             except TimeoutError:
                 data = b":\n\n"
 

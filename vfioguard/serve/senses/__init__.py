@@ -1,1 +1,1 @@
-"""What tells that the host may have changed: uevents, the log, files, the clock."""
+"""The senses notice that the host may have changed: uevents, the kernel's log, parameter files."""

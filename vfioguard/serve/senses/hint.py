@@ -1,19 +1,23 @@
-"""What may have changed on the host. Only that: what it is now is read."""
+"""Hints: what may have changed on the host. A hint is not a fact; the host is read again."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: Changed functions that are read in one go while the loop waits.
+#: A hint of more functions than this is not small.
 _FEW = 4
 
 
 class Hint(NamedTuple):
-    """`devices` are PCI functions; `listings`: devices or groups came or went.
+    """What may have changed, or why it is time to read the host.
 
-    `parameters`: a module or one of its parameters. `everything`: it is not known what, as
-    when events were `lost`. `poll`: it is time to look for what nobody tells. `reconcile`: it is
-    time to read everything, and to compare. `reload`: somebody asked for a reading, and waits.
+    - `devices`: these PCI functions may have changed.
+    - `listings`: devices or groups came or went.
+    - `parameters`: a module or one of its parameters may have changed.
+    - `everything`: anything may have changed. `lost`: that is so because events were lost.
+    - `poll`: it is time to look for changes that send no event.
+    - `reconcile`: it is time to read everything, and to compare it with the followed state.
+    - `reload`: somebody asked for a reading and waits for it.
     """
 
     devices: frozenset[str] = frozenset()
@@ -26,7 +30,7 @@ class Hint(NamedTuple):
     reload: bool = False
 
     def __or__(self, other: Hint) -> Hint:
-        """Both at once."""
+        """Returns a hint of all that the two hints say."""
         return Hint(
             devices=self.devices | other.devices,
             listings=self.listings or other.listings,
@@ -40,12 +44,12 @@ class Hint(NamedTuple):
 
     @property
     def costly(self) -> bool:
-        """Whether directories of the whole host are listed for it: storms are made of these."""
+        """Whether a reading for it lists directories of the whole host. Storms consist of these."""
         return self.listings or self.everything
 
     @property
     def small(self) -> bool:
-        """Whether but a few files are read for it."""
+        """Whether a reading for it reads only a few files."""
         return not (self.costly or self.poll) and len(self.devices) <= _FEW
 
 

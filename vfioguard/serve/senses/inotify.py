@@ -1,6 +1,8 @@
-"""inotify(7) on the module parameters: their writes send no uevent, but pass through the VFS.
+"""inotify(7) on the files of module parameters.
 
-The kernel's own changes of sysfs do not, so this is for these files alone; a poll is behind it.
+A write to such a file sends no uevent, but it passes through the VFS, so inotify reports it.
+inotify does not report what the kernel itself changes in sysfs, so no other file is watched. The
+follower's poll finds what inotify misses.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Inotify:
-    """Calls `changed` when one of the files was written, in the running loop."""
+    """Calls `changed`, in the running loop, when one of the files at `paths` was written."""
 
     def __init__(self, paths: Iterable[str], changed: Callable[[], None]) -> None:
         self._paths = tuple(paths)
@@ -29,7 +31,7 @@ class Inotify:
         self._fd = -1
 
     def start(self) -> None:
-        """Watch; raises OSError where the kernel has no inotify or no instance left."""
+        """Start watching. Raises OSError if the kernel has no inotify or no instance is left."""
         self._fd = self._libc.inotify_init1(_FLAGS)
         if self._fd < 0:
             number = ctypes.get_errno()
@@ -38,10 +40,10 @@ class Inotify:
         self.arm()
 
     def arm(self) -> None:
-        """Watch the files that there are: once more is harmless, and needed after a module came."""
+        """Watch the files that exist now. Call it again after a module came; that is harmless."""
         mask = _IN_MODIFY | _IN_CLOSE_WRITE | _IN_DELETE_SELF
         for path in self._paths:
-            if self._fd >= 0:  # one that is not there comes with its module
+            if self._fd >= 0:  # adding fails for a missing file, which comes with its module
                 self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
 
     def close(self) -> None:

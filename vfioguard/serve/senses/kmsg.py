@@ -1,7 +1,8 @@
-"""The kernel's log as it is written: what concerns remapping, and the faults of each device.
+"""Follows the kernel's log: messages about remapping, and the faults of each device.
 
-/dev/kmsg gives one record a read, EPIPE where records were overwritten before they were read
-(Documentation/ABI/testing/dev-kmsg). It needs CAP_SYSLOG where kernel.dmesg_restrict is set.
+One read of /dev/kmsg returns one record. It fails with EPIPE if records were overwritten before
+they were read (Documentation/ABI/testing/dev-kmsg). If kernel.dmesg_restrict is set, it needs
+CAP_SYSLOG.
 """
 
 from __future__ import annotations
@@ -18,28 +19,28 @@ from vfioguard.kernel import log
 from vfioguard.serve.senses.hint import EVERYTHING, Hint
 
 _RECORD = 8192  # CONSOLE_EXT_LOG_MAX, kernel/printk/printk.c
-#: Records that are taken in one go, and devices that are counted by name: a storm of faults is
-#: what a broken device makes.
+#: The most records that are taken in one go, and the most devices that are counted by name. A
+#: broken device can log a storm of faults.
 _BATCH, _DEVICES = 256, 256
 #: Between 5.10.262 and 6.1.192 Intel's driver printed 0x before two of the numbers.
 _BDF = (
     rb"(?:(?P<segment>[0-9a-f]{4,}):)?(?:0x)?(?P<bus>[0-9a-f]{2})"
     rb":(?:0x)?(?P<rest>[0-9a-f]{2}\.[0-7])"
 )
-#: A priority below 8 has the facility LOG_KERN, which the kernel gives to nobody else.
+#: A priority below 8 means the facility LOG_KERN, which only the kernel itself can use.
 _OF_KERNEL = re.compile(rb"[0-7],")
 _INFO = b"6,"
-#: How drivers print a fault, from 5.10.262 to 7.3.4; what has no device here names none, or only a
-#: number by which the IOMMU knows it. At the beginning: further on there may be what a device calls
-#: itself.
+#: How drivers print a fault, from 5.10.262 to 7.3.4. A pattern without a device matches a message
+#: that names none, or only the number that the IOMMU has for it. The patterns match the beginning
+#: of a message, because its rest may hold a name that the device gave itself.
 _FAULTS = tuple(
     re.compile(pattern)
     for pattern in (
         # drivers/iommu/intel/dmar.c dmar_fault_do_one()
         rb"DMAR: \[(?:DMA|INTR-REMAP)[^\]]*\] Request device \[" + _BDF + rb"\]",
-        # drivers/iommu/amd/iommu.c: iommu_print_event() names the IOMMU before it, as ivhd0
+        # drivers/iommu/amd/iommu.c: iommu_print_event() begins with the IOMMU, such as ivhd0
         rb"(?:\S+ \S+: )?AMD-Vi: Event logged \[[A-Z_]+ device=" + _BDF,
-        # and amd_iommu_report_page_fault() and its like the device itself, with its driver
+        # and amd_iommu_report_page_fault() and similar ones begin with the driver and the device
         rb"\S+ " + _BDF + rb": AMD-Vi: Event logged \[(?:IO_PAGE_FAULT|RMP_[A-Z_]+) ",
         rb"AMD-Vi:   device=" + _BDF + rb" domain=",
         # drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c arm_smmu_dump_event()
@@ -53,20 +54,23 @@ _FAULTS = tuple(
         rb"(?:riscv,iommu|iommu_pci) \S+: Fault \d+ devid: 0x",
     )
 )
-#: arm_smmu_evtq_thread() says no more of an event than this, and numbers (6.12.118). That of 7.2.13
-#: says it as an error, and then what the event is.
+#: In 6.12.118 arm_smmu_evtq_thread() prints only this line and numbers for an event, as
+#: information. In 7.2.13 it prints the line as an error, and then a line that `_FAULTS` matches.
 _RAW_EVENT = re.compile(rb"arm-smmu-v3 \S+: event 0x[0-9a-f]{2} received:")
-#: As what faults count of which no device is known, and of devices that are not counted by name.
+#: The name that counts a fault if its device is not known, or is not counted by name.
 OTHER = "other"
-#: What the drivers say when remapping is decided or lost, and VFIO when it refuses (policy.md 3.6).
+#: How the messages begin that drivers print when remapping is decided or lost (policy.md 3.6).
 _TELLING = (b"DMAR-IR: ", b"AMD-Vi: Interrupt remapping", b"AMD-Vi: Disabling", b"ITS", b"GICv2m")
-
 
 _log = logging.getLogger("vfioguard")
 
 
 class LogFollower:
-    """Counts faults by device (`OTHER` where it is not known, or not kept) and refused attaches."""
+    """Counts faults and refused attaches, and tells when remapping may have changed.
+
+    `faults` counts by PCI address, or `OTHER`. `refused` counts the attaches that VFIO refused.
+    `tell` gets the hints. `path` is the log's device node.
+    """
 
     def __init__(self, tell: Callable[[Hint], None], path: str = log.KMSG) -> None:
         self.faults: Counter[str] = Counter()
@@ -81,12 +85,12 @@ class LogFollower:
         return self._fd >= 0
 
     def start(self) -> None:
-        """Follow from now on; raises OSError where the log may not be read."""
+        """Follow the log from now on. Raises OSError if it cannot be read."""
         self._fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             os.lseek(self._fd, 0, os.SEEK_END)
             asyncio.get_running_loop().add_reader(self._fd, self._drain)
-        except OSError:  # a container may have /dev/null in its place
+        except OSError:  # a container may have /dev/null at this path
             self.close()
             raise
 
@@ -104,7 +108,7 @@ class LogFollower:
             except OSError as error:
                 if error.errno == errno.EAGAIN:
                     return
-                self._tell(EVERYTHING)  # what was overwritten may have been about remapping
+                self._tell(EVERYTHING)  # an overwritten record may have been about remapping
                 if error.errno == errno.EPIPE:
                     continue
                 _log.warning("the kernel's log is not followed any more: %s", error.strerror)
@@ -113,10 +117,10 @@ class LogFollower:
             self.heard(record)
 
     def heard(self, record: bytes) -> None:
-        """One record: "6,339,5140900,-;text"."""
+        """Take in one record, such as "6,339,5140900,-;text"."""
         head, _, text = record.partition(b"\n")[0].partition(b";")
         if not _OF_KERNEL.match(head):
-            return  # a process may write to the log too
+            return  # a process wrote it: any process may do so
         name = _faulting(text)
         if name is None and head.startswith(_INFO) and _RAW_EVENT.match(text):
             name = OTHER
@@ -130,11 +134,14 @@ class LogFollower:
 
 
 def _faulting(text: bytes) -> str | None:
-    """The device of a fault, `OTHER` if its driver names none. Returns None if it is no fault."""
-    found = next((found for pattern in _FAULTS if (found := pattern.match(text))), None)
-    if found is None:
+    """The address of a fault's device, or `OTHER` if the message names none.
+
+    Returns None if the message is not about a fault.
+    """
+    match = next((match for pattern in _FAULTS if (match := pattern.match(text))), None)
+    if match is None:
         return None
-    name = found.groupdict()
-    if not name.get("bus"):
+    parts = match.groupdict()
+    if not parts.get("bus"):
         return OTHER
-    return b":".join((name["segment"] or b"0000", name["bus"], name["rest"])).decode()
+    return b":".join((parts["segment"] or b"0000", parts["bus"], parts["rest"])).decode()

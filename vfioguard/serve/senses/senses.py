@@ -1,4 +1,4 @@
-"""All that tells the daemon of changes: uevents, the module parameters, the kernel's log."""
+"""All senses of the daemon together: uevents, the module parameters, the kernel's log."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from vfioguard.serve.senses.kmsg import LogFollower
 from vfioguard.serve.senses.uevents import Watcher
 from vfioguard.snapshot import IOMMUFD, NOIOMMU, TYPE1
 
-_PARAMETERS = tuple(f"/sys/module/{m}/parameters/{name}" for m, name in (TYPE1, IOMMUFD, NOIOMMU))
+_PARAMETERS = tuple(
+    f"/sys/module/{module}/parameters/{name}" for module, name in (TYPE1, IOMMUFD, NOIOMMU)
+)
 
 _log = logging.getLogger("vfioguard")
 
 
 class Senses:
-    """`uevents` are "kernel", "udev" or "off"; `running`: the host is the one that runs here."""
+    """Calls `tell` with a hint whenever one of the senses notices something.
+
+    `uevents` is "kernel", "udev" or "off". `running`: the host that is read is the running one;
+    only then are its log and its module parameters followed.
+    """
 
     def __init__(self, tell: Callable[[Hint], None], uevents: str, *, running: bool) -> None:
         self._tell = tell
@@ -27,7 +33,7 @@ class Senses:
         self._inotify = Inotify(_PARAMETERS, self._written) if running else None
 
     def start(self) -> None:
-        """Listen, each to what it can; what cannot be heard is read at intervals."""
+        """Start every sense that can start. What the others would notice is read at intervals."""
         if self.watcher is not None:
             self.watcher.start()
         for name, sense in (("module parameters", self._inotify), ("the kernel's log", self.kmsg)):
@@ -38,22 +44,22 @@ class Senses:
                     _log.info("%s cannot be followed: %s", name, error.strerror or error)
 
     def close(self) -> None:
-        """Listen to nothing any more."""
+        """Stop every sense."""
         for sense in (self.watcher, self._inotify, self.kmsg):
             if sense is not None:
                 with suppress(OSError):
                     sense.close()
 
     def blind(self) -> str | None:
-        """Why changes are not heard of although they should be, None where they are."""
+        """Why no uevents are received. Returns None if they are, or if `uevents` is "off"."""
         if self.watcher is None or self.watcher.up:
             return None
         return f"no uevents are received: {self.watcher.failure}; --uevents off does without them"
 
-    def _heard(self, news: Hint) -> None:
-        if news.parameters and self._inotify is not None:
-            self._inotify.arm()  # the module has come, or come again, with new files
-        self._tell(news)
+    def _heard(self, hint: Hint) -> None:
+        if hint.parameters and self._inotify is not None:
+            self._inotify.arm()  # the module may have been loaded, with new files
+        self._tell(hint)
 
     def _written(self) -> None:
         self._tell(PARAMETERS)

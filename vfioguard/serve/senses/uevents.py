@@ -1,8 +1,9 @@
-"""Uevents: pyudev's Monitor, drained so that it survives what a netlink socket does to its reader.
+"""Uevents, from pyudev's Monitor, which is used so that it survives an overrun of its socket.
 
-A full socket drops events and says so once, with ENOBUFS at a receive. Monitor.poll() fails for
-ever after that, as the descriptor stays in error until a receive has taken it (pyudev#194), so only
-the receive call is used, until it has nothing more. What was lost is found by reading the host.
+A netlink socket that is full drops events and reports that once: a receive fails with ENOBUFS. The
+descriptor stays in error until then, and Monitor.poll() fails for ever (pyudev#194). So this module
+calls only the Monitor's receive, until it returns nothing. After an overrun the whole host is read,
+which finds what the lost events were about.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ import pyudev  # pyright: ignore[reportMissingTypeStubs]
 from vfioguard.bdf import parse_bdf
 from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, Hint
 
-#: What is asked for, as udevd does for itself; without CAP_NET_ADMIN net.core.rmem_max bounds it.
+#: Bytes of the receive buffer that we ask for, as udevd does. Without CAP_NET_ADMIN the kernel
+#: gives at most net.core.rmem_max.
 BUFFER = 128 << 20
-#: Events that are taken in one go, in some 5 ms, so that a flood does not hold the loop up.
+#: The most events that are taken in one go, in about 5 ms, so that a flood does not block the loop.
 _BATCH = 64
-#: Seconds before a socket that failed is made anew.
+#: Seconds before a socket that failed is opened again.
 _AGAIN = 5.0
-#: Modules whose parameters decide, or that bring a way to attach.
+#: How the modules are named whose parameters decide verdicts, or that bring a way to attach.
 _MODULES = ("vfio", "iommufd")
-#: Buses whose devices can be members of IOMMU groups, beside PCI (policy.md 1.4).
+#: The buses other than PCI whose devices can be members of IOMMU groups (policy.md 1.4).
 _BUSES = frozenset({"platform", "amba", "fsl-mc", "cdx", "mdev", "ap", "ccw", "acpi"})
 
 #: include/uapi/linux/nsfs.h (v4.9).
@@ -43,7 +45,7 @@ _log = logging.getLogger("vfioguard")
 
 
 class Event(Protocol):
-    """What is used of pyudev.Device."""
+    """The part of pyudev.Device that is used here."""
 
     subsystem: str | None
     action: str | None
@@ -52,7 +54,7 @@ class Event(Protocol):
 
 
 class Monitor(Protocol):
-    """What is used of pyudev.Monitor, which has no types."""
+    """The part of pyudev.Monitor that is used here. pyudev itself has no types."""
 
     def start(self) -> None: ...
     def fileno(self) -> int: ...
@@ -61,11 +63,15 @@ class Monitor(Protocol):
 
 
 class Watcher:
-    """Follows the kernel's events and tells what may have changed.
+    """Receives uevents and calls `tell` with a hint of what may have changed.
 
-    `source` is "kernel", which works in any network namespace of the initial user namespace, or
-    "udev", udevd's rebroadcast. The counters only grow; `buffer` is in bytes, None while closed.
-    `connect` makes a monitor of a source, `again` are the seconds after which it is tried anew.
+    `source` is "kernel" or "udev", which is udevd's rebroadcast. "kernel" works in every network
+    namespace that the initial user namespace owns. `connect` opens a monitor of a source; after a
+    failure it is called again every `again` seconds. The parameter `buffer` is the size in bytes
+    that the receive buffer should have.
+
+    The counters `events` (by subsystem), `overruns` and `gaps` only grow. The attribute `buffer` is
+    the size in bytes that the kernel gave, None while closed.
     """
 
     def __init__(
@@ -80,7 +86,7 @@ class Watcher:
         self.overruns = 0
         self.gaps = 0
         self.buffer: int | None = None
-        #: Why no events are received, "" where they are.
+        #: Why no events are received; "" while they are.
         self.failure = "not yet listened for"
         self._tell = tell
         self._source = source
@@ -96,7 +102,7 @@ class Watcher:
         return self._monitor is not None
 
     def start(self) -> None:
-        """Listen; call it before the host is read, so that no change falls in between."""
+        """Listen. Call it before the host is read, so that no change is missed in between."""
         loop = asyncio.get_running_loop()
         try:
             monitor = self._connect(self._source)
@@ -126,11 +132,11 @@ class Watcher:
         self.start()
         if self.up:
             _log.warning("uevents are received again; reading the host")
-            self._tell(LOST)  # what was said meanwhile; the answer is in doubt until it was read
+            self._tell(LOST)  # events were missed; the answer is in doubt until the host is read
 
     def _drain(self) -> None:
-        """Take what there is; the loop calls again while there is more."""
-        found = NOTHING
+        """Take up to `_BATCH` events. The loop calls again while there are more."""
+        hint = NOTHING
         for _ in range(_BATCH):
             try:
                 device = self._receive()
@@ -138,26 +144,26 @@ class Watcher:
                 if error.errno == errno.ENOBUFS:
                     self.overruns += 1
                     self._sequence = None
-                    found |= LOST
+                    hint |= LOST
                     continue
                 self.close()
                 self._fail(_plain(error))
                 asyncio.get_running_loop().call_later(self._again, self._restart)
-                found |= LOST
+                hint |= LOST
                 break
             if device is None:
                 break
             try:
-                found |= self._heard(device)
-            except UnicodeDecodeError:  # who names network interfaces may name them anything
-                found |= EVERYTHING
-        if found is not NOTHING:
-            self._tell(found)
+                hint |= self._heard(device)
+            except UnicodeDecodeError:  # a network interface may have any name
+                hint |= EVERYTHING
+        if hint is not NOTHING:
+            self._tell(hint)
 
     def _receive(self) -> Event | None:
         assert self._monitor is not None, "it is drained while it is open"
-        # Not poll(), which raises for ever after an overrun; pyudev has no public receive but one
-        # that is deprecated and polls.
+        # Not poll(), which raises for ever after an overrun. pyudev's only public receive is
+        # deprecated, and polls.
         return self._monitor._receive_device()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
     def _heard(self, device: Event) -> Hint:
@@ -167,14 +173,14 @@ class Watcher:
         if self._source == "kernel":
             number = device.sequence_number
             if self._sequence is not None and number > self._sequence + 1:
-                # A hint alone: the kernel numbers events of other network namespaces too.
+                # This is only counted: the kernel numbers events of other network namespaces too.
                 self.gaps += 1
             self._sequence = number
         return meaning(subsystem, device.action or "", device.device_path) if ours else NOTHING
 
 
 def meaning(subsystem: str, action: str, path: str) -> Hint:
-    """What one event may have changed (policy.md 7). `path` is its DEVPATH, below /sys."""
+    """What one event may have changed (policy.md 7). `path` is the event's DEVPATH, below /sys."""
     name = path.rpartition("/")[2]
     comes_or_goes = action in {"add", "remove"}
     match subsystem:
@@ -185,7 +191,7 @@ def meaning(subsystem: str, action: str, path: str) -> Hint:
         case "module" if name.startswith(_MODULES):
             return PARAMETERS
         case "vfio":
-            return LISTINGS  # no-IOMMU groups come with their node
+            return LISTINGS  # a no-IOMMU group comes with its node
         case "vfio-dev":
             parents = [part for part in path.split("/") if parse_bdf(part)]
             return Hint(frozenset(parents[-1:])) if parents else LISTINGS
@@ -195,7 +201,7 @@ def meaning(subsystem: str, action: str, path: str) -> Hint:
             return NOTHING
 
 
-#: Subsystems that are counted by name, and what all others are counted as.
+#: The subsystems whose events are counted by name. `OTHER` counts the events of all others.
 COUNTED = ("pci", "iommu", "module", "vfio", "vfio-dev", *sorted(_BUSES))
 OTHER = "other"
 
@@ -214,14 +220,14 @@ def _open(source: str) -> Monitor:
 def _sent_here() -> bool:
     """Whether the kernel sends uevents into our network namespace.
 
-    It does where the initial user namespace owns it (uevent_net_init(), lib/kobject_uevent.c);
-    anywhere else a socket opens, and stays silent for ever.
+    It does if the initial user namespace owns ours (uevent_net_init(), lib/kobject_uevent.c). In
+    any other network namespace a socket can be opened, but stays silent for ever.
     """
     with open("/proc/self/ns/net", "rb") as namespace:
         try:
             owner = fcntl.ioctl(namespace, _NS_GET_USERNS)
         except OSError:
-            return True  # out of our sight, as the initial one is from another; or before v4.9
+            return True  # an ancestor of our user namespace owns it, or Linux is before v4.9
     try:
         return os.fstat(owner).st_ino == _INITIAL
     finally:
@@ -229,12 +235,12 @@ def _sent_here() -> bool:
 
 
 def _enlarge(monitor: Monitor, size: int) -> int:
-    """Make the receive buffer as large as permitted; returns what the kernel gave, in bytes."""
+    """Enlarge the receive buffer, to at most `size` bytes. Returns its size in bytes."""
     with suppress(OSError):  # SO_RCVBUFFORCE needs CAP_NET_ADMIN
         monitor.set_receive_buffer_size(size)
-    with socket.socket(fileno=os.dup(monitor.fileno())) as one:
-        given = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    with socket.socket(fileno=os.dup(monitor.fileno())) as duplicate:
+        given = duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         if given < size:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-            given = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+            given = duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     return given

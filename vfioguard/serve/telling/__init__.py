@@ -1,1 +1,1 @@
-"""Who is told of a change: log, journal, systemd, state files, event streams."""
+"""Tells what changed: to the log, the journal, systemd, the state files and the event streams."""

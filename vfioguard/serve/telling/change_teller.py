@@ -1,4 +1,4 @@
-"""From one published report to the next: what changed goes to the log, the events and the state."""
+"""Tells what changed between two published reports: to the log, the event streams and the state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vfioguard.change import Change, Kind
 from vfioguard.change.compare import changes
-from vfioguard.change.state import Known, State, carried, same, state_of
+from vfioguard.change.state import Remembered, State, carried, same, state_of
 from vfioguard.report import Report
 from vfioguard.serve.host.previous_boot import History
 from vfioguard.serve.telling.events import Hub, Prepared, prepare
@@ -19,28 +19,33 @@ from vfioguard.serve.telling.state_files import StateFiles
 
 #: Seconds between two writes of the state.
 _PAUSE = 1.0
-#: Seconds before a report is compared: who waits for its answer has it first, as both need the
-#: one interpreter.
+#: Seconds before a report is compared. A client that waits for its answer gets it first, as both
+#: need the one interpreter.
 _AFTER = 0.005
 
 _log = logging.getLogger("vfioguard")
 
 
 class _Compared(NamedTuple):
-    """One report against what was before it."""
+    """What the comparison of one report with the one before it gave."""
 
-    known: Known
+    known: Remembered
     state: State
     changes: tuple[Change, ...]
     events: list[Prepared]
     unsaved: bool
 
 
-class Follow:
-    """Written by the loop alone. Reports that come while one is compared are one step, not many.
+class ChangeTeller:
+    """Compares each published report with the one before it, and tells the changes.
 
-    `boot_id` is that of the host which is read, `files` where its state is kept over restarts,
-    `tell` what puts changes into the log. Reads the files at once, and logs what is wrong there.
+    Only the event loop's thread writes to it. Reports that are published while one is compared make
+    one step together.
+
+    `boot_id` is the boot of the host that is read. `files` keep its state over restarts; they are
+    read at once, and whatever is wrong with them is logged. `tell` puts changes into the log.
+    `counts` counts the changes by kind. `kept` is whether the last state could be kept, None
+    without `files`.
     """
 
     def __init__(
@@ -59,19 +64,19 @@ class Follow:
         kept = files.load(boot_id) if files else None
         self.history = History(kept and kept.previous_boot, files.previous if files else "")
         self._state = self._saved = kept.last if kept else None
-        self._known: Known | None = None
+        self._known: Remembered | None = None
         self._pending: Report | None = None
         self._trouble = Trouble("what changed is compared again")
         self._published = asyncio.Event()
         self._unsaved = asyncio.Event()
 
     def published(self, report: Report) -> None:
-        """The report that is served from now on. Costs nothing; the rest is done by `run`."""
+        """Take in the report that is served from now on. This costs nothing; `run` compares it."""
         self._pending = report
         self._published.set()
 
     async def run(self) -> None:
-        """Follow for ever; when cancelled, keep what is not kept yet."""
+        """Compare published reports for ever. When cancelled, save the state if need be."""
         saving = asyncio.create_task(self._save_for_ever())
         try:
             while True:
@@ -86,35 +91,39 @@ class Follow:
             await self.save()
 
     async def step(self, report: Report) -> None:
-        """Compare one report with the one before it, and tell what changed."""
+        """Compare `report` with the one before it, and tell what changed."""
         try:
-            found = await asyncio.to_thread(self._compare, report)
+            compared = await asyncio.to_thread(self._compare, report)
         except Exception as error:  # noqa: BLE001 - a bug must not end the comparing of later reports
             self._trouble.here("what changed could not be compared", error)
             self._known = None
             return
         self._trouble.gone()
-        self._known, self._state = found.known, found.state
-        if found.changes:
-            self.counts.update(change.kind for change in found.changes)
-            self.hub.publish(found.events, len(found.changes))
+        self._known, self._state = compared.known, compared.state
+        if compared.changes:
+            self.counts.update(change.kind for change in compared.changes)
+            self.hub.publish(compared.events, len(compared.changes))
             if self._tell is not None:
-                await asyncio.to_thread(self._tell, found.changes)
+                await asyncio.to_thread(self._tell, compared.changes)
         if self._files is None:
             return
-        if found.unsaved:
+        if compared.unsaved:
             self._unsaved.set()
         else:
-            self._saved = found.state  # of two equal ones keep that which the report shares
+            self._saved = compared.state  # an equal state, which shares its parts with the report
 
     def _compare(self, report: Report) -> _Compared:
-        known = Known(report, state_of(report, self._boot_id, self._known))
+        known = Remembered(report, state_of(report, self._boot_id, self._known))
         before = self._state
         state = known.state if before is None else carried(before, known.state)
-        found = () if before is None else changes(before, state)
+        differences = () if before is None else changes(before, state)
         unsaved = self._saved is None or not same(self._saved, state)
         return _Compared(
-            known=known, state=state, changes=found, events=prepare(found), unsaved=unsaved
+            known=known,
+            state=state,
+            changes=differences,
+            events=prepare(differences),
+            unsaved=unsaved,
         )
 
     async def _save_for_ever(self) -> None:
@@ -124,13 +133,13 @@ class Follow:
             await asyncio.sleep(_PAUSE)
 
     async def save(self) -> None:
-        """Keep the state, if it is not kept yet."""
+        """Save the state if it is not saved yet."""
         if self._unsaved.is_set():
             self._unsaved.clear()
             await asyncio.to_thread(self._save)
 
     def _save(self) -> None:
-        """In a thread. What cannot be kept is said once, and tried again at the next report."""
+        """Save in a thread. A failure is logged once; the next report tries again."""
         state, files = self._state, self._files
         assert files is not None, "else nothing is unsaved"
         assert state is not None, "else nothing is unsaved"

@@ -1,7 +1,8 @@
-"""Changes for whoever listens: a bounded past that every client reads at its own pace.
+"""Events about changes: a ring that every client reads at its own pace.
 
-Server-Sent Events (HTML Standard, section 9.2). There is no queue for a client, only its place in
-the one ring, so that a slow one costs nothing; when its place is gone it is told to start anew.
+Server-Sent Events (HTML Standard, section 9.2). A client has no queue, only a place in the one
+ring, so a slow client costs nothing. If its place has left the ring, the client is told to start
+anew.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from vfioguard.change import Change
 from vfioguard.change.as_json import change_json
 from vfioguard.output.json import dumps
 
-#: Events that can be had again, and their bytes in all.
+#: The most events in the ring, and the most bytes of them all.
 PAST = 1024
 _PAST_BYTES = 1 << 20
-#: Events in one write.
+#: The most events in one write.
 _BATCH = 64
 #: Milliseconds that a client should wait before it connects again.
 _RETRY = 3000
@@ -31,14 +32,14 @@ _LOST = "changes were missed; read /v1/report"
 
 
 class Prepared(NamedTuple):
-    """An event without its number: name and JSON."""
+    """An event without its number: its name and its JSON."""
 
     event: str
     data: bytes
 
 
 def prepare(changes: Sequence[Change]) -> list[Prepared]:
-    """The events of one reading; of more than the past can hold, the last, so that all are lost."""
+    """The events of one reading, cut to what the ring holds. A client that missed some is reset."""
     return [
         Prepared(change.kind.value, dumps(change_json(change)).encode())
         for change in changes[-PAST:]
@@ -46,9 +47,11 @@ def prepare(changes: Sequence[Change]) -> list[Prepared]:
 
 
 class Hub:
-    """The ring and who reads it. For one event loop.
+    """The ring of events. It belongs to one event loop.
 
-    `most` streams at a time, over all sockets; `nonce` keeps the numbers of two processes apart.
+    `most` is the most streams at a time, over all sockets. `nonce` keeps the event ids of two
+    processes apart. `streams` is the number of open streams, and `resets` counts the clients that
+    missed events.
     """
 
     def __init__(self, most: int = 64, nonce: str | None = None) -> None:
@@ -60,10 +63,13 @@ class Hub:
         self._ring: deque[bytes] = deque()
         self._bytes = 0
         self._last = 0
-        self._news = asyncio.Event()
+        self._published = asyncio.Event()
 
     def publish(self, events: Sequence[Prepared], total: int | None = None) -> None:
-        """Tell everybody; of `total` changes (all of them) these are the last."""
+        """Add `events` to the ring and wake every stream.
+
+        `total` is the number of changes in the reading if `events` are only the last of them.
+        """
         skipped = (total or 0) - len(events)
         if skipped > 0:
             self._last += skipped
@@ -78,24 +84,27 @@ class Hub:
             self._bytes += len(frame)
         while len(self._ring) > PAST or self._bytes > _PAST_BYTES:
             self._bytes -= len(self._ring.popleft())
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        waited_for, self._published = self._published, asyncio.Event()
+        waited_for.set()
 
     def place(self, last_event_id: str) -> int:
-        """The number after which a client goes on; -1 where what it asks for is gone."""
+        """The number after which a client goes on. Returns -1 if `last_event_id` is not known."""
         if not last_event_id:
             return self._last
-        found = _ID.fullmatch(last_event_id.strip())
-        if found is None or found[1] != self._nonce or int(found[2]) > self._last:
+        match = _ID.fullmatch(last_event_id.strip())
+        if match is None or match[1] != self._nonce or int(match[2]) > self._last:
             return -1
-        return int(found[2])
+        return int(match[2])
 
     def greeting(self) -> bytes:
-        """What comes first: when to come back, and the number from which on one may resume."""
+        """The first bytes of a stream: when to connect again, and the id to resume after."""
         return b"retry: %d\nid: %b\n\n" % (_RETRY, self._id(self._last))
 
     def after(self, place: int) -> tuple[bytes, int]:
-        """What comes after this place, at most one write of it, and the place behind that."""
+        """The bytes of the events after `place`, at most one write, and the place after these.
+
+        If some of those events have left the ring, the bytes are a reset instead.
+        """
         oldest = self._last - len(self._ring)
         if place < oldest:
             self.resets += 1
@@ -105,12 +114,12 @@ class Hub:
         frames = list(islice(self._ring, skip, skip + _BATCH))
         return b"".join(frames), place + len(frames)
 
-    async def news(self) -> None:
+    async def published(self) -> None:
         """Wait for the next `publish`."""
-        await self._news.wait()
+        await self._published.wait()
 
     def close(self) -> None:
-        """End every stream, now."""
+        """End every stream now."""
         self.closed.set()
 
     def _id(self, number: int) -> bytes:

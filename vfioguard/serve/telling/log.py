@@ -1,4 +1,4 @@
-"""The daemon's log: one line for each event, to stderr."""
+"""The daemon's log on stderr: one line for each event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from vfioguard.serve.telling.journal import is_stderr
 
-#: sd-daemon(3): what the journal takes off a line and keeps as its PRIORITY.
+#: sd-daemon(3): the journal takes such a prefix off a line and keeps it as the PRIORITY.
 _PRIORITIES = {
     logging.DEBUG: "<7>",
     logging.INFO: "<6>",
@@ -23,9 +23,9 @@ _log = logging.getLogger("vfioguard")
 
 
 class OneLine(logging.Formatter):
-    """Every record is one line: an exception is its message and where it was raised.
+    """Formats each record as one line. An exception is its message and the place that raised it.
 
-    `priorities`: begin it with its priority, for the journal.
+    `priorities`: each line begins with its priority, for the journal.
     """
 
     def __init__(self, *, priorities: bool = False) -> None:
@@ -41,9 +41,10 @@ class OneLine(logging.Formatter):
 
 
 class Trouble:
-    """Something that fails again and again: said when it begins or becomes another, and at its end.
+    """A failure that may repeat. It is logged when it begins, when it changes, and at its end.
 
-    `over` is what is said then: after so many `quiet` seconds without it, as it may come and go.
+    `over` is the line for its end. A failure may come and go, so it has ended once it has not been
+    met for `quiet` seconds. `clock` counts seconds.
     """
 
     def __init__(
@@ -53,28 +54,28 @@ class Trouble:
         self._quiet = quiet
         self._clock = clock
         self._said = ""
-        self._at = 0.0
+        self._met_at = 0.0
 
     def here(self, text: str, error: BaseException | None = None, kind: str = "") -> None:
-        """It failed; one line, with the place of the error where it is a bug.
+        """It failed. Log `text`, unless the last line was of the same `kind`.
 
-        Of one `kind` it is the same trouble, whatever the text says beside it.
+        If it is a bug, `error` adds its message and its place. `kind` is `text` if it is not given.
         """
-        self._at = self._clock()
+        self._met_at = self._clock()
         kind = kind or text
         if kind != self._said:
             _log.error("%s", text, exc_info=error)
             self._said = kind
 
     def gone(self) -> None:
-        """It did not fail."""
-        if self._said and self._clock() - self._at >= self._quiet:
+        """It did not fail this time."""
+        if self._said and self._clock() - self._met_at >= self._quiet:
             _log.warning("%s", self._over)
             self._said = ""
 
 
 def describe_error(error: BaseException) -> str:
-    """What went wrong and where, in one line."""
+    """The error and the place that raised it, in one line."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -83,7 +84,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def to_stderr() -> None:
-    """Log to stderr: warnings of all, everything of our own."""
+    """Log to stderr: warnings of every logger, and our own lines from INFO on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine(priorities=is_stderr(os.environ)))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -1,4 +1,4 @@
-"""Changes in the daemon's log: a line each, with fields of their own where it is the journal."""
+"""Writes changes to the daemon's log, one line each. In the journal a line has fields, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vfioguard.change import Change, Direction, Kind, Value
 from vfioguard.change.sentence import sentence
 from vfioguard.serve.telling.journal import Fields, Journal
 
-#: One for each kind, for ever: `journalctl MESSAGE_ID=...` (docs/changes.md).
+#: The id of each kind, which never changes: `journalctl MESSAGE_ID=...` (docs/changes.md).
 MESSAGE_IDS = {
     Kind.BOOT: "eebff2eb2e7b4a7e8f946d0830b28f04",
     Kind.KERNEL: "51c4fe8013df43dca79bf7566f2eaf9d",
@@ -29,30 +29,31 @@ MESSAGE_IDS = {
     Kind.RENUMBERED: "5b27f33deda24b409f21f5850cee14e5",
 }
 
-#: Changes of one reading that are told one by one, the worst first. journald drops what exceeds
-#: 10,000 lines in 30 s, and nobody reads 4,096 of them.
+#: The most changes of one reading that get a line each, the worst first. journald drops what
+#: exceeds 10,000 lines in 30 s, and nobody reads 4,096 lines.
 _LINES = 100
-#: Devices that are named, a field each.
-_DEVICES = 64
+#: The most values that a field has, such as the names of devices.
+_VALUES = 64
 
-# sd-daemon(3): what a person should look at, and what is good to know.
+# sd-daemon(3): 4 is a change to look at, 5 and 6 are changes that are good to know.
 _PRIORITIES = {Direction.WORSE: "4", Direction.NEITHER: "6", Direction.BETTER: "5"}
 
 _log = logging.getLogger("vfioguard")
 
 
-class Teller:
-    """Tells changes to the journal, or, where there is none or it does not take them, to stderr."""
+class LogTeller:
+    """Writes changes to the journal. If there is none or it does not take them, to stderr."""
 
     def __init__(self, journal: Journal | None) -> None:
         self._journal = journal
 
     def __call__(self, changes: Sequence[Change]) -> None:
-        """Tell the changes of one reading. May take milliseconds: not for the event loop."""
+        """Write the changes of one reading. It may take milliseconds: call it in a thread."""
         for change in changes[:_LINES]:
             self._tell(change)
         if rest := changes[_LINES:]:
-            counts = ", ".join(f"{n} {kind}" for kind, n in Counter(c.kind for c in rest).items())
+            numbers = Counter(change.kind for change in rest)
+            counts = ", ".join(f"{number} {kind}" for kind, number in numbers.items())
             _log.warning("%d more changes (%s): see /v1/report", len(rest), counts)
 
     def _tell(self, change: Change) -> None:
@@ -60,7 +61,7 @@ class Teller:
             try:
                 self._journal.send(fields(change))
             except OSError:
-                pass  # then to stderr, which is the journal's too
+                pass  # stderr gets it, which leads to the journal too
             else:
                 return
         level = logging.WARNING if change.direction is Direction.WORSE else logging.INFO
@@ -68,8 +69,8 @@ class Teller:
 
 
 def fields(change: Change) -> Fields:
-    """The record of one change; fields without a value are left out."""
-    found = {
+    """The fields of one change's record. A field without a value is left out."""
+    single = {
         "MESSAGE": sentence(change),
         "MESSAGE_ID": MESSAGE_IDS[change.kind],
         "PRIORITY": _PRIORITIES[change.direction],
@@ -87,8 +88,8 @@ def fields(change: Change) -> Fields:
         ("VFIOGUARD_AFTER", _shown(change.after)),
     ]
     return [
-        *((name, value) for name, value in found.items() if value),
-        *((name, value) for name, values in several for value in values[:_DEVICES]),
+        *((name, value) for name, value in single.items() if value),
+        *((name, value) for name, values in several for value in values[:_VALUES]),
     ]
 
 

@@ -1,7 +1,7 @@
-"""The last state of this boot and of the one before it, kept over restarts ($STATE_DIRECTORY).
+"""Keeps the last state of this boot and of the previous one over restarts, in $STATE_DIRECTORY.
 
-systemd.exec(5), StateDirectory=. What cannot be read is set aside and never fatal: the daemon then
-knows no more than at its very first start.
+systemd.exec(5), StateDirectory=. A damaged file is set aside. A file that cannot be read is never
+fatal: the daemon then knows no more than at its very first start.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from vfioguard.change.state import State
 LAST = "state.json"
 PREVIOUS = "previous-boot.json"
 
-#: Damaged files that are kept of each, the newest as `.bad-1`.
+#: How many damaged versions of a file are kept. The newest is `.bad-1`.
 _BAD = 3
-#: Seconds after which a file that was never finished belongs to a process that is gone.
+#: An unfinished file that is older than these seconds was left by a process that is gone.
 _ABANDONED = 60
 
 _log = logging.getLogger("vfioguard")
 
 
 class Kept(NamedTuple):
-    """What is known of before; None where there is nothing."""
+    """The states that were kept. A state is None if there is none."""
 
     last: State | None
     previous_boot: State | None
 
 
 def default_directory(environment: Mapping[str, str]) -> str | None:
-    """What systemd made for us; it may be several, with colons."""
+    """The directory that systemd made for us, or None. Of several, with colons, the first."""
     return environment.get("STATE_DIRECTORY", "").partition(":")[0] or None
 
 
 class StateFiles:
-    """The two files of one directory; for one process at a time. Threads may share it."""
+    """The two files in `directory`. One process at a time may use them, with several threads."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -53,11 +53,11 @@ class StateFiles:
 
     @property
     def previous(self) -> str:
-        """Where the state of the previous boot is."""
+        """The path of the state of the previous boot."""
         return os.path.join(self.directory, PREVIOUS)
 
     def load(self, boot_id: str | None) -> Kept:
-        """What was kept, seen from this boot. A line in the log for whatever is wrong."""
+        """Load the states, as seen from the boot `boot_id`. Whatever is wrong is logged."""
         with self._lock:
             self._remove_abandoned()
             last = self._last = self._read(LAST)
@@ -66,7 +66,10 @@ class StateFiles:
             return Kept(last, self._read(PREVIOUS))
 
     def save(self, state: State) -> None:
-        """Replace the last state; raises `OSError`. The first of a boot moves that before it."""
+        """Replace the last state. Raises `OSError`.
+
+        The first save of a boot makes the last state of the boot before it the previous one.
+        """
         with self._lock:
             last = self._last
             if last is not None and _is_other(last.boot_id, state.boot_id):
@@ -99,7 +102,7 @@ class StateFiles:
         return f"it is {os.path.basename(path)}.bad-1 now"
 
     def _remove_abandoned(self) -> None:
-        """What a process left that was killed while it wrote."""
+        """Remove the files of a process that was killed while it wrote."""
         try:
             names = os.listdir(self.directory)
         except OSError:
@@ -112,9 +115,9 @@ class StateFiles:
                         os.unlink(path)
 
 
-def _is_other(one: str | None, other: str | None) -> bool:
-    """Whether these are two boots; one that is not known is not another one."""
-    return one is not None and other is not None and one != other
+def _is_other(boot: str | None, now: str | None) -> bool:
+    """Whether both boots are known, and are two."""
+    return boot is not None and now is not None and boot != now
 
 
 def _bytes(path: str) -> bytes:

@@ -1,7 +1,7 @@
-"""What systemd is told, by the protocol of sd_notify(3): datagrams of lines to $NOTIFY_SOCKET.
+"""Tells systemd the daemon's state, by sd_notify(3): datagrams of lines to $NOTIFY_SOCKET.
 
-The watchdog is fed by the loop itself, so that one that does not turn ends in a restart
-(systemd.service(5), WatchdogSec=). A reading that hangs or fails does not end in one: the daemon
+The event loop itself feeds the watchdog, so a loop that hangs leads to a restart
+(systemd.service(5), WatchdogSec=). A reading that hangs or fails does not lead to one: the daemon
 answers 503 with the reason, and systemd could not restart a process that cannot end.
 """
 
@@ -16,19 +16,19 @@ from collections.abc import Mapping
 
 from vfioguard.serve.telling.log import Trouble
 
-#: Seconds that the manager may take to take a datagram: the loop waits for it.
+#: The most seconds that sending one datagram may take, as the loop waits for it.
 _PATIENCE = 1.0
-#: How often the watchdog is fed in the time in which it must be once (sd_watchdog_enabled(3): 2).
+#: How often the watchdog is fed within its period. sd_watchdog_enabled(3) recommends twice.
 _FEEDINGS = 3
 
 _log = logging.getLogger("vfioguard")
 
 
 class Notifier:
-    """Tells the service manager; does nothing where there is none.
+    """Tells the service manager, if there is one.
 
-    `environment` has NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, as systemd sets them. What
-    could not be told is told with the next call.
+    `environment` has NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, as systemd sets them. A failure
+    is logged, not raised. The next call tells what could not be told.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -40,25 +40,25 @@ class Notifier:
         self._trouble = Trouble("systemd is told again")
 
     def ready(self, status: str) -> None:
-        """There is an answer: the start, or a reload, has ended. `status` is one line."""
+        """The daemon has an answer, which ends the start or a reload. `status` is one line."""
         self._ready = self._ready or self._send("READY=1")
         self._reloads = self._reloads and not self._ready
         self._show(status)
 
     def failed(self, status: str) -> None:
-        """There is none, which ends a reload, but not the start."""
+        """The daemon has no answer, which ends a reload, but not the start."""
         if self._reloads:
             self.ready(status)
         self._show(status)
 
     def _show(self, status: str) -> None:
-        """For `systemctl status`, where it has changed."""
+        """Send the line for `systemctl status` if it has changed."""
         line = " ".join(status.split())
         if line != self._status and self._send(f"STATUS={line}"):
             self._status = line
 
     def reloading(self) -> None:
-        """A reload begins, which the next `ready` ends."""
+        """A reload begins. The next `ready` ends it."""
         self._ready, self._reloads = False, True
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
@@ -68,7 +68,7 @@ class Notifier:
         self._send("STOPPING=1")
 
     async def feed(self) -> None:
-        """Feed the watchdog, where there is one, for ever."""
+        """Feed the watchdog for ever. Returns at once if there is none."""
         while self._period is not None:
             self._send("WATCHDOG=1")
             await asyncio.sleep(self._period)
@@ -77,9 +77,9 @@ class Notifier:
         if self._address is None:
             return True
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
-                one.settimeout(_PATIENCE)
-                one.sendto(text.encode(), self._address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                manager.settimeout(_PATIENCE)
+                manager.sendto(text.encode(), self._address)
         except OSError as error:
             what = text.partition("=")[0]
             self._trouble.here(f"systemd was not told {what}: {error}", kind=str(error))
@@ -89,7 +89,10 @@ class Notifier:
 
 
 def _address(text: str) -> str | None:
-    """A path, or with an @ a name that is in no file system; None: nobody listens."""
+    """The socket's address: a path, or after an @ a name in the abstract namespace.
+
+    Returns None if nobody listens, or if the address is of another kind.
+    """
     if text.startswith("@"):
         return f"\0{text[1:]}"
     if text and not text.startswith("/"):
@@ -99,9 +102,9 @@ def _address(text: str) -> str | None:
 
 
 def _period(environment: Mapping[str, str]) -> float | None:
-    """Seconds between two feedings; None where nobody watches this process."""
-    every = environment.get("WATCHDOG_USEC", "")
+    """Seconds between two feedings. Returns None if no watchdog watches this process."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
     process = environment.get("WATCHDOG_PID", "")
-    if not every.isdecimal() or process not in {"", str(os.getpid())}:
+    if not microseconds.isdecimal() or process not in {"", str(os.getpid())}:
         return None
-    return int(every) / 1_000_000 / _FEEDINGS
+    return int(microseconds) / 1_000_000 / _FEEDINGS

@@ -1,1 +1,1 @@
-"""TLS and passwords, in Prometheus' form of a web configuration."""
+"""TLS, passwords, headers and a rate, in Prometheus' form of a web configuration."""

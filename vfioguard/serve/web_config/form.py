@@ -1,7 +1,7 @@
-"""What `--web.config.file` says of TLS, passwords, headers and a rate.
+"""The form of `--web.config.file`, which says how TLS, passwords, headers and a rate are set.
 
-The form is exporter-toolkit's own (prometheus/exporter-toolkit docs/web-configuration.md); what we
-understand differently is in docs/web-config.md.
+It is exporter-toolkit's form (prometheus/exporter-toolkit docs/web-configuration.md).
+docs/web-config.md lists the differences.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _VERSIONS = {
     "TLS11": ssl.TLSVersion.TLSv1_1,
     "TLS10": ssl.TLSVersion.TLSv1,
 }
-#: Go's names (crypto/tls.ClientAuthType). None: Python's ssl cannot do it.
+#: Go's names (crypto/tls.ClientAuthType). None means that Python's ssl cannot do it.
 _CLIENT_AUTH = {
     "NoClientCert": ssl.CERT_NONE,
     "RequestClientCert": ssl.CERT_NONE,
@@ -33,7 +33,8 @@ _CLIENT_AUTH = {
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-#: Go's crypto/tls.CipherSuites() and OpenSSL's names. Those of TLS 1.3 cannot be chosen, as in Go.
+#: Go's names (crypto/tls.CipherSuites()), and OpenSSL's. As in Go, those of TLS 1.3 cannot be
+#: chosen.
 _CIPHERS = {
     "TLS_AES_128_GCM_SHA256": "",
     "TLS_AES_256_GCM_SHA384": "",
@@ -55,7 +56,8 @@ _CURVES = {
     "CurveP521": "secp521r1",
     "X25519": "X25519",
 }
-#: Those that may be set, and what they may be set to, as exporter-toolkit has them.
+#: The headers that may be set, and the values that each may have, as in exporter-toolkit. () means
+#: any value.
 _HEADERS: dict[str, tuple[str, ...]] = {
     "Strict-Transport-Security": (),
     "X-Content-Type-Options": ("nosniff",),
@@ -69,7 +71,10 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 
 class TlsConfig(NamedTuple):
-    """`tls_server_config`. Files have full names; `ciphers` and `curve` are OpenSSL's."""
+    """The `tls_server_config`. Paths are not relative. `ciphers` and `curve` are OpenSSL's names.
+
+    `cert`, `key` and `client_ca` are PEM texts. `ours_first`: the server's order of ciphers counts.
+    """
 
     cert_file: str
     key_file: str
@@ -87,12 +92,16 @@ class TlsConfig(NamedTuple):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Those that are read."""
-        return tuple(f for f in (self.cert_file, self.key_file, self.client_ca_file) if f)
+        """The paths of the files that are read."""
+        return tuple(filter(None, (self.cert_file, self.key_file, self.client_ca_file)))
 
 
 class WebConfig(NamedTuple):
-    """The file. `users` are bcrypt hashes by name; `interval` is in seconds, 0 for no limit."""
+    """The whole file. `users` has bcrypt hashes by name.
+
+    All clients together get one more request each `interval` seconds, up to `burst` at once. 0
+    seconds mean no limit.
+    """
 
     tls: TlsConfig | None = None
     users: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
@@ -102,13 +111,13 @@ class WebConfig(NamedTuple):
 
     @property
     def protects(self) -> bool:
-        """Whether nobody gets an answer who is not known, or can be overheard."""
+        """Whether clients must prove who they are, and nobody can overhear them."""
         tls = self.tls
         return tls is not None and (bool(self.users) or tls.client_auth is ssl.CERT_REQUIRED)
 
 
 def load(path: str) -> WebConfig:
-    """Read it; raises `BadFile`. Certificates and keys are not read yet."""
+    """Read the file at `path`. Raises `BadFile`. Certificates and keys are not read yet."""
     top = read(path).table(
         ("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
     )
@@ -148,14 +157,14 @@ def _tls(value: Value, directory: str) -> TlsConfig | None:
         client_auth=auth, client_ca_file=files["client_ca_file"], client_ca=client_ca,
         allowed_sans=_sans(keys["client_allowed_sans"], auth),
         minimum=minimum, maximum=maximum,
-        ciphers=tuple(found for _, name in suites if (found := _CIPHERS[name])),
+        ciphers=tuple(cipher for _, name in suites if (cipher := _CIPHERS[name])),
         ours_first=keys["prefer_server_cipher_suites"].switch(default=True),
         curve=_curve(keys["curve_preferences"]),
     )  # fmt: skip
 
 
 def _file(value: Value, directory: str) -> str:
-    """Relative names are relative to the directory of the file that has them."""
+    """The path of a file. It may be relative to `directory`, that of the configuration."""
     return os.path.join(directory, name) if (name := value.text()) else ""
 
 
@@ -182,10 +191,10 @@ def _sans(value: Value, auth: ssl.VerifyMode) -> frozenset[str]:
 
 
 def _version(value: Value, default: str) -> ssl.TLSVersion:
-    found = _VERSIONS[value.choice(_VERSIONS) or default]
-    if found < ssl.TLSVersion.TLSv1_2:
+    version = _VERSIONS[value.choice(_VERSIONS) or default]
+    if version < ssl.TLSVersion.TLSv1_2:
         raise value.bad("TLS before 1.2 is broken (RFC 8996); TLS12 is the least")
-    return found
+    return version
 
 
 def _curve(value: Value) -> str:
@@ -196,10 +205,10 @@ def _curve(value: Value) -> str:
 
 
 def _hashed(value: Value) -> str:
-    found = value.text()
-    if not _BCRYPT.fullmatch(found):
+    hashed = value.text()
+    if not _BCRYPT.fullmatch(hashed):
         raise value.bad("is no bcrypt hash ($2y$...); make one with: htpasswd -nBC 10 NAME")
-    return found
+    return hashed
 
 
 def _header(name: str, value: Value) -> tuple[bytes, bytes]:
@@ -214,7 +223,7 @@ def _header(name: str, value: Value) -> tuple[bytes, bytes]:
 
 
 def _duration(value: Value) -> float:
-    """Go's form: 1s, 500ms, 1m30s."""
+    """The seconds of a duration in Go's form: 1s, 500ms, 1m30s."""
     text = value.text() or "0"
     parts = _DURATION.findall(text)
     if text != "0" and "".join(map("".join, parts)) != text:

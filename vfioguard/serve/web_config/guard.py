@@ -1,4 +1,4 @@
-"""Who is let in over TCP where there is a `--web.config.file`."""
+"""Decides which clients get an answer over TCP, as `--web.config.file` says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ipaddress
 from vfioguard.serve.asgi import Message, Refusal
 from vfioguard.serve.http.front import connection_of
 from vfioguard.serve.web_config.in_force import Secured
-from vfioguard.serve.web_config.passwords import Known
+from vfioguard.serve.web_config.passwords import Match
 
 _NOT_NOW = Refusal(429, "too many requests (rate_limit)", ((b"retry-after", b"1"),))
 _BUSY = Refusal(503, "too many passwords are being checked", ((b"retry-after", b"1"),))
@@ -18,18 +18,18 @@ _OTHER = Refusal(403, "the certificate has none of the names in client_allowed_s
 
 
 class FileGuard:
-    """As exporter-toolkit does: the rate first, then who it is."""
+    """Decides as exporter-toolkit does: by the rate first, and then by who the client is."""
 
     def __init__(self, secured: Secured) -> None:
         self._secured = secured
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Those to set, or, where empty, not to set."""
+        """The headers that answers have. An empty value means that the header is left out."""
         return self._secured.config.headers
 
     async def admit(self, scope: Message) -> tuple[str, Refusal | None]:
-        """The user's name, and why there is no answer."""
+        """The user's name, and the refusal if the client gets no answer."""
         secured = self._secured
         secured.look()
         if not secured.rate.take():
@@ -43,14 +43,14 @@ class FileGuard:
             return "", None
         header = [value for name, value in scope["headers"] if name == b"authorization"]
         given = header[0].decode("latin-1") if header else ""
-        known, user = await passwords.know(given, origin(scope), lambda: _is_gone(scope))
-        if known is Known.YES:
+        match, user = await passwords.match(given, origin(scope), lambda: _is_gone(scope))
+        if match is Match.YES:
             return user, None
-        return user, _BUSY if known is Known.BUSY else _UNKNOWN
+        return user, _BUSY if match is Match.BUSY else _UNKNOWN
 
 
 def origin(scope: Message) -> str:
-    """The address from which it is asked; of IPv6 the network, as every host has all of one."""
+    """The address that a request comes from. Of IPv6 the /64, as each host has all of one."""
     host = str((scope.get("client") or ("?",))[0]).partition("%")[0]
     if ":" not in host:
         return host

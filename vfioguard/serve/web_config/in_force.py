@@ -14,10 +14,10 @@ from vfioguard.serve.web_config.form import WebConfig, load
 from vfioguard.serve.web_config.tls import context
 from vfioguard.serve.web_config.yaml_file import BadFile
 
-if TYPE_CHECKING:  # bcrypt is needed only where there are users
+if TYPE_CHECKING:  # bcrypt is needed only if there are users
     from vfioguard.serve.web_config.passwords import Passwords
 
-#: Seconds between two looks at whether a file has changed.
+#: The least seconds between two looks at whether a file has changed.
 _LOOK = 1.0
 
 _log = logging.getLogger("vfioguard")
@@ -31,16 +31,17 @@ class _Now(NamedTuple):
 
 
 class Secured:
-    """Belongs to the event loop's thread. Raises `BadFile` where the file cannot be used at first.
+    """What the file at `path` says now. It belongs to the event loop's thread.
 
-    Later a bad file is logged, and what was there stays: a renewal that is half done, or a typing
-    error, neither stops the daemon nor opens it.
+    Raises `BadFile` if the file cannot be used at first. Later a bad file is logged, and its
+    earlier content stays in force. So a half-done renewal or a typing error neither stops the
+    daemon nor opens it.
     """
 
     def __init__(
         self, path: str, clock: Callable[[], float] = time.monotonic, places: int = 32
     ) -> None:
-        """At most `places` wait for their passwords to be checked."""
+        """`clock` counts seconds. At most `places` requests wait for a check of their password."""
         self._path = path
         self._clock = clock
         self._places = places
@@ -51,27 +52,27 @@ class Secured:
 
     @property
     def config(self) -> WebConfig:
-        """What the file says."""
+        """The content of the file."""
         return self._now.config
 
     @property
     def passwords(self) -> Passwords | None:
-        """None where everybody may ask."""
+        """The users' passwords. None if no password is needed."""
         return self._now.passwords
 
     @property
     def rate(self) -> Rate:
-        """How many may ask."""
+        """The limit on the rate of requests."""
         return self._now.rate
 
     def tls(self) -> ssl.SSLContext:
-        """For the next connection. Asked only where there is TLS, which no later file changes."""
+        """The TLS context for the next connection. Only called if the daemon began with TLS."""
         self.look()
-        assert self._now.tls is not None, "asked where there is TLS"
+        assert self._now.tls is not None, "only called with TLS"
         return self._now.tls
 
     def look(self) -> None:
-        """Read the files again where they have changed; at most once a second."""
+        """Read the files again if they have changed. Looks at most once a second."""
         now = self._clock()
         if now - self._looked < _LOOK:
             return
@@ -97,7 +98,7 @@ class Secured:
         return self._make(after, before)
 
     def _make(self, config: WebConfig, before: _Now | None) -> _Now:
-        """What has not changed keeps what it remembers."""
+        """Put `config` in force. If the users are those of `before`, right passwords stay known."""
         tls = None if config.tls is None else context(config.tls)
         if before is not None and before.config.users == config.users:
             passwords = before.passwords
@@ -120,7 +121,7 @@ class Secured:
 
 def _stat(path: str) -> object:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         return error.errno
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,7 +1,8 @@
-"""Basic authentication (RFC 7617) against bcrypt hashes, without becoming a way to stop us.
+"""Basic authentication (RFC 7617) against bcrypt hashes, so that nobody can stop the daemon by it.
 
-bcrypt takes 50 ms and more, on purpose. A right password is paid for once, a wrong one always, in a
-thread, one at a time, in turns (turns.py); and who finds no place to wait is told to come again.
+bcrypt takes 50 ms and more, on purpose. A right password costs that once, a wrong one each time.
+The check runs in a thread, one at a time, and clients take turns (turns.py). A client that finds no
+place to wait is told to come again.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from enum import Enum
 
 import bcrypt
 
-from vfioguard.serve.web_config.turns import Turns, Who
+from vfioguard.serve.web_config.turns import Client, Turns
 
-#: Who may wait for their turn. At 50 ms each it is 1.6 seconds.
+#: The most requests that wait for their turn. At 50 ms each that is 1.6 seconds.
 PLACES = 32
-#: Of what bcrypt sees no more (and newer versions of its library refuse).
+#: bcrypt looks at no more bytes of a password. Newer versions of its library refuse more.
 _MOST = 72
 
 
-class Known(Enum):
-    """What is known of who asks."""
+class Match(Enum):
+    """Whether a password is right. BUSY means that it could not be checked now."""
 
     YES = "yes"
     NO = "no"
@@ -34,12 +35,15 @@ class Known(Enum):
 
 
 class Passwords:
-    """The users, by name, and their hashes. Belongs to the event loop's thread."""
+    """Checks passwords against `hashes`, by user name. It belongs to the event loop's thread.
+
+    At most `places` requests wait for a check.
+    """
 
     def __init__(self, hashes: Mapping[str, str], places: int = PLACES) -> None:
         self._hashes = {name: hashed.encode() for name, hashed in hashes.items()}
-        # What nobody's password is compared with where there is no such user: as dear as the
-        # dearest of the others, so that the time does not tell who there is.
+        # A password of an unknown user is compared with this hash. It is as dear as the dearest of
+        # the others, so that the time does not tell which users exist.
         cost = max((int(hashed.split("$")[2]) for hashed in hashes.values()), default=4)
         nobody = bcrypt.gensalt(cost) + b"." * 31
         self._nobody = nobody
@@ -47,42 +51,42 @@ class Passwords:
         self._right: dict[str, bytes] = {}
         self._turns = Turns(places)
 
-    async def know(
+    async def match(
         self, authorization: str, address: str = "", gone: Callable[[], bool] = bool
-    ) -> tuple[Known, str]:
-        """Whether this header's value is right, and the name that it gives.
+    ) -> tuple[Match, str]:
+        """Check the value of an Authorization header. Returns the result, and the user's name.
 
-        `address` is whose turn it is, and `gone` whether nobody waits for the answer any more.
+        Turns are counted for `address`. `gone` returns whether the client has gone meanwhile.
         """
         name, password = _parse(authorization)
         if name is None:
-            return Known.NO, ""
+            return Match.NO, ""
         digest = hmac.digest(self._key, password, hashlib.sha256)
         if hmac.compare_digest(self._right.get(name, b""), digest):
-            return Known.YES, name
-        if not await self._turns.take(Who(address, name, gone)):
-            return Known.BUSY, name
+            return Match.YES, name
+        if not await self._turns.take(Client(address, name, gone)):
+            return Match.BUSY, name
         try:
             right = await self._is_right(name, password, digest)
         finally:
             self._turns.give_back()
-        return (Known.YES if right else Known.NO), name
+        return (Match.YES if right else Match.NO), name
 
     async def _is_right(self, name: str, password: bytes, digest: bytes) -> bool:
         if hmac.compare_digest(self._right.get(name, b""), digest):
-            return True  # who came before has paid for it
+            return True  # an earlier request has paid for the check
         hashed = self._hashes.get(name)
         same = await asyncio.to_thread(_same, password, hashed or self._nobody)
         if not same or hashed is None:
             return False
-        self._right[name] = digest  # one for each user, as there is one right password
+        self._right[name] = digest  # a user has one right password, and so one digest
         return True
 
 
 def _same(password: bytes, hashed: bytes) -> bool:
     try:
         return bcrypt.checkpw(password[:_MOST], hashed)
-    except ValueError:  # a zero byte, to older versions
+    except ValueError:  # older versions raise it for a zero byte
         return False
 
 

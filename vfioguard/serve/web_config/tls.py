@@ -1,4 +1,4 @@
-"""An SSL context of what `tls_server_config` says."""
+"""Makes the SSL context that `tls_server_config` describes."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from vfioguard.serve.web_config.yaml_file import BadFile
 
 
 def context(config: TlsConfig) -> ssl.SSLContext:
-    """Reads certificates and keys; raises `BadFile`."""
-    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    found.minimum_version = config.minimum
-    found.maximum_version = config.maximum
-    found.set_alpn_protocols(["http/1.1"])
-    found.options |= ssl.OP_NO_RENEGOTIATION
+    """The context of `config`. Reads certificates and keys. Raises `BadFile`."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.minimum_version = config.minimum
+    tls.maximum_version = config.maximum
+    tls.set_alpn_protocols(["http/1.1"])
+    tls.options |= ssl.OP_NO_RENEGOTIATION
     if config.ours_first:
-        found.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+        tls.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     else:
-        found.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+        tls.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if config.ciphers:
-        found.set_ciphers(":".join(config.ciphers))
+        tls.set_ciphers(":".join(config.ciphers))
     if config.curve:
-        # Debian 12's 3.11.2 asks for an EC_KEY of it, and X25519 has none (cpython gh-77063).
+        # Python 3.11.2 of Debian 12 asks for the curve's EC_KEY. X25519 has none (cpython
+        # gh-77063).
         with _explained(f"curve_preferences: {config.curve} cannot be chosen with this Python"):
-            found.set_ecdh_curve(config.curve)
-    _identify(found, config)
+            tls.set_ecdh_curve(config.curve)
+    _identify(tls, config)
     if config.client_auth is not ssl.CERT_NONE:
-        _ask_clients(found, config)
-    return found
+        _ask_clients(tls, config)
+    return tls
 
 
-def _identify(found: ssl.SSLContext, config: TlsConfig) -> None:
+def _identify(tls: ssl.SSLContext, config: TlsConfig) -> None:
     what = config.cert_file or "cert"
     with (
         _named(config.cert_file, config.cert) as cert,
@@ -42,20 +43,20 @@ def _identify(found: ssl.SSLContext, config: TlsConfig) -> None:
         _explained(f"{what} and {config.key_file or 'key'}"),
     ):
         _readable(config)
-        found.load_cert_chain(cert, key, _no_password)
+        tls.load_cert_chain(cert, key, _no_password)
 
 
-def _ask_clients(found: ssl.SSLContext, config: TlsConfig) -> None:
-    found.verify_mode = config.client_auth
+def _ask_clients(tls: ssl.SSLContext, config: TlsConfig) -> None:
+    tls.verify_mode = config.client_auth
     with _explained(config.client_ca_file or "client_ca"):
         if config.client_ca_file:
-            found.load_verify_locations(cafile=config.client_ca_file)
+            tls.load_verify_locations(cafile=config.client_ca_file)
         else:
-            found.load_verify_locations(cadata=config.client_ca)
+            tls.load_verify_locations(cadata=config.client_ca)
 
 
 def _readable(config: TlsConfig) -> None:
-    """OpenSSL says that there is no file, and not which one."""
+    """Raise `BadFile` for a file that cannot be read. OpenSSL would not say which file it is."""
     for path in config.files:
         try:
             with open(path, "rb"):
@@ -70,7 +71,7 @@ def _no_password() -> str:
 
 @contextlib.contextmanager
 def _named(path: str, text: str) -> Generator[str]:
-    """A file that OpenSSL can open: the text's is in memory alone."""
+    """The path of a file for OpenSSL. Without `path` it is a file in memory that holds `text`."""
     if path:
         yield path
         return

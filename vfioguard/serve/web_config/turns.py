@@ -1,7 +1,13 @@
-"""Turns at something dear, one at a time and fairly: a crowd from one place waits for itself alone.
+"""Turns at something dear, one at a time and fairly: a crowd from one address delays only itself.
 
-A turn goes to one address after the other, and of an address to one name after the other. Where all
-places to wait in are taken, who has most of them gives one up for somebody who would have fewer.
+The next turn goes to the address whose last turn was longest ago. Within an address it goes to the
+user name whose last turn was longest ago, and within a name to the client that came first.
+
+The places to wait are limited. If all are taken, a newcomer gets a place in one of three ways. A
+client that is gone loses its place. Else the address with the most places gives one up, if the
+newcomer's address would have fewer. Else the newcomer's own address gives one up, from the name
+with the most places, if the newcomer's name would have fewer. In an address the name with the most
+places loses its last one.
 """
 
 from __future__ import annotations
@@ -12,8 +18,8 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 
-class Who(NamedTuple):
-    """Who asks: from where, and by which name. `gone`: whether nobody waits for it any more."""
+class Client(NamedTuple):
+    """A client that wants a turn. `gone` returns whether it has gone meanwhile."""
 
     address: str = ""
     name: str = ""
@@ -21,36 +27,36 @@ class Who(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """`turn` becomes whether it came."""
+    """A place to wait in. `turn` becomes True when the turn comes, False if the place is lost."""
 
-    who: Who
+    client: Client
     turn: asyncio.Future[bool]
 
     @property
     def names(self) -> tuple[Hashable, Hashable]:
-        """By what turns are counted: the address first."""
-        return self.who.address, self.who[:2]
+        """The two names by which turns are counted: the address, and the user at that address."""
+        return self.client.address, (self.client.address, self.client.name)
 
 
 class Turns:
-    """Belongs to the event loop's thread. At most `places` wait."""
+    """Gives turns. At most `places` clients wait. It belongs to the event loop's thread."""
 
     def __init__(self, places: int) -> None:
         self._places = places
         self._taken = False
         self._waiting: list[_Place] = []
-        # When each of `names` that wait had its last turn, or came.
+        # The number of the last turn of each of the `names` that wait, or of the turn when it came.
         self._last: dict[Hashable, int] = {}
         self._turns = 0
 
-    async def take(self, who: Who) -> bool:
-        """Wait for a turn, which ends with `give_back`; False where there is no place to wait."""
+    async def take(self, client: Client) -> bool:
+        """Wait for a turn, which ends with `give_back`. Returns False without a place to wait."""
         if not self._taken:
             self._taken = True
             return True
-        if len(self._waiting) >= self._places and not self._make_room(who):
+        if len(self._waiting) >= self._places and not self._make_room(client):
             return False
-        place = _Place(who, asyncio.get_running_loop().create_future())
+        place = _Place(client, asyncio.get_running_loop().create_future())
         for name in place.names:
             self._last.setdefault(name, self._turns)
         self._waiting.append(place)
@@ -62,12 +68,12 @@ class Turns:
             raise
 
     def give_back(self) -> None:
-        """The turn is the next one's."""
+        """End the turn, and give the next one."""
         while self._waiting:
-            place = min(self._waiting, key=self._order)  # of equals the first
+            place = min(self._waiting, key=self._order)  # the first of equal ones
             self._turns += 1
             self._last.update(dict.fromkeys(place.names, self._turns))
-            if self._end(place, came=not place.who.gone()):
+            if self._end(place, came=not place.client.gone()):
                 return
         self._taken = False
 
@@ -76,36 +82,36 @@ class Turns:
         return self._last[address], self._last[name]
 
     def _end(self, place: _Place, *, came: bool) -> bool:
-        """No longer wait; whether somebody has the turn now."""
+        """End the waiting at `place`. Returns whether its client has the turn now."""
         self._waiting.remove(place)
-        if place.turn.done():  # cancelled
+        if place.turn.done():  # the client was cancelled
             came = False
         else:
             place.turn.set_result(came)
-        still = {name for one in self._waiting for name in one.names}
+        still = {name for other in self._waiting for name in other.names}
         self._last = {name: turn for name, turn in self._last.items() if name in still}
         return came
 
-    def _make_room(self, who: Who) -> bool:
-        """End one whose place is rather for who asks, if there is one."""
-        place = self._dispensable(who)
+    def _make_room(self, client: Client) -> bool:
+        """Take a place from another client for this one. Returns False if none gives one up."""
+        place = self._dispensable(client)
         if place is None:
             return False
         self._end(place, came=False)
         return True
 
-    def _dispensable(self, who: Who) -> _Place | None:
-        """Who is gone; else the last of who has more places than who asks would have."""
-        gone = next((place for place in self._waiting if place.who.gone()), None)
+    def _dispensable(self, client: Client) -> _Place | None:
+        """The place that another client gives up for this one. Returns None if there is none."""
+        gone = next((place for place in self._waiting if place.client.gone()), None)
         if gone is not None:
             return gone
-        addresses = Counter(place.who.address for place in self._waiting)
+        addresses = Counter(place.client.address for place in self._waiting)
         address, places = addresses.most_common(1)[0]
-        if places <= addresses[who.address] + 1:  # it has its share: one of its own, or none
-            address = who.address
-        theirs = [place for place in self._waiting if place.who.address == address]
-        names = Counter(place.who.name for place in theirs)
+        if places <= addresses[client.address] + 1:  # no other address has more than a fair share
+            address = client.address
+        theirs = [place for place in self._waiting if place.client.address == address]
+        names = Counter(place.client.name for place in theirs)
         name, places = names.most_common(1)[0] if names else ("", 0)
-        if address == who.address and places <= names[who.name] + 1:
+        if address == client.address and places <= names[client.name] + 1:
             return None
-        return [place for place in theirs if place.who.name == name][-1]
+        return [place for place in theirs if place.client.name == name][-1]

@@ -1,4 +1,4 @@
-"""A YAML file of a known form: every error says the line, and what is not known is one."""
+"""Reads a YAML file of a known form. Each error names its line. An unknown key is an error."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class BadFile(Exception):
-    """The file is not of the form; the message is one line with its name and the line number."""
+    """The file does not have the form. The message is one line, with the file and its line."""
 
 
 class Value:
-    """One value and where it stands. An absent one and a null are as in Go: the type's zero."""
+    """A value and its place in the file. As in Go, an absent value or a null is the type's zero.
+
+    Each method that reads the value raises `BadFile` if it is of another type.
+    """
 
     def __init__(self, path: str, name: str, node: yaml.Node | None) -> None:
         self._path = path
@@ -24,38 +27,38 @@ class Value:
         self.line = 1 if node is None else node.start_mark.line + 1
 
     def bad(self, why: str) -> BadFile:
-        """An error at this place."""
+        """An error about this value, to be raised."""
         name = f"{self._name}: " if self._name else ""
         return BadFile(f"{self._path}:{self.line}: {name}{why}")
 
     def table(self, keys: tuple[str, ...]) -> dict[str, Value]:
-        """A mapping with these keys and no others; each is there, absent or not."""
-        found = self.mapping()
-        for key, value in found.items():
+        """A mapping with no other keys than these. Each key has a value, even if it is absent."""
+        present = self.mapping()
+        for key, value in present.items():
             if key not in keys:
                 near = get_close_matches(key, keys, 1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}"
                 raise value.bad(f"no such key; {hint}")
-        return {key: found.get(key, Value(self._path, key, None)) for key in keys}
+        return {key: present.get(key, Value(self._path, key, None)) for key in keys}
 
     def mapping(self) -> dict[str, Value]:
-        """A mapping with any keys, each once."""
+        """A mapping with any keys, each at most once."""
         if self._node is None:
             return {}
         if not isinstance(self._node, yaml.MappingNode):
             raise self.bad("is no mapping")
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         for key, value in self._node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
-            one = Value(self._path, name, value)
-            one.line = key.start_mark.line + 1
-            if name in found:
-                raise one.bad("is there twice")
-            found[name] = one
-        return found
+            entry = Value(self._path, name, value)
+            entry.line = key.start_mark.line + 1
+            if name in values:
+                raise entry.bad("is there twice")
+            values[name] = entry
+        return values
 
     def items(self) -> list[Value]:
-        """A list."""
+        """The values of a list."""
         if self._node is None:
             return []
         if not isinstance(self._node, yaml.SequenceNode):
@@ -63,7 +66,7 @@ class Value:
         return [Value(self._path, self._name, item) for item in self._node.value]
 
     def text(self) -> str:
-        """A string; a number is taken as it is written."""
+        """A string. A number is taken as it is written."""
         if self._node is None:
             return ""
         if not isinstance(self._node, yaml.ScalarNode):
@@ -87,7 +90,7 @@ class Value:
         return int(text)
 
     def choice(self, names: Mapping[str, object]) -> str:
-        """One of these words, or none."""
+        """One of `names`, or ""."""
         text = self.text()
         if text and text not in names:
             near = get_close_matches(text, list(names), 1)
@@ -97,7 +100,7 @@ class Value:
 
 
 def read(path: str) -> Value:
-    """The whole file; raises `BadFile`."""
+    """The whole file at `path`. Raises `BadFile`."""
     try:
         with open(path, encoding="utf-8") as file:
             node = yaml.compose(file, yaml.SafeLoader)

@@ -6,17 +6,45 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from vfioguard.cli.host import now, read, tables
-from vfioguard.cli.run import OWN_FAILURE, Failure
+from vfioguard import wording
+from vfioguard.cli.arguments import Once, Parser
+from vfioguard.cli.failure import OWN_FAILURE, Failure
+from vfioguard.cli.host import read, tables
 from vfioguard.cli.settings import file
 from vfioguard.cli.settings.kinds import toml
+from vfioguard.cli.settings.options import add_settings
 from vfioguard.cli.settings.table import SETTINGS
+from vfioguard.cli.verbs import Verb
 
 if TYPE_CHECKING:
     from vfioguard.serve.web import Web
 
 
-def run(options: argparse.Namespace) -> int:
+def _arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        action=Once,
+        metavar="PATH",
+        help=f"the file of settings; options win over it (default {file.DEFAULT_FILE}, if there)",
+    )
+    parser.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="print each setting and its origin, and do not serve",
+    )
+    parser.add_argument(
+        "--self-test",
+        dest="self_test",
+        action="store_true",
+        help="print what this process can and cannot read, and do not serve; "
+        "exit status 3 if no verdict is possible",
+    )
+    add_settings(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, either of which is a success."""
     settled = file.settle(options)
     if options.config_check:
@@ -29,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"vfioguard: {setting.key} is {toml(value)} ({origin})", file=sys.stderr)
     if options.self_test:
         return _self_test(options)
-    # FastAPI and uvicorn take half a second, so not before this verb was chosen.
+    # FastAPI and uvicorn take half a second: `--help` and the options above do without them.
     from vfioguard.serve.connection.listeners import CannotListen
     from vfioguard.serve.daemon import Followed, serve
     from vfioguard.serve.follower import Intervals
@@ -71,9 +99,16 @@ def _web(options: argparse.Namespace) -> Web:
 
 
 def _self_test(options: argparse.Namespace) -> int:
-    """Nothing that is missing is a failure, but the list of groups."""
+    """Print what can be read. Only a missing list of groups is a failure."""
     from vfioguard.serve.host import self_test
 
-    found = read(options, lambda root: self_test.run(root, now()))
-    print(found.summary, *found.lines, sep="\n")
-    return 0 if found.possible else OWN_FAILURE
+    result = read(options, lambda root: self_test.run(root, wording.now()))
+    print(result.summary, *result.lines, sep="\n")
+    return 0 if result.possible else OWN_FAILURE
+
+
+VERB = Verb(
+    help="the daemon: HTTP and metrics",
+    arguments=_arguments,
+    run=_run,
+)

@@ -1,4 +1,4 @@
-"""`vfioguard policies`: the predicates, and which are in force here and why."""
+"""`vfioguard policies`: the policies, which of them are in force here, and why."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import argparse
 
 from vfioguard import wording
 from vfioguard.cli import host
+from vfioguard.cli.arguments import Parser, add_policy, add_root
+from vfioguard.cli.verbs import Verb
 
 
-def run(options: argparse.Namespace) -> int:
+def _arguments(parser: Parser) -> None:
+    add_root(parser)
+    add_policy(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
     """Print each policy with the proof of whether this kernel carries it."""
     report = host.read_report(options)
     print(f"kernel {report.host.kernel or 'unknown'}")
@@ -22,3 +29,10 @@ def run(options: argparse.Namespace) -> int:
         if policy.offered is not None:
             print("\n".join(wording.proof_lines(policy.offered, 1)))
     return 0
+
+
+VERB = Verb(
+    help="the policies, and which are in force here",
+    arguments=_arguments,
+    run=_run,
+)

@@ -1,76 +1,69 @@
-"""`vfioguard diff`: what is different between two hosts, or a host and what it was."""
+"""`vfioguard diff`: what changed from one host to another, or on a host since an earlier state."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
 
-from vfioguard.change import SCHEMA_VERSION, Change, Direction
+from vfioguard import wording
+from vfioguard.change import SCHEMA_VERSION
 from vfioguard.change.as_json import change_json, side_json
 from vfioguard.change.codec import LIMIT, MARK, BadState, decode
 from vfioguard.change.compare import changes
-from vfioguard.change.sentence import sentences
 from vfioguard.change.state import State, state_of
 from vfioguard.cli import host
-from vfioguard.cli.run import Failure
+from vfioguard.cli.arguments import Parser, add_output, add_policy
+from vfioguard.cli.change_lines import change_lines
+from vfioguard.cli.failure import Failure
+from vfioguard.cli.verbs import Verb
 from vfioguard.fact import value_or
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel.identity import boot_id
 from vfioguard.output.json import Json, dumps
 from vfioguard.reading.take import take
 
-_LABELS = {
-    Direction.WORSE: ("worse:  ", "\x1b[31m"),
-    Direction.NEITHER: ("        ", ""),
-    Direction.BETTER: ("better: ", "\x1b[32m"),
-}
-_RESET = "\x1b[0m"
+
+def _arguments(parser: Parser) -> None:
+    parser.add_argument("before", metavar="A", help="/, a directory, a capture or a state file")
+    parser.add_argument("after", metavar="B", help="the same; the changes from A to B are printed")
+    add_output(parser)
+    add_policy(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print what changed from A to B; 0 where nothing did, else 1."""
+def _run(options: argparse.Namespace) -> int:
+    """Print what changed from A to B. The status is 0 if nothing did, else 1."""
     paths = options.before, options.after
     before, after = (state_at(path, options.policy, options.work.hung) for path in paths)
-    found = changes(before, after)
+    differences = changes(before, after)
     if options.output == "json":
         document: dict[str, Json] = {
             "schema_version": SCHEMA_VERSION,
             "before": side_json(options.before, before),
             "after": side_json(options.after, after),
-            "changes": [change_json(change) for change in found],
+            "changes": [change_json(change) for change in differences],
         }
         print(dumps(document))
     else:
-        for line in lines(found, color=host.style().color):
+        for line in change_lines(differences, color=host.style().color):
             print(line)
-    return 1 if found else 0
+    return 1 if differences else 0
 
 
 def state_at(path: str, policy: str | None, hung: list[str]) -> State:
-    """The state of a host, a capture, or a file that holds one. Raises `Failure`, `CannotOpen`.
+    """The state of a host, of a capture, or in a file that the daemon kept.
 
-    `hung` gets the paths that still hold a thread.
+    `hung` gets the paths that still hold a thread. Raises `Failure` or `CannotOpen`.
     """
     if os.path.isfile(path):
         kept = _kept(path)
         if kept is not None:
             return kept
     snapshot, boot = host.read_at(path, lambda root: (take(root), boot_id.read(root)), hung)
-    return state_of(evaluate(snapshot, host.now(), policy), value_or(boot, None))
-
-
-def lines(found: Sequence[Change], *, color: bool) -> Iterator[str]:
-    """The changes for a person, the worst first; those alike share a line."""
-    for direction in Direction:
-        label, paint = _LABELS[direction]
-        shown = f"{paint}{label}{_RESET}" if color and paint else label
-        for line in sentences([change for change in found if change.direction is direction]):
-            yield f"{shown}{line}"
+    return state_of(evaluate(snapshot, wording.now(), policy), value_or(boot, None))
 
 
 def _kept(path: str) -> State | None:
-    """What the daemon kept in this file; None where it is no such file."""
+    """The state that the daemon kept in a file. Returns None if the file holds something else."""
     try:
         with open(path, "rb") as file:
             raw = file.read(len(MARK))
@@ -81,3 +74,11 @@ def _kept(path: str) -> State | None:
         raise Failure(f"{path}: {error.strerror or error}") from error
     except BadState as error:
         raise Failure(f"{path}: {error}") from error
+
+
+VERB = Verb(
+    help="what changed between two hosts, captures, or states that the daemon kept",
+    arguments=_arguments,
+    run=_run,
+    epilog="exit status: 0 nothing changed, 1 something did, 3 error",
+)

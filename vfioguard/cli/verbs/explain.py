@@ -7,20 +7,35 @@ from collections.abc import Iterator
 
 from vfioguard import wording
 from vfioguard.cli import host
-from vfioguard.cli.run import Failure
+from vfioguard.cli.arguments import VERDICTS, Parser, add_policy, add_root
+from vfioguard.cli.failure import Failure
+from vfioguard.cli.verbs import Verb
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.output.explain.device import memory_lines, unit_lines
 from vfioguard.output.explain.symptom import is_symptom, named, symptom_lines
 from vfioguard.reading.take import take
 from vfioguard.report import NO_GROUP, UNBINDABLE, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
+from vfioguard.target import Targets
 from vfioguard.verdict import Outcome, Verdict, exit_code, severity
 
 
-def run(options: argparse.Namespace) -> int:
+def _arguments(parser: Parser) -> None:
+    add_root(parser)
+    add_policy(parser)
+    parser.add_argument(
+        "target",
+        nargs="+",
+        metavar="BDF|group:N|TEXT",
+        help="a device, a whole group, an errno or a message",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
     """Print the proof of each target; the status is that of the worst."""
     snapshot = host.read(options, take)
-    report = evaluate(snapshot, host.now(), options.policy, findings=False)
+    report = evaluate(snapshot, wording.now(), options.policy, findings=False)
+    targets = Targets(report)
     outcomes: list[Outcome] = []
     for number, target in enumerate(options.target):
         if number:
@@ -28,13 +43,13 @@ def run(options: argparse.Namespace) -> int:
         if is_symptom(target):
             outcomes.append(_symptom(target, snapshot, report, host.again(options)))
             continue
-        found = host.find(report, target)
-        if isinstance(found, GroupReport):
-            outcomes.append(found.outcome)
-            print("\n".join([*_group(report, found), *memory_lines(snapshot, found.id)]))
+        named = targets.find(target)
+        if isinstance(named, GroupReport):
+            outcomes.append(named.outcome)
+            print("\n".join([*_group(report, named), *memory_lines(snapshot, named.id)]))
         else:
             outcomes.append(Outcome.UNKNOWN)
-            print("\n".join([*_ungrouped(report, found), *unit_lines(snapshot, found.name)]))
+            print("\n".join([*_ungrouped(report, named), *unit_lines(snapshot, named.name)]))
     return exit_code(max(outcomes, key=severity))
 
 
@@ -48,7 +63,11 @@ def _ungrouped(report: Report, device: UngroupedDevice) -> Iterator[str]:
 
 
 def _symptom(target: str, snapshot: Snapshot, report: Report, again: str) -> Outcome:
-    """Explain an errno or a message; the outcome is that of what it names, or the host's worst."""
+    """Explain an errno or a message.
+
+    The outcome is the worst of the groups that it names, or of all groups if it names none.
+    Raises `Failure` if nothing is known of it.
+    """
     lines = symptom_lines(target, snapshot, report, again)
     if lines is None:
         known = (
@@ -83,3 +102,11 @@ def _verdict(title: str, verdict: Verdict) -> Iterator[str]:
     yield f"{title}: {head}" if title else head
     yield from wording.proof_lines(verdict.isolated, 1)
     yield from wording.proof_lines(verdict.override, 1)
+
+
+VERB = Verb(
+    help="the proof of each verdict; what an errno or a message means",
+    arguments=_arguments,
+    run=_run,
+    epilog=VERDICTS,
+)

@@ -1,0 +1,117 @@
+"""The public API: what docs/api.md promises, and the example that uses it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_cli import vfioguard
+from tests.support.hosts import x86_host
+from tests.support.trees import write
+from vfioguard import api
+
+REPOSITORY = Path(__file__).parent.parent
+CAPTURE = str(REPOSITORY / "tests/fixtures/sysfs/6.12-amd64--vtd-noir/as-booted.tar.xz")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+@pytest.fixture(scope="module")
+def report() -> api.Report:
+    return api.judge(api.take(api.open_root(CAPTURE)))
+
+
+def test_the_json_is_that_of_the_command(report: api.Report) -> None:
+    printed = vfioguard("report", "--root", CAPTURE, "--output", "json").stdout
+    assert TIME.sub("TIME", api.as_json(report)) == TIME.sub("TIME", printed)
+    assert json.loads(api.as_json(report)) == api.as_dict(report)
+
+
+def test_a_directory_is_opened_like_a_capture(tmp_path: Path) -> None:
+    host = write(tmp_path / "host", x86_host(2, remapping=False))
+    judged = api.judge(api.take(api.open_root(host)))
+    assert {group.outcome for group in judged.groups} == {api.Outcome.REFUSED}
+
+
+def test_a_policy_can_be_pinned() -> None:
+    snapshot = api.take(api.open_root(CAPTURE))
+    for policy in api.policy_names():
+        judged = api.judge(snapshot, policy)
+        assert judged.host.pinned == policy
+        assert {group.headline.policy for group in judged.groups} == {policy}
+
+
+def test_a_target_is_found_by_each_of_its_names(report: api.Report) -> None:
+    targets = api.Targets(report)
+    group = targets.find("0000:00:08.0")
+    assert isinstance(group, api.GroupReport)
+    assert targets.find("00:08.0") is group
+    assert targets.find(f"group:{group.id}") is group
+    assert api.reason(group).startswith("no: ")
+
+
+@pytest.mark.parametrize("name", ["group:999", "group:01", "group:", "group:x", "0000:ff:1f.7", ""])
+def test_what_is_not_there_is_an_error_of_one_line(report: api.Report, name: str) -> None:
+    with pytest.raises(api.NoTarget) as caught:
+        api.Targets(report).find(name)
+    assert str(caught.value).startswith("no ")
+    assert str(caught.value).isprintable()
+
+
+def test_errors_are_those_that_are_documented(tmp_path: Path) -> None:
+    with pytest.raises(api.CannotOpen, match="no host"):
+        api.open_root(str(tmp_path))
+    with pytest.raises(api.UnknownPolicy, match="there are iommu_capable"):
+        api.judge(api.take(api.open_root(CAPTURE)), "no_such_policy")
+
+
+def test_every_public_function_and_error_is_documented() -> None:
+    document = (REPOSITORY / "docs/api.md").read_text()
+    for name in api.__all__:
+        assert getattr(api, name).__doc__
+        if name[0].islower() or issubclass(getattr(api, name), Exception):
+            assert f"`{name}" in document
+
+
+def test_its_import_loads_nothing_but_the_standard_library() -> None:
+    code = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); from vfioguard import api\n"
+    code += "print({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    command = [sys.executable, "-I", "-S", "-c", code]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"\w+", loaded)) == {"vfioguard", "__main__"}
+
+
+def test_the_example_of_the_document_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(
+        r"```python\n(.*?)```", (REPOSITORY / "docs/api.md").read_text(), re.DOTALL
+    )
+    exec(block.replace('"/"', repr(CAPTURE)).replace("0000:41:00.0", "0000:00:08.0"), {})
+    assert capsys.readouterr().out.count("refused no: ") > 1
+
+
+@pytest.mark.parametrize(
+    ("names", "status", "said"),
+    [
+        (["00:08.0"], 1, "00:08.0: refused; no: 0000:00:08.0 has isolated MSIs"),
+        (["0000:00:00.0", "group:1"], 1, "group:1: refused; no: "),
+        (["0000:ff:00.0"], 1, ""),
+    ],
+)
+def test_the_example_judges_what_it_is_asked_for(names: list[str], status: int, said: str) -> None:
+    command = [sys.executable, "examples/judge.py", CAPTURE, *names]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == status
+    assert said in result.stdout
+    assert bool(result.stderr) == (said == "")
+
+
+def test_the_example_ends_with_0_where_all_is_allowed(tmp_path: Path) -> None:
+    host = write(tmp_path / "host", x86_host(2))
+    command = [sys.executable, "examples/judge.py", host, "group:1"]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("group:1: allowed; yes: ")

@@ -1,0 +1,106 @@
+"""What the verbs share of the command line: the parser, and the options that several take."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from vfioguard.cli.failure import OWN_FAILURE
+from vfioguard.judging.policies import policy_names
+
+#: What the exit status of a verb that judges means.
+VERDICTS = (
+    "exit status: 0 all allowed, 1 some need the override, 2 some refused, 3 unknown or error"
+)
+_WIDTH = 80
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our exit status. It takes no abbreviated option."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own signature
+        super().__init__(allow_abbrev=False, **options)
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        """The formatter, with a width: argparse asks for one with each argument.
+
+        A formatter without a width loads shutil, which takes 0.5 ms.
+        """
+        return argparse.HelpFormatter(prog=self.prog, width=_WIDTH)
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401
+        """Print as argparse does. Raises OSError, which argparse swallows."""
+        print(message, end="", file=file or sys.stderr)
+
+    def error(self, message: str) -> NoReturn:
+        """Print a line with the usage and a line with the error, and exit."""
+        usage = " ".join(self.format_usage().split())
+        print(f"{usage}\n{self.prog}: {message}", file=sys.stderr)
+        raise SystemExit(OWN_FAILURE)
+
+
+class Once(argparse.Action):
+    """An option that may be repeated only with the same value: two answers are no answer."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value. A second value that differs is a usage error."""
+        earlier = getattr(namespace, f"_{self.dest}", None)
+        if earlier is not None and earlier != values:
+            parser.error(f"{option_string} is given twice: {earlier!s} and {values!s}")
+        setattr(namespace, f"_{self.dest}", values)
+        setattr(namespace, self.dest, values)
+
+
+def add_root(parser: Parser) -> None:
+    """Add the options that say which host is read."""
+    parser.add_argument(
+        "--root",
+        action=Once,
+        default="/",
+        metavar="PATH",
+        help="the host: a directory or a capture file",
+    )
+    parser.add_argument(
+        "--acpi-tables",
+        action=Once,
+        metavar="DIR",
+        help="a directory of ACPI tables to read instead (default $CREDENTIALS_DIRECTORY)",
+    )
+
+
+def add_policy(parser: Parser) -> None:
+    """Add the option that pins a policy."""
+    parser.add_argument(
+        "--policy",
+        action=Once,
+        choices=policy_names(),
+        metavar="NAME",
+        help="judge by this policy, not the running kernel's; `policies` lists them",
+    )
+
+
+def add_output(parser: Parser) -> None:
+    """Add the choice between text and JSON."""
+    parser.add_argument(
+        "--output",
+        action=Once,
+        choices=("text", "json"),
+        default="text",
+        help="the form of the answer (default text)",
+    )
+
+
+def seconds(text: str) -> int:
+    """The type of an option that takes whole seconds, from one to those of a day."""
+    if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 86400")
+    return int(text)
