@@ -106,7 +106,9 @@ def group_json(group: GroupReport) -> dict[str, Json]:
 def _holders(group: GroupReport) -> list[Json] | None:
     if group.holders is None:
         return None
-    return [{"pid": one.pid, "name": one.name, "since": one.since} for one in group.holders]
+    return [
+        {"pid": holder.pid, "name": holder.name, "since": holder.since} for holder in group.holders
+    ]
 
 
 def device_json(device: DeviceReport) -> dict[str, Json]:
