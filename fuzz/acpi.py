@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["vfioguard.acpi"]):
     from vfioguard.acpi import BadTable, Parsed, leaves, table
     from vfioguard.acpi.dump import split
     from vfioguard.acpi.ivrs import kernel_ivhd_type
-    from vfioguard.acpi.layout import MOST
+    from vfioguard.acpi.structure.layout import MOST
 
     # Here, because this imports the leaves.
     TABLES = [table(leaf) for leaf in leaves()]

@@ -75,8 +75,8 @@ def test_a_disk_that_fills_up_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "name"
     path.write_bytes(b"old")
     code = (
-        "import sys\nfrom vfioguard import atomic\n"
-        "try:\n    atomic.write(sys.argv[1], bytes(1 << 20))\n"
+        "import sys\nfrom vfioguard import atomic_file\n"
+        "try:\n    atomic_file.write(sys.argv[1], bytes(1 << 20))\n"
         "except OSError as error:\n    print(error.strerror)\n"
     )
 
@@ -121,7 +121,7 @@ def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
 
 
 def test_a_name_without_a_directory_is_in_the_current_one(tmp_path: Path) -> None:
-    code = "from vfioguard import atomic; atomic.write('name', b'bytes')"
+    code = "from vfioguard import atomic_file; atomic_file.write('name', b'bytes')"
     repository = str(Path(__file__).parent.parent)
     subprocess.run(
         [sys.executable, "-c", code],
@@ -134,7 +134,8 @@ def test_a_name_without_a_directory_is_in_the_current_one(tmp_path: Path) -> Non
 
 def test_bytes_and_name_reach_the_disk_in_this_order(tmp_path: Path) -> None:
     """strace is the oracle: bytes, their fsync, the rename, the fsync of the directory."""
-    code = f"from vfioguard import atomic; atomic.write({str(tmp_path / 'name')!r}, b'bytes', 420)"
+    path = str(tmp_path / "name")
+    code = f"from vfioguard import atomic_file; atomic_file.write({path!r}, b'bytes', 420)"
     trace = tmp_path / "trace"
     subprocess.run(
         [

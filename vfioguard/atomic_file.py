@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all: who reads the name sees the old bytes or the new ones.
+"""Files that appear whole or not at all: a reader of the name sees the old bytes or the new ones.
 
-The bytes go to a hidden file beside the name, to the disk, and only then to the name: rename(2)
-replaces it at once. Collectors skip hidden files (node_exporter takes `*.prom`, NFD no `.*`).
+The bytes go to a hidden file beside the name and to the disk. Then rename(2) replaces the name at
+once. Collectors skip hidden files: node_exporter takes `*.prom`, NFD ignores `.*`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import stat
 from collections.abc import Generator
 from typing import BinaryIO
 
-#: What may hold a name before: replacing a device or a link would break more than the file.
+#: The error for any name but a file's: replacing a device or a link would break more than a file.
 _REPLACEABLE = "is there already and is no regular file"
 
 
 @contextlib.contextmanager
 def replacing(path: str, mode: int | None = None) -> Generator[BinaryIO]:
-    """The file that becomes `path` when the block ends, or vanishes when it raises.
+    """The file that becomes `path` when the block ends, or vanishes when the block raises.
 
-    `mode`: the permissions, whatever the umask; None: those of any new file. Raises `OSError`, of
-    which `strerror` says what is wrong, also where `path` is a directory, a link or a device.
+    `mode`: the permissions, whatever the umask is; None gives those of any new file. Raises
+    OSError, also if `path` is a directory, a link or a device; its `strerror` says what is wrong.
     """
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -48,18 +48,18 @@ def replacing(path: str, mode: int | None = None) -> Generator[BinaryIO]:
 
 
 def write(path: str, data: bytes, mode: int | None = None) -> None:
-    """Replace what `path` holds by `data`, as `replacing` does; raises `OSError`."""
+    """Replace the content of `path` by `data`, as `replacing` does. Raises OSError."""
     with replacing(path, mode) as file:
         file.write(data)
 
 
 def _sync_directory(path: str) -> None:
-    """Without this the new name may be lost with the power (fsync(2), NOTES)."""
+    """Write the directory to the disk, or a power failure may lose the name (fsync(2), NOTES)."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that cannot; the name itself is there
+        if error.errno != errno.EINVAL:  # some file systems cannot do it; the name is there
             raise
     finally:
         os.close(handle)

@@ -3,13 +3,13 @@
 import re
 from typing import NamedTuple
 
-# pci_name() in drivers/pci/probe.c: "%04x:%02x:%02x.%d"; VMD's domains begin at 0x10000.
+# pci_name() in drivers/pci/probe.c: "%04x:%02x:%02x.%d". VMD's domains begin at 0x10000.
 _FULL = r"(?i)([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])"
 _SHORT = r"(?i)([0-9a-f]{2}):([01][0-9a-f])\.([0-7])"
 
 
 class Bdf(NamedTuple):
-    """One PCI function; prints in the kernel's full form."""
+    """The address of a PCI function; str() gives the kernel's full form."""
 
     domain: int
     bus: int
@@ -21,7 +21,7 @@ class Bdf(NamedTuple):
 
 
 def parse_bdf(text: str) -> Bdf | None:
-    """Read `0000:41:00.0`, or `41:00.0` as people type it (domain 0); None if it is neither."""
+    """Parse "0000:41:00.0", or "41:00.0" (domain 0). Returns None if `text` is neither."""
     if full := re.fullmatch(_FULL, text):
         domain, bus, device, function = full.groups()
         return Bdf(

@@ -1,4 +1,4 @@
-"""What was read from the host: a fact with its source, or a gap that says why there is none."""
+"""A reading of the host: a fact with its source, or a gap that says why there is none."""
 
 import errno as _errno
 import os
@@ -23,7 +23,7 @@ class Why(StrEnum):
 
 _ABSENT = frozenset({_errno.ENOENT, _errno.ENOTDIR})
 _DENIED = frozenset({_errno.EACCES, _errno.EPERM})
-#: The errno's name of a read that never returned and was given up (root/patience.py).
+#: The errno's name for a read that never returned and was given up (root/patience.py).
 UNANSWERED = "ETIMEDOUT"
 
 
@@ -36,12 +36,12 @@ class Fact(NamedTuple, Generic[T_co]):
 
     @classmethod
     def __class_getitem__(cls, item: object) -> GenericAlias:
-        """As list and dict do it: what typing makes of each new `Reading[...]` takes 0.1 ms."""
+        """Make `Fact[...]` as list and dict do; typing's own way takes 0.1 ms for each."""
         return GenericAlias(cls, item)
 
 
 class Gap(NamedTuple):
-    """No value from `source`; `errno` is the symbolic name ("EIO") where a system call said no."""
+    """No value from `source`. `errno` is the name of the error ("EIO") if a system call failed."""
 
     why: Why
     source: str
@@ -53,15 +53,15 @@ Reading: TypeAlias = Fact[T] | Gap
 
 
 class Malformed(ValueError):
-    """A parser's one complaint: the text is not what the kernel documents."""
+    """The only exception of parsers: the text is not what the kernel documents."""
 
 
 def printable(text: str) -> str:
-    r"""A name of the host as every face may show it: printable ASCII, all else as bytes ("\xe9").
+    r"""A name of the host as every face can show it: printable ASCII, other bytes as "\xe9".
 
-    The kernel's own names are ASCII. What is not may steer a terminal, forge a line, turn the
-    direction of what stands beside it or look like another name, so each reader does this where a
-    name comes in. What was done once stays as it is.
+    The kernel's own names are ASCII. Other characters may steer a terminal, forge a line, turn the
+    direction of the text beside them, or look like another name. So each reader calls this where a
+    name comes in. Calling it twice changes nothing.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -73,7 +73,7 @@ def printable(text: str) -> str:
 
 
 def printable_bytes(raw: bytes) -> str:
-    """The same of a name in a file."""
+    """A name that is read from a file, as `printable` makes it."""
     return printable(raw.decode(errors="surrogateescape"))
 
 
@@ -85,7 +85,7 @@ def gap_from(error: OSError, source: str) -> Gap:
     number = error.errno or 0
     why = Why.ABSENT if number in _ABSENT else Why.DENIED if number in _DENIED else Why.FAILED
     name = _errno.errorcode.get(number)
-    # Not strerror of the exception: a recording keeps the number, and must say the same.
+    # The text is not taken from `error`: a recording keeps the number and must give the same text.
     detail = os.strerror(number) if number else str(error)
     return Gap(
         why=why,
@@ -96,7 +96,7 @@ def gap_from(error: OSError, source: str) -> Gap:
 
 
 def parse(raw: bytes, source: str, parser: Callable[[bytes], T]) -> Reading[T]:
-    """Apply a parser; `Malformed` becomes a gap, every other exception is a bug of the parser."""
+    """Apply a parser. Malformed becomes a gap; any other exception is a bug of the parser."""
     try:
         return Fact(parser(raw), raw, printable(source))
     except Malformed as error:
@@ -104,5 +104,5 @@ def parse(raw: bytes, source: str, parser: Callable[[bytes], T]) -> Reading[T]:
 
 
 def value_or(reading: Reading[T], default: U) -> T | U:
-    """The value where there is one: for display, never for a verdict."""
+    """The value of a fact, `default` for a gap. Only for display, never for a verdict."""
     return reading.value if isinstance(reading, Fact) else default

@@ -1,4 +1,4 @@
-"""Find the leaves of a package: one new file is one new policy, chip, IOMMU or output."""
+"""Find the leaves of a package: one new file is one new policy, chip, IOMMU, table or output."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-@cache  # they are files of an installed package, and every judging asks
+@cache  # the files of an installed package stay, and every judging needs their names
 def names(package: str) -> tuple[str, ...]:
-    """The leaf modules of a package, sorted, without importing them.
+    """The names of a package's leaf modules, sorted; no leaf is imported.
 
-    Not pkgutil: its import alone costs half of an interpreter's start-up.
+    Importing pkgutil instead would cost half of an interpreter's start-up.
     """
     origin = module(package).__file__
     assert origin is not None, f"{package} is not a regular package"
@@ -25,16 +25,16 @@ def names(package: str) -> tuple[str, ...]:
 
 
 def module(name: str) -> ModuleType:
-    """A module by its dotted name.
+    """The module of this dotted name. Raises ModuleNotFoundError.
 
-    Not importlib: what it does in Python for each of a dozen leaves costs half a millisecond.
+    importlib would cost half a millisecond for a dozen leaves.
     """
     __import__(name)
     return sys.modules[name]
 
 
 def load(package: str, leaf: str, attribute: str, kind: type[T]) -> T:
-    """The `attribute` of one leaf, checked to be a `kind`."""
+    """The `attribute` of one leaf. Raises TypeError if it is not a `kind`."""
     value: object = getattr(module(f"{package}.{leaf}"), attribute)
     if not isinstance(value, kind):
         raise TypeError(f"{package}.{leaf}.{attribute} is not a {kind.__name__}")
@@ -42,13 +42,16 @@ def load(package: str, leaf: str, attribute: str, kind: type[T]) -> T:
 
 
 def all_of(package: str, attribute: str, kind: type[T]) -> tuple[T, ...]:
-    """The `attribute` of every leaf of a package, in the order of their names."""
+    """The `attribute` of every leaf of a package, sorted by the leaves' names."""
     return tuple(load(package, leaf, attribute, kind) for leaf in names(package))
 
 
 def one_by_one(
     package: str, attribute: str, kind: type[T], first: tuple[str, ...] = ()
 ) -> Iterator[T]:
-    """The same, each loaded when it is asked for: `first`, then from the end, where x86's are."""
+    """The `attribute` of every leaf of a package; a leaf is loaded when its turn comes.
+
+    `first` come first, then the others from the end of the alphabet, where x86's are.
+    """
     others = [leaf for leaf in reversed(names(package)) if leaf not in first]
     return (load(package, leaf, attribute, kind) for leaf in (*first, *others))

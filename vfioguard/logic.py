@@ -1,8 +1,8 @@
-"""Kleene's three-valued logic whose every answer carries the evidence that decided it.
+"""Kleene's three-valued logic, in which every answer carries the evidence that decided it.
 
-Policies are written with these combinators as the kernel writes them with `&&` and `||`, so the
-explanation is the computation and cannot drift from it.  (Kleene, Introduction to Metamathematics,
-section 64: the strong tables.)
+Policies use these combinators where the kernel uses `&&` and `||`. So the explanation is the
+computation and cannot drift from it.  (Kleene, Introduction to Metamathematics, section 64: the
+strong tables.)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,19 +14,22 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
     Proof: TypeAlias = "Answer | Fact[object] | Gap"
-else:  # a name for the annotation below, which is no string (ARCHITECTURE.md)
+else:  # a name for the annotation below, which is not a string (ARCHITECTURE.md)
     Proof = object
 
 
 class Answer(NamedTuple):
-    """A claim, whether it holds (None: the evidence does not decide), and what decided it."""
+    """A claim, its truth, and the evidence that decided it (`because`).
+
+    `truth` is None if the evidence does not decide.
+    """
 
     claim: str
     truth: bool | None
     because: tuple[Proof, ...]
 
     def __bool__(self) -> NoReturn:
-        """Refuse `if answer:`, which would quietly turn unknown into no."""
+        """Refuse `if answer:`, which would turn unknown into no. Raises TypeError."""
         raise TypeError(f"an Answer is not a bool; ask .truth ({self.claim})")
 
     def __invert__(self) -> "Answer":
@@ -35,26 +38,32 @@ class Answer(NamedTuple):
 
 
 def ask(claim: str, reading: Reading[T], question: Callable[[T], bool | None]) -> Answer:
-    """A leaf: put a question to one reading. A gap answers unknown, and so may the question."""
+    """An answer from one reading. It is unknown for a gap, or if `question` returns None."""
     truth = None if isinstance(reading, Gap) else question(reading.value)
     return Answer(claim, truth, (reading,))
 
 
 def every(claim: str, parts: Iterable[Answer], over: Reading[object] | None = None) -> Answer:
-    """`&&` over a set; keeps the parts that decided. `over` proves a set that is empty."""
+    """`&&` over a set. It keeps the parts that decided. `over` proves that a set is empty.
+
+    Raises ValueError for an empty set without `over`.
+    """
     return _decide(claim, tuple(parts), over, decisive=False)
 
 
 def some(claim: str, parts: Iterable[Answer], over: Reading[object] | None = None) -> Answer:
-    """`||` over a set; keeps the parts that decided. `over` proves a set that is empty."""
+    """`||` over a set. It keeps the parts that decided. `over` proves that a set is empty.
+
+    Raises ValueError for an empty set without `over`.
+    """
     return _decide(claim, tuple(parts), over, decisive=True)
 
 
 def _decide(
     claim: str, parts: tuple[Answer, ...], over: Reading[object] | None, *, decisive: bool
 ) -> Answer:
-    """One `decisive` part decides, else one unknown; else all parts decide the contrary."""
-    if len(parts) == 1:  # as most groups have one device
+    """A part with the truth `decisive` decides, else an unknown part, else all parts together."""
+    if len(parts) == 1:  # the most frequent case: most groups have one device
         return Answer(claim, parts[0].truth, parts)
     truths = [part.truth for part in parts]
     for truth in (decisive, None):
@@ -64,9 +73,10 @@ def _decide(
 
 
 def agree(claim: str, witnesses: Iterable[Answer]) -> Answer:
-    """What independent witnesses of one fact say together; a contradiction is unknown, and shown.
+    """The common answer of independent witnesses of one fact. It is unknown if they contradict.
 
-    Not a Kleene connective: a further witness may turn a yes into unknown, never into a no.
+    A contradiction is shown in the claim. This is not a Kleene connective: a further witness may
+    turn a yes into unknown, but never into a no. Raises ValueError without witnesses.
     """
     kept = tuple(witnesses)
     yes = tuple(part for part in kept if part.truth is True)
@@ -81,9 +91,10 @@ def agree(claim: str, witnesses: Iterable[Answer]) -> Answer:
 
 
 def whichever(claim: str, forms: Sequence[Answer], known: Answer) -> Answer:
-    """What holds in whichever form the kernel has a test: all forms alike, else not known.
+    """The answer of a test that the kernel has in one of several `forms`, not known which.
 
-    `known` is the unknown answer to which form it is.
+    If all forms give the same truth, it holds. Otherwise the answer is unknown, because of `known`:
+    the unknown answer to which form the kernel has.
     """
     if len({form.truth for form in forms}) == 1:
         return Answer(claim, forms[0].truth, tuple(forms))
@@ -91,7 +102,7 @@ def whichever(claim: str, forms: Sequence[Answer], known: Answer) -> Answer:
 
 
 def contradiction(answer: Answer) -> Iterator[Answer]:
-    """The parts of an unknown answer, itself included, whose witnesses contradict each other."""
+    """The parts of an unknown answer whose witnesses contradict each other, itself included."""
     parts = [part for part in answer.because if isinstance(part, Answer)]
     if answer.truth is None:
         truths = {part.truth for part in parts}
@@ -102,12 +113,12 @@ def contradiction(answer: Answer) -> Iterator[Answer]:
 
 
 def sources(*answers: Answer) -> list[str]:
-    """The files that answers rest on, sorted."""
-    found: set[str] = set()
+    """The files that the answers rest on, sorted."""
+    files: set[str] = set()
     for answer in answers:
         for part in answer.because:
-            found.update(sources(part) if isinstance(part, Answer) else (part.source,))
-    return sorted(found)
+            files.update(sources(part) if isinstance(part, Answer) else (part.source,))
+    return sorted(files)
 
 
 def _vacuous(claim: str, over: Reading[object] | None) -> tuple[Proof, ...]:

@@ -1,4 +1,4 @@
-"""What every face shows: one value, made of nothing that reads the host."""
+"""The Report, which every face shows: values only, nothing that reads the host."""
 
 from typing import Final, NamedTuple
 
@@ -11,7 +11,7 @@ SCHEMA_VERSION: Final = 1
 
 
 class DeviceReport(NamedTuple):
-    """A member. `isolated`: whether its own MSI domain isolates; None truth: not known."""
+    """A member of a group. `isolated`: whether its own MSI domain isolates."""
 
     name: str
     bus: str
@@ -21,15 +21,15 @@ class DeviceReport(NamedTuple):
 
     @property
     def on_vfio(self) -> bool:
-        """Whether it is bound to a VFIO driver."""
-        # vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci: every one of them says so.
+        """Whether the device is bound to a VFIO driver."""
+        # All their names have it: vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci.
         return "vfio" in (self.driver or "")
 
 
 class Holder(NamedTuple):
     """A process that has a group's device node open.
 
-    `since` is when the process was started (RFC 3339, UTC): the kernel keeps no time of the open.
+    `since` is the process's start (RFC 3339, UTC): the kernel does not keep the time of the open.
     """
 
     pid: int
@@ -38,12 +38,12 @@ class Holder(NamedTuple):
 
 
 class GroupReport(NamedTuple):
-    """`headline` is the worst of the backends in force, or the pinned policy's verdict.
+    """The verdicts on one group.
 
-    `backends` maps every backend that vfioguard knows to its verdict, None where this kernel does
-    not have it. `agrees`: whether the series and the kernel say the same of the group with every
-    override off; None where one of them does not know. `holders` are the processes that hold the
-    group now, None where nobody looked: only the daemon does, where a VFIO driver is bound.
+    `headline` is the worst verdict of the backends in force, or the pinned policy's verdict.
+    `backends` maps each backend that vfioguard knows to its verdict, or to None if this kernel
+    lacks it. `series` is the verdict of the 2016 series. `holders` are the processes that hold the
+    group now. It is None if nobody looked: only the daemon looks, if a VFIO driver is bound.
     """
 
     id: int
@@ -56,7 +56,7 @@ class GroupReport(NamedTuple):
 
     @property
     def on_vfio(self) -> bool:
-        """Whether a member is bound to a VFIO driver: only then there is something to open."""
+        """Whether a member is bound to a VFIO driver: only then the group's node can be opened."""
         return any(device.on_vfio for device in self.devices)
 
     @property
@@ -66,22 +66,26 @@ class GroupReport(NamedTuple):
 
     @property
     def kernel(self) -> Verdict | None:
-        """The worst verdict of the backends, whatever policy was asked for."""
+        """The worst verdict of the backends, whatever policy is pinned. None if there is none."""
         verdicts = [verdict for _, verdict in self.backends if verdict is not None]
-        return max(verdicts, key=lambda one: severity(one.outcome)) if verdicts else None
+        return max(verdicts, key=lambda verdict: severity(verdict.outcome)) if verdicts else None
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the 2016 series says the same as the running kernel."""
+        """Whether the 2016 series and the kernel say the same if every override is off.
+
+        Returns None if one of them does not know.
+        """
         kernel = self.kernel or self.headline
         ours, theirs = kernel.needs_override, self.series.needs_override
         return None if ours is None or theirs is None else ours is theirs
 
 
 class OverrideReport(NamedTuple):
-    """A parameter: its value now, or None where its module is not loaded or it cannot be read.
+    """A module's parameter.
 
-    `pending` is what loading the module would set, None where it is loaded or that is not known.
+    `value` is None if the module is not loaded or the parameter cannot be read. `pending` is the
+    value that loading the module would set, or None if the module is loaded or that is not known.
     """
 
     name: str
@@ -96,7 +100,7 @@ UNBINDABLE = f"{NO_GROUP}: VFIO cannot bind it"
 class UngroupedDevice(NamedTuple):
     """A PCI function in no IOMMU group. `binds`: whether a VFIO driver can be bound to it.
 
-    `reason` follows the name, and `because` proves it where anything but the missing link does.
+    `reason` is written after the name. `because` proves it, or is None if the missing link does.
     """
 
     name: str
@@ -108,7 +112,7 @@ class UngroupedDevice(NamedTuple):
 
 
 class PolicyReport(NamedTuple):
-    """A policy, and whether it is in force here: if the kernel carries it and its backend."""
+    """A policy. It is in force if the kernel carries it (`carried`) and its backend (`offered`)."""
 
     name: str
     backend: str | None
@@ -121,7 +125,7 @@ class PolicyReport(NamedTuple):
 
 
 class FindingReport(NamedTuple):
-    """Something about the whole host that a person should look at."""
+    """A fact about the whole host that a person should look at."""
 
     name: str
     severity: str
@@ -130,10 +134,10 @@ class FindingReport(NamedTuple):
 
 
 class HostReport(NamedTuple):
-    """`pinned` is the policy that the headlines were asked for, None for those in force.
+    """The host. `pinned` is the policy of the headlines, or None for the policies in force.
 
-    `remapping`: whether x86's interrupt remapping is enabled; None elsewhere. `modules` are VFIO's
-    loaded ones where no parameter shows one.
+    `remapping`: whether x86's interrupt remapping is enabled; None on other architectures.
+    `modules`: a loaded module of VFIO, if no parameter shows one.
     """
 
     kernel: str | None
@@ -146,9 +150,9 @@ class HostReport(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The whole host. `groups_read` is a gap where the kernel's list could not be read.
+    """The whole host. `groups_read` is the gap of the kernel's list of groups, or None.
 
-    `firmware`: table -> present, absent, denied, hidden or failed; none of them is decoded for it.
+    `firmware` pairs a table with present, absent, denied, hidden or failed; no table is decoded.
     """
 
     generated_at: str

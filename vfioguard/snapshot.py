@@ -1,4 +1,4 @@
-"""The host at one moment: everything that the policies ask for, each fact with its source."""
+"""The host at one moment: every fact that the policies need, with its source."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,15 +9,15 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity.running import Kernel
 from vfioguard.kernel.interrupts import irq, irq_domains
-from vfioguard.kernel.members import Members, place
+from vfioguard.kernel.members import Members, position
 
-# What most hosts do not need is imported where it is read.
+# Most hosts do not need these modules, so the functions that read by them import them.
 if TYPE_CHECKING:
     from vfioguard.kernel.firmware.wiring import Wiring
     from vfioguard.kernel.identity.dmi import Machine
     from vfioguard.kernel.identity.processor import Processor
     from vfioguard.kernel.log import Log
-else:  # names for the annotations below, which are no strings (ARCHITECTURE.md)
+else:  # names for the annotations below, which are not strings (ARCHITECTURE.md)
     Machine = Log = Processor = Wiring = object
 
 #: (module, parameter) of both overrides and of the no-IOMMU mode.
@@ -27,7 +27,7 @@ NOIOMMU = ("vfio", "enable_unsafe_noiommu_mode")
 
 
 class Interrupts(NamedTuple):
-    """What shows the machine's interrupt routing. None: not read, as the rest decides."""
+    """The files that show how interrupts are routed. `log` is None if the others decide."""
 
     wired: tuple[irq.WiredIrq, ...]
     proc: Reading[Mapping[int, str]]
@@ -37,12 +37,12 @@ class Interrupts(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The host. `devices` are those without a group; `wiring` is None on x86.
+    """The host. `devices` are those without a group. `wiring` is None on x86.
 
-    `machine` and `processor` are read where there is an IVRS, which Linux reads by them; `chipset`
-    (PCI id and revision) where one may be too early to remap, and nothing shows that it does.
-    `modules` are VFIO's loaded ones, looked for where no parameter shows one; `container`: whether
-    VFIO provides /dev/vfio/vfio, asked where no file says it for less.
+    `machine` and `processor` are None without an IVRS; Linux reads an IVRS by them. `chipset` (PCI
+    id and revision) is None unless the chipset may be too early to remap and no interrupt is
+    remapped. `modules`: a loaded module of VFIO, if no parameter shows one. `container`: whether
+    VFIO provides /dev/vfio/vfio; None if other files tell, or if no verdict depends on it.
     """
 
     kernel: Kernel
@@ -65,10 +65,10 @@ class Snapshot(NamedTuple):
 
     @property
     def members(self) -> tuple[Members, ...]:
-        """The groups with their devices, none where they could not be listed."""
+        """The groups with their devices; empty if they could not be listed."""
         return self.groups.value if isinstance(self.groups, Fact) else ()
 
     def group(self, number: int) -> Members | None:
-        """The group of this number."""
-        at = place(self.members, number)
-        return None if at is None else self.members[at]
+        """The group of this number. Returns None if there is no such group."""
+        index = position(self.members, number)
+        return None if index is None else self.members[index]

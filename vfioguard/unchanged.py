@@ -1,4 +1,4 @@
-"""Where things stand in tuples of thousands, of which nearly all stay from reading to reading."""
+"""Compare tuples of thousands of values, nearly all of which stay from reading to reading."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Values compared at once. Such a comparison runs no bytecode and does not look into values that
-#: are the very same objects: 12 ns each.
+#: Values that are compared at once. Such a comparison runs no bytecode and does not look into
+#: values that are the very same objects. It takes 12 ns a value.
 _RUN = 128
 
 
 def keep(new: T, old: T | None) -> T:
-    """The earlier object where it says the same."""
+    """The earlier object if it equals the new one, else the new one."""
     return old if old is not None and old == new else new
 
 
 def differing(old: Sequence[object], new: Sequence[object]) -> tuple[int, ...] | None:
-    """Where the two differ; None where there are more of one than of the other.
+    """The places at which the two have different objects. Returns None if their lengths differ.
 
-    Another object that is equal may be among them.
+    Places with equal objects may be among them.
     """
     if len(old) != len(new):
         return None
     if old is new:
         return ()
-    found: list[int] = []
+    places: list[int] = []
     for start in range(0, len(old), _RUN):
         was, now = old[start : start + _RUN], new[start : start + _RUN]
         if was != now:
             pairs = enumerate(zip(was, now, strict=True), start)
-            found += [at for at, (one, other) in pairs if one is not other]
-    return tuple(found)
+            places += [place for place, (before, after) in pairs if before is not after]
+    return tuple(places)
 
 
 def numbered(values: Sequence[T], number: int, key: Callable[[T], int]) -> int | None:
-    """The place of the value with this number; they are in the order of their numbers.
+    """The place of the value with this number in `values`, which are sorted by `key`.
 
-    Not bisect: loading it costs `check` half a percent.
+    Returns None if there is none. Loading bisect would cost `check` half a percent.
     """
     low, high = 0, len(values)
     while low < high:

@@ -1,4 +1,4 @@
-"""What one policy says of one group."""
+"""The verdict of one policy on one group."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from vfioguard.logic import Answer
 
 
 class Outcome(StrEnum):
-    """The closed set of answers, from best to worst as `severity` orders them."""
+    """The possible outcomes, from best to worst, as `severity` orders them."""
 
     ALLOWED = "allowed"
     BY_OVERRIDE = "allowed-by-override"
@@ -21,21 +21,21 @@ _EXIT = {Outcome.ALLOWED: 0, Outcome.BY_OVERRIDE: 1, Outcome.REFUSED: 2, Outcome
 
 
 def severity(outcome: Outcome) -> int:
-    """Order outcomes; the worst of a set is its maximum."""
+    """The rank of an outcome: the worst outcome has the highest."""
     return _SEVERITY[outcome]
 
 
 def exit_code(outcome: Outcome) -> int:
-    """The exit status that a script sees for this outcome as the worst of what was asked."""
+    """The exit status of a command whose worst outcome this is."""
     return _EXIT[outcome]
 
 
-#: The policy of a verdict where the kernel decides by none that is known, or has no backend.
+#: The policy of a verdict if the kernel has no backend, or no known policy decides.
 NONE = "none"
 
 
 class Verdict(NamedTuple):
-    """`isolated` is the kernel's interrupt test alone, `override` whether it is switched off."""
+    """`isolated` is the kernel's interrupt test, `override` whether that test is switched off."""
 
     policy: str
     outcome: Outcome
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
     def needs_override(self) -> bool | None:
         """Whether the attach is refused while every override is off.
 
-        None: not known, or no override helps.
+        Returns None if that is not known, or if no override helps.
         """
         if self.isolated.truth is None or self.policy == NONE:
             return None
@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
 
 
 def judge(policy: str, isolated: Answer, override: Answer) -> Verdict:
-    """Join the interrupt test and the override into the outcome."""
+    """The verdict of `policy`: the interrupt test and the override give the outcome."""
     return Verdict(
         policy=policy,
         outcome=_outcome(isolated.truth, override.truth),
@@ -67,6 +67,6 @@ def _outcome(isolated: bool | None, override: bool | None) -> Outcome:
     if isolated is True:
         return Outcome.ALLOWED
     if isolated is None or override is None:
-        # With the override on the attach succeeds, but whether it needed it is not known.
+        # With the override the attach succeeds, but whether it needs the override is not known.
         return Outcome.UNKNOWN
     return Outcome.BY_OVERRIDE if override else Outcome.REFUSED

@@ -1,4 +1,4 @@
-"""The words in which every face tells the same thing: answers, reasons, ranges, names."""
+"""The words that all faces share: for answers, reasons, ranges and names."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from vfioguard.verdict import Outcome, severity
 _headline: Callable[[GroupReport], Outcome] = attrgetter("headline.outcome")
 #: The last second of the year 9999.
 _LAST = 253402300799
-#: Raw text beyond this says nothing more to anybody.
+#: Characters of a text that are shown.
 _RAW = 120
 #: Bytes of a binary file that are shown: a line of 32-bit cells.
 _CELLS = 32
-#: Names beyond this are counted.
+#: Names that are shown; the others are counted.
 _NAMES = 8
 
 
 def moment(seconds: float) -> str:
-    """Seconds since 1970 as RFC 3339 has them, in UTC; it knows no year after 9999."""
+    """Seconds since 1970 as RFC 3339, in UTC. Its last year is 9999, so later moments are cut."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST)))
 
 
@@ -46,24 +46,25 @@ def truth(value: bool | None) -> str:
 
 
 def reason(group: GroupReport) -> str:
-    """Why the headline's interrupt test came out as it did, in one clause.
+    """Why the headline's interrupt test has its truth, in one clause.
 
-    The first part is followed down to the evidence. Where that is another group's device or an
-    interrupt of the machine, the claim that it was evidence for says more.
+    It is the claim of the deepest answer, following the first part of each. If that claim does not
+    name a device of the group (but another group's device, or an interrupt of the machine), the
+    claim above it tells more.
     """
     verdict = group.headline
     undecided = verdict.outcome is Outcome.UNKNOWN and verdict.isolated.truth is False
     above = answer = verdict.override if undecided else verdict.isolated
     while answer.because and isinstance(answer.because[0], Answer):
         above, answer = answer, answer.because[0]
-    if not undecided and not any(one.name in answer.claim for one in group.devices):
+    if not undecided and not any(member.name in answer.claim for member in group.devices):
         answer = above
     return f"{truth(answer.truth)}: {answer.claim}"
 
 
 def general_reason(group: GroupReport) -> str:
-    """The reason without the names of the group's devices, to fold groups that share it."""
-    names = {one.name for one in group.devices}
+    """The reason without the names of the group's devices, so that groups share it."""
+    names = {member.name for member in group.devices}
     words = reason(group).split(" ")
     for place, word in enumerate(words):
         name = word.rstrip(",:;")
@@ -73,14 +74,14 @@ def general_reason(group: GroupReport) -> str:
 
 
 def verdict_line(target: str, group: GroupReport) -> str:
-    """The answer to "may this be attached?" in one line that begins with the outcome."""
+    """One line that says whether `target`, of this group, may be attached; the outcome first."""
     name = target if target.startswith("group:") else f"{target} group:{group.id}"
     return f"{group.outcome} {name} {_by(group)}"
 
 
 def group_line(group: GroupReport) -> str:
-    """A group in one line for grep: outcome, number, members, and why."""
-    members = ",".join(one.name for one in group.devices) or "-"
+    """One line about a group, for grep: outcome, number, members, and reason."""
+    members = ",".join(member.name for member in group.devices) or "-"
     return f"{group.outcome} group:{group.id} {members} {_by(group)}"
 
 
@@ -93,7 +94,7 @@ def _by(group: GroupReport) -> str:
 
 
 def aside(group: GroupReport) -> str:
-    """Where the running kernel or the 2016 series says otherwise, in brackets."""
+    """In brackets, the outcome by the running kernel or the 2016 series if it differs; else ""."""
     kernel = group.kernel
     if kernel is not None and kernel.outcome is not group.outcome:
         return f" [this kernel: {kernel.outcome}]"
@@ -103,7 +104,7 @@ def aside(group: GroupReport) -> str:
 
 
 def ungrouped_line(report: Report, device: UngroupedDevice) -> str:
-    """The same answer for a device that is in no group."""
+    """One line about a device that is in no group, as `verdict_line` is about one in a group."""
     name = device.name
     if report.groups or device.reason != UNBINDABLE:
         return f"{Outcome.UNKNOWN} {name} is {device.reason}"
@@ -111,28 +112,34 @@ def ungrouped_line(report: Report, device: UngroupedDevice) -> str:
 
 
 def ungrouped_lines(report: Report, most: int | None = _NAMES) -> Iterator[tuple[str, str]]:
-    """The functions in no group, folded by their reason: (what is said of them, their names)."""
+    """The functions in no group, folded by their reason: (the reason, their names).
+
+    At most `most` names are shown, the others are counted; None shows all.
+    """
     folded: dict[str, list[str]] = {}
     for device in report.ungrouped:
         folded.setdefault(device.reason, []).append(device.name)
     for reason, names in folded.items():
-        said = reason.replace(NO_GROUP, f"{NO_GROUP} ({len(names)})", 1)
+        counted = reason.replace(NO_GROUP, f"{NO_GROUP} ({len(names)})", 1)
         shown = names[:most]
         more = f" +{len(names) - len(shown)} more" if len(names) > len(shown) else ""
-        yield said, f"{', '.join(shown)}{more}"
+        yield counted, f"{', '.join(shown)}{more}"
 
 
 def missing(target: str, kind: str, names: list[str]) -> str:
-    """That there is no such device or group, and which there are."""
-    what = f"no {target!r:.64}" if target.startswith("group:") else f"no {kind} {target!r:.64}"
+    """The sentence that there is no `target`; `names` are the existing targets of this `kind`."""
+    none = f"no {target!r:.64}" if target.startswith("group:") else f"no {kind} {target!r:.64}"
     if not names:
-        return f"{what} here; there is no {kind}"
+        return f"{none} here; there is no {kind}"
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return f"{what} here; there are {', '.join(names[:_NAMES])}{more}"
+    return f"{none} here; there are {', '.join(names[:_NAMES])}{more}"
 
 
 def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:
-    """The proof as an indented tree, its leaves the files and what they hold."""
+    """The proof as an indented tree, whose leaves are files with their content.
+
+    An answer shows at most `limit` of its parts.
+    """
     indent = "  " * depth
     if isinstance(proof, Gap):
         yield f"{indent}{proof.source}: {proof.why} ({proof.errno or proof.detail})"
@@ -147,7 +154,7 @@ def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:
 
 
 def raw_text(raw: bytes) -> str:
-    """What a file held, on a line that tricks no terminal: its text, or its 32-bit cells."""
+    """A file's content in one line of printable ASCII: its text, or its 32-bit cells in hex."""
     shown = raw.strip(b"\n\0")
     more = " ..." if len(shown) > _RAW else ""
     text = shown[:_RAW].replace(b"\0", b", ").replace(b"\n", b"; ").decode("ascii", "replace")
@@ -157,13 +164,13 @@ def raw_text(raw: bytes) -> str:
     return f"<{raw[:_CELLS].hex(' ', 4)}>{more}"
 
 
-def device(one: DeviceReport) -> str:
-    """ "0000:41:00.0 vfio-pci", or the name alone where no driver is bound."""
-    return f"{one.name} {one.driver}" if one.driver else one.name
+def device(member: DeviceReport) -> str:
+    """ "0000:41:00.0 vfio-pci", or only the name if no driver is bound."""
+    return f"{member.name} {member.driver}" if member.driver else member.name
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """ "0-3, 7, 9-12" of sorted numbers."""
+    """Sorted numbers as "0-3, 7, 9-12"."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and spans[-1][1] == number - 1:
@@ -182,7 +189,7 @@ def summary(report: Report) -> str:
 
 
 def policies(report: Report) -> str:
-    """By what the headlines were decided."""
+    """The policies that decided the headlines, or why there are none."""
     if report.host.pinned:
         return f"{report.host.pinned} (as asked)"
     if report.host.policies_in_force:
@@ -214,7 +221,7 @@ def no_groups(report: Report) -> str:
 
 
 def _no_iommu(arch: str | None) -> str:
-    """What to turn on where no IOMMU is in use, in words of the architecture."""
+    """That no IOMMU is in use, and what to turn on, in the words of the architecture."""
     return f"no IOMMU is in use{_TURN_ON.get(arch or '', '')}"
 
 
@@ -228,6 +235,6 @@ _TURN_ON = {
 
 
 def proof_command(report: Report, group: GroupReport, again: str) -> str:
-    """What prints the proof; `again` are the options that read the same host."""
+    """The command that prints the proof. `again` are the options that read the same host."""
     policy = f" --policy {report.host.pinned}" if report.host.pinned else ""
     return f"vfioguard explain group:{group.id}{policy}{again}"

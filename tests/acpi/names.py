@@ -200,6 +200,18 @@ KEYS: dict[str, str] = {
     "capability_offset": "capability_offset",
 }
 
+#: The key of a bit in an oracle.json: the field and the bit.
+FLAGS: dict[str, tuple[str, int]] = {
+    "all_ports": ("flags", 1),
+    "atc_required": ("flags", 1),
+    "intr_remap": ("flags", 1),
+    "x2apic_opt_out": ("flags", 2),
+    "dma_ctrl_platform_opt_in": ("flags", 4),
+    "dmar_remap_opt_out": ("flags", 8),
+    "dma_remap_at_boot": ("iv_info", 2),
+    "pcat_compat": ("flags", 1),
+}
+
 #: Keys that say in words what `type` says.
 WORDS = {"kind", "name", "type_name"}
 

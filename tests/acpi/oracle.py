@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from vfioguard.acpi import Parsed, _iort_bodies, dmar, iort, ivrs, madt, mcfg, rimt, sdt, viot
-from vfioguard.acpi._ivrs_entries import AcpiHid
+from vfioguard.acpi import Parsed, dmar, iort, ivrs, madt, mcfg, rimt, viot
+from vfioguard.acpi.parts import iort_bodies
+from vfioguard.acpi.parts.ivrs_entries import AcpiHid
+from vfioguard.acpi.structure import sdt
 
 TABLES = {
     "APIC": madt.TABLE,
@@ -90,13 +92,13 @@ def structure(value, offset: int) -> Iterator[tuple[Place, Named]]:
 def body(node: iort.Node, what: iort.Body, offset: int) -> Iterator[tuple[Place, Named]]:
     yield from sized(type(what), what, offset + 16)
     match what:
-        case _iort_bodies.ItsGroup():
+        case iort_bodies.ItsGroup():
             yield from numbers("ItsGroup.its_ids", offset + 20, 4, what.its_ids)
-        case _iort_bodies.NamedComponent(name=name):
+        case iort_bodies.NamedComponent(name=name):
             yield (offset + 29, len(name) + 1), Named("NamedComponent.name", name)
-        case _iort_bodies.Iwb(name=name):
+        case iort_bodies.Iwb(name=name):
             yield (offset + 26, len(name) + 1), Named("Iwb.name", name)
-        case _iort_bodies.Smmu():
+        case iort_bodies.Smmu():
             words = tuple(word for pair in what.global_interrupts for word in pair)
             start = offset + what.global_interrupt_offset
             yield from numbers("Smmu.global_interrupts", start, 4, words)
@@ -104,10 +106,10 @@ def body(node: iort.Node, what: iort.Body, offset: int) -> Iterator[tuple[Place,
             yield from numbers("Smmu.context_interrupts", start, 8, what.context_interrupts)
             start = offset + what.pmu_interrupt_offset
             yield from numbers("Smmu.pmu_interrupts", start, 8, what.pmu_interrupts)
-        case _iort_bodies.Rmr():
+        case iort_bodies.Rmr():
             for index, memory in enumerate(what.ranges):
                 place = offset + what.range_offset + 20 * index
-                yield from sized(_iort_bodies.MemoryRange, memory, place)
+                yield from sized(iort_bodies.MemoryRange, memory, place)
         case _:
             pass
 

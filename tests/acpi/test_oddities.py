@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.acpi.own import OWN, parse, put, sealed
-from vfioguard.acpi import BadTable, Unknown, dmar, iort, ivrs, leaves, madt, mcfg, sdt, table, viot
-from vfioguard.acpi._iort_bodies import RootComplex, Unparsed
-from vfioguard.acpi.layout import MOST
+from vfioguard.acpi import BadTable, Unknown, dmar, iort, ivrs, leaves, madt, mcfg, table, viot
+from vfioguard.acpi.parts.iort_bodies import RootComplex, Unparsed
+from vfioguard.acpi.structure import sdt
+from vfioguard.acpi.structure.layout import MOST
 
 
 def test_every_leaf_is_found_by_its_name() -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from tests.acpi import oracle
 from tests.acpi.facts import FACTS
-from tests.acpi.names import BEYOND, IASL, KEYS, UNNAMED, WORDS
-from vfioguard.acpi import Unknown, iort, sdt
+from tests.acpi.names import BEYOND, FLAGS, IASL, KEYS, UNNAMED, WORDS
+from vfioguard.acpi import Unknown, iort
+from vfioguard.acpi.structure import sdt
 
 OURS = Path(__file__).parent.parent / "fixtures/acpi"
 SHARED = Path(__file__).parents[3] / "shared/acpi"
@@ -109,6 +110,12 @@ def by_offset(table: object, found: dict[tuple[str, int], object]) -> dict[tuple
     return found
 
 
+def flag(value: object, key: str) -> bool:
+    """A bit that an oracle names, out of our field of flags."""
+    field, bit = FLAGS[key]
+    return bool(getattr(value, field) & bit)
+
+
 def attribute(value: object, key: str) -> object:
     """Ours for one key of an oracle, wherever we keep it."""
     if isinstance(value, Unknown):
@@ -117,6 +124,8 @@ def attribute(value: object, key: str) -> object:
         known["device_id"] = int.from_bytes(value.raw[1:3], "little")
         known["data"] = value.raw[3]
         return known[key]
+    if key in FLAGS:
+        return flag(value, key)
     name = key if hasattr(value, key) else KEYS.get(key, key)
     if isinstance(value, iort.Node) and not hasattr(value, name):
         value = value.body
@@ -223,7 +232,7 @@ def fact_by_fact(case: Case) -> int:
             for facts in other:
                 compared.facts(compared.structures["structures", facts["offset"]], facts, key)
         else:
-            mine = whole[key] if key in whole else getattr(table, KEYS.get(key, key))
+            mine = whole[key] if key in whole else attribute(table, key)
             # One IO-APIC may stand in an IOMMU's 10h, 11h and 40h.
             unique = sorted if key == "special_ioapics" else lambda value: value
             compared.equal(key, unique(mine), unique(other))

@@ -12,7 +12,7 @@ from tests.acpi.oracle import TABLES
 from tests.acpi.own import OWN, parse, pieces, put, sealed
 from vfioguard.acpi import BadTable, Parsed
 from vfioguard.acpi.dump import split
-from vfioguard.acpi.layout import MOST
+from vfioguard.acpi.structure.layout import MOST
 
 #: What a number may be that decides how far to read.
 LIMITS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 0x7F, 0x80, 0xFE, 0xFF)

@@ -9,7 +9,7 @@ import pytest
 from vfioguard.fact import Fact, Gap, Malformed, Why
 from vfioguard.kernel import devices, iommu_class, iommu_groups
 from vfioguard.kernel.identity import hypervisor
-from vfioguard.kernel.iommu_groups import Member, Reader, Region
+from vfioguard.kernel.iommu_groups import GroupReader, Member, Region
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 
 GROUPS = "/sys/kernel/iommu_groups"
@@ -54,7 +54,7 @@ def test_what_are_no_regions_is_malformed(raw: bytes) -> None:
 
 def group(**files: Entry) -> iommu_groups.Group:
     host = {f"{GROUPS}/0/{name}": entry for name, entry in files.items()}
-    return Reader(Memory(host).under(GROUPS)).group(0)
+    return GroupReader(Memory(host).under(GROUPS)).group(0)
 
 
 @pytest.mark.parametrize("kind", ["DMA", "DMA-FQ", "identity", "blocked", "unmanaged", "unknown"])
@@ -101,7 +101,7 @@ def test_a_renamed_member_is_known_by_where_its_link_leads() -> None:
         f"{GROUPS}/0/devices/x": Link("../../../../devices/a/x"),
         f"{GROUPS}/0/devices/x.0": Link("../../../../devices/b/x"),
     }
-    reading = Reader(Memory(host).under(GROUPS)).members(0)
+    reading = GroupReader(Memory(host).under(GROUPS)).members(0)
     assert isinstance(reading, Fact)
     assert reading.value == (Member("x", "x"), Member("x.0", "x"))
 

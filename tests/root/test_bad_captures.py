@@ -18,11 +18,11 @@ from tests.support.hosts import x86_host
 from tests.support.tars import END, PACKERS, file, header, pax, record
 from vfioguard.reading.take import take
 from vfioguard.root import capture
-from vfioguard.root.capture import BadCapture, Limits
+from vfioguard.root.capture import BadCapture, CaptureLimits
 from vfioguard.root.opening import CannotOpen, open_root
 
 HOST = capture.pack(x86_host(2))
-SMALL = Limits(file=1 << 16, total=4 << 20, kept=1 << 20)
+SMALL = CaptureLimits(file=1 << 16, total=4 << 20, kept=1 << 20)
 
 
 def write(directory: Path, content: bytes, name: str = "host.tar") -> str:

@@ -16,12 +16,12 @@ from vfioguard.fact import Gap
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
 from vfioguard.root import capture
-from vfioguard.root.capture import LIMITS, BadCapture, Limits
+from vfioguard.root.capture import LIMITS, BadCapture, CaptureLimits
 from vfioguard.root.memory import MAX_NAMES, MAX_STEPS, Entry, Link, Memory
 from vfioguard.root.packed import MAX_STREAMS
 from vfioguard.verdict import Outcome
 
-SMALL = Limits(file=1 << 16, total=4 << 20, kept=1 << 20, members=100)
+SMALL = CaptureLimits(file=1 << 16, total=4 << 20, kept=1 << 20, members=100)
 
 
 def write(directory: Path, content: bytes) -> str:

@@ -98,6 +98,15 @@ def test_a_loop_of_links_ends() -> None:
     assert take(Memory(recorded(root))) == take(root)
 
 
+def test_a_listed_directory_that_lacks_a_file_replays_as_a_directory() -> None:
+    recording = Recording(Memory({"/sys/kernel/iommu_groups/0/devices": None}))
+    recording.listdir("/sys/kernel/iommu_groups")
+    with pytest.raises(FileNotFoundError):
+        recording.read("/sys/kernel/iommu_groups/0/type")
+    with pytest.raises(FileNotFoundError):
+        Memory(recording.entries).read("/sys/kernel/iommu_groups/0/type")
+
+
 def test_a_listed_file_that_vanished_stays_vanished() -> None:
     domains = "/sys/kernel/debug/irq/domains"
     root = Memory({f"{domains}/VECTOR": Refused(errno.ENOENT)})

@@ -1,17 +1,17 @@
-"""One file per firmware table: bytes in; what they say, and where they stop making sense, out.
+"""One file per firmware table: a parser that turns the table's bytes into values.
 
-Nothing here reads a file or follows a reference. A leaf holds its parser as `TABLE`.
+A parser also says where the bytes stop making sense. Nothing here reads a file or follows a
+reference. A leaf holds its parser as `TABLE`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from importlib import import_module
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-from vfioguard.acpi.layout import BadTable, Layout, Reader, Unknown
-from vfioguard.acpi.sdt import SIZE, Header, begin, header
+from vfioguard.acpi.structure.layout import BadTable, Layout, TableReader, Unknown
+from vfioguard.acpi.structure.sdt import SIZE, Header, begin, header
+from vfioguard.leaves import load, names
 
 __all__ = ["BadTable", "Header", "Parsed", "Table", "Unknown", "leaves", "parsed", "table"]
 
@@ -21,10 +21,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Parsed(NamedTuple, Generic[T_co]):
-    """What stood before the break, and the break.
+    """What a parser could read of a table, and `broken`: the first thing that is wrong with it.
 
-    `table` is None only where not even the fixed part of the table is there, or where the bytes
-    are another table; then `broken` says so.
+    `table` is None only if the fixed part of the table is cut, or if the bytes are another table.
+    Then `broken` says which. `broken` is None if the whole table makes sense.
     """
 
     table: T_co | None
@@ -38,11 +38,11 @@ class Table(NamedTuple):
     parse: Callable[[bytes], Parsed[object]]
 
 
-Body: TypeAlias = Callable[[Reader, Header, F], T]
+Body: TypeAlias = Callable[[TableReader, Header, F], T]
 
 
 def parsed(data: bytes, signature: str, fixed: Layout[F], body: Body[F, T]) -> Parsed[T]:
-    """Read the header and the fixed part that follows it, then what `body` makes of the rest."""
+    """Read the header and the fixed part that follows it, and let `body` parse the rest."""
     try:
         head = header(data)
         reader = begin(data, head, signature, SIZE + fixed.least)
@@ -52,20 +52,11 @@ def parsed(data: bytes, signature: str, fixed: Layout[F], body: Body[F, T]) -> P
     return Parsed(body(reader, head, fields), reader.broken)
 
 
-#: The modules of this room that are not tables.
-_OTHERS = frozenset({"dump", "layout", "sdt"})
-
-
 def leaves() -> tuple[str, ...]:
-    """The names of the leaves, sorted, without importing them."""
-    files = os.listdir(os.path.dirname(__file__))
-    names = (name[:-3] for name in files if name.endswith(".py") and not name.startswith("_"))
-    return tuple(sorted(name for name in names if name not in _OTHERS))
+    """The names of the leaves, sorted; no leaf is imported."""
+    return names(__name__)
 
 
 def table(leaf: str) -> Table:
-    """The `TABLE` of one leaf."""
-    value: object = import_module(f"{__name__}.{leaf}").TABLE
-    if not isinstance(value, Table):
-        raise TypeError(f"{leaf}.TABLE is not a Table")
-    return value
+    """The `TABLE` of one leaf. Raises TypeError if it is not a Table."""
+    return load(__name__, leaf, "TABLE", Table)

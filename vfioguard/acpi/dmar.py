@@ -1,10 +1,10 @@
 """DMAR: Intel's DMA and interrupt remapping (VT-d 5.0 chapter 8)."""
 
 from struct import Struct
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi.layout import (
+from vfioguard.acpi.structure.layout import (
     U8,
     U16,
     U32,
@@ -12,21 +12,26 @@ from vfioguard.acpi.layout import (
     Bytes3,
     Bytes10,
     Layout,
-    Reader,
+    TableReader,
     Unknown,
     text,
 )
 
+T = TypeVar("T")
+
 
 class Scope(NamedTuple):
-    """A device scope (8.3.1): 1 endpoint, 2 bridge with all below, 3 IO-APIC, 4 HPET, 5 ACPI."""
+    """A device scope (8.3.1).
+
+    Types: 1 endpoint, 2 bridge and all below it, 3 IO-APIC, 4 HPET, 5 device that ACPI names.
+    """
 
     offset: int
     type: U8
     length: U8
     flags: U8
     reserved: U8
-    enumeration_id: U8  # of an IO-APIC: its id in the MADT
+    enumeration_id: U8  # an IO-APIC's id in the MADT
     start_bus: U8
     path: tuple[tuple[int, int], ...]  # device and function, bridge by bridge
 
@@ -45,12 +50,12 @@ class Drhd(NamedTuple):
 
     @property
     def include_all(self) -> bool:
-        """INCLUDE_PCI_ALL: every device of the segment that no other unit names."""
+        """INCLUDE_PCI_ALL: the unit serves each device of its segment that no other unit names."""
         return bool(self.flags & 1)
 
 
 class Rmrr(NamedTuple):
-    """Memory that the firmware's devices go on using (8.4)."""
+    """Reserved memory: devices that the firmware set up go on using it (8.4)."""
 
     offset: int
     type: U16
@@ -72,11 +77,6 @@ class Atsr(NamedTuple):
     reserved: U8
     segment: U16
     scopes: tuple[Scope | Unknown, ...]
-
-    @property
-    def all_ports(self) -> bool:
-        """ALL_PORTS: every root port of the segment."""
-        return bool(self.flags & 1)
 
 
 class Rhsa(NamedTuple):
@@ -111,11 +111,6 @@ class Satc(NamedTuple):
     reserved: U8
     segment: U16
     scopes: tuple[Scope | Unknown, ...]
-
-    @property
-    def atc_required(self) -> bool:
-        """ATC_REQUIRED: the devices do not work without ATS."""
-        return bool(self.flags & 1)
 
 
 class Sidp(NamedTuple):
@@ -154,21 +149,6 @@ class Dmar(NamedTuple):
         """INTR_REMAP: the platform supports interrupt remapping."""
         return bool(self.flags & 1)
 
-    @property
-    def x2apic_opt_out(self) -> bool:
-        """X2APIC_OPT_OUT: the firmware asks to stay out of x2APIC mode."""
-        return bool(self.flags & 2)
-
-    @property
-    def dma_ctrl_platform_opt_in(self) -> bool:
-        """DMA_CTRL_PLATFORM_OPT_IN_FLAG: the firmware asks for DMA remapping."""
-        return bool(self.flags & 4)
-
-    @property
-    def dmar_remap_opt_out(self) -> bool:
-        """Bit 3, which Linux reads from v7.3: the firmware asks to leave DMA remapping off."""
-        return bool(self.flags & 8)
-
 
 _FIXED = Layout(Fixed)
 _HEAD = Struct("<HH")
@@ -183,49 +163,60 @@ _SATC = Layout(Satc)
 _SIDP = Layout(Sidp)
 
 
-def _scopes(reader: Reader, start: int, stop: int) -> tuple[Scope | Unknown, ...]:
-    """The device scopes that fill the rest of a structure."""
-    found: list[Scope | Unknown] = []
-    for kind, at, end in reader.walk(start, stop, _SCOPE_HEAD, "device scope"):
-        # An odd last byte is no hop: drivers/iommu/intel/dmar.c divides by two as well.
-        hops = reader.spend(at, max(end - at - _SCOPE.size, 0) // 2)
-        path = reader.data[at + _SCOPE.size : at + _SCOPE.size + 2 * hops]
-        hop = tuple(zip(path[::2], path[1::2], strict=True))
-        found.append(reader.one(_SCOPE, kind, at, end, hop))
-    return tuple(found)
+def _scopes(reader: TableReader, start: int, stop: int) -> tuple[Scope | Unknown, ...]:
+    """The device scopes that fill a structure from `start` to `stop`."""
+    scopes: list[Scope | Unknown] = []
+    for kind, scope, end in reader.walk(start, stop, _SCOPE_HEAD, "device scope"):
+        # The kernel ignores an odd last byte too: drivers/iommu/intel/dmar.c divides by two.
+        hops = reader.spend(scope, max(end - scope - _SCOPE.size, 0) // 2)
+        path = reader.data[scope + _SCOPE.size : scope + _SCOPE.size + 2 * hops]
+        pairs = tuple(zip(path[::2], path[1::2], strict=True))
+        scopes.append(reader.structure(_SCOPE, kind, scope, end, pairs))
+    return tuple(scopes)
 
 
-def _unit(reader: Reader, kind: int, at: int, end: int) -> Unit:
+def _unit(reader: TableReader, kind: int, start: int, end: int) -> Unit:
+    def scoped(layout: Layout[T]) -> T | Unknown:
+        scopes = _scopes(reader, start + layout.size, end)
+        return reader.structure(layout, kind, start, end, scopes)
+
     match kind:
         case 0:
-            return reader.one(_DRHD, kind, at, end, _scopes(reader, at + _DRHD.size, end))
+            return scoped(_DRHD)
         case 1:
-            return reader.one(_RMRR, kind, at, end, _scopes(reader, at + _RMRR.size, end))
+            return scoped(_RMRR)
         case 2:
-            return reader.one(_ATSR, kind, at, end, _scopes(reader, at + _ATSR.size, end))
+            return scoped(_ATSR)
         case 3:
-            return reader.one(_RHSA, kind, at, end)
+            return reader.structure(_RHSA, kind, start, end)
         case 4:
-            return reader.one(_ANDD, kind, at, end, text(reader.data[at + _ANDD.size : end]))
+            name = text(reader.data[start + _ANDD.size : end])
+            return reader.structure(_ANDD, kind, start, end, name)
         case 5:
-            return reader.one(_SATC, kind, at, end, _scopes(reader, at + _SATC.size, end))
+            return scoped(_SATC)
         case 6:
-            return reader.one(_SIDP, kind, at, end, _scopes(reader, at + _SIDP.size, end))
+            return scoped(_SIDP)
         case _:
-            return reader.unknown(kind, at, end)
+            return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Dmar:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Dmar:
     whole, last = reader.broken is None, 48
     units: list[Unit] = []
-    for kind, at, end in reader.walk(48, reader.end, _HEAD, "remapping structure"):
-        units.append(_unit(reader, kind, at, end))
+    for kind, start, end in reader.walk(48, reader.end, _HEAD, "remapping structure"):
+        units.append(_unit(reader, kind, start, end))
         last = end
     # Zeros may fill the rest: the kernel ends there as well (dmar_walk_remapping_entries()).
     padded = not reader.data[last : reader.end].strip(b"\0")
     if whole and padded and reader.broken and reader.broken.offset == last:
         reader.broken = None
-    return Dmar(head, *fixed, tuple(units))
+    return Dmar(
+        header=head,
+        host_address_width=fixed.host_address_width,
+        flags=fixed.flags,
+        reserved=fixed.reserved,
+        units=tuple(units),
+    )
 
 
 def parse(data: bytes) -> Parsed[Dmar]:

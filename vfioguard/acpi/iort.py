@@ -4,8 +4,8 @@ from struct import Struct
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi._iort_bodies import Body, Unparsed, body
-from vfioguard.acpi.layout import U8, U16, U32, Layout, Reader, Unknown
+from vfioguard.acpi.parts.iort_bodies import Body, Unparsed, body
+from vfioguard.acpi.structure.layout import U8, U16, U32, Layout, TableReader, Unknown
 
 
 class Mapping(NamedTuple):
@@ -20,17 +20,17 @@ class Mapping(NamedTuple):
 
     @property
     def single(self) -> bool:
-        """The input base does not count: whatever comes has the output base."""
+        """The input id does not matter: the output id is always the output base."""
         return bool(self.flags & 1)
 
     @property
     def last(self) -> int:
-        """The last input id: the end is inclusive."""
+        """The last input id, inclusive."""
         return self.input_base + self.id_count
 
 
 class Node(NamedTuple):
-    """A node (3.1 table 3): 0 ITS group, 1 named component, 2 root complex, 3 and 4 SMMU ..."""
+    """A node (3.1 table 3). Types: 0 ITS group, 1 named component, 2 root complex, 3, 4 SMMU ..."""
 
     offset: int
     type: U8
@@ -64,7 +64,7 @@ class Iort(NamedTuple):
     nodes: tuple[IortNode, ...]
 
     def by_offset(self) -> dict[int, Node]:
-        """The nodes by what a mapping's output reference says."""
+        """The nodes by their offset, which is what a mapping's output reference names."""
         return {node.offset: node for node in self.nodes if isinstance(node, Node)}
 
 
@@ -86,8 +86,8 @@ _NODE = Layout(Head)
 _MAPPING = Layout(Mapping)
 
 
-def _mappings(reader: Reader, head: Head, end: int) -> tuple[Mapping, ...]:
-    """The mappings of a node, wherever in the table the node says they are."""
+def _mappings(reader: TableReader, head: Head, end: int) -> tuple[Mapping, ...]:
+    """The mappings of a node; the node says where in the table they begin."""
     if not head.mapping_count:
         return ()
     start = head.offset + head.mapping_offset
@@ -101,23 +101,39 @@ def _mappings(reader: Reader, head: Head, end: int) -> tuple[Mapping, ...]:
     return _MAPPING.many(reader.data, start, count)
 
 
-def _node(reader: Reader, kind: int, at: int, end: int) -> IortNode:
-    head = reader.one(_NODE, kind, at, end)
+def _node(reader: TableReader, kind: int, start: int, end: int) -> IortNode:
+    head = reader.structure(_NODE, kind, start, end)
     if isinstance(head, Unknown):
         return head
     mappings = _mappings(reader, head, end)
-    # A field that only later revisions have is there if the mappings begin behind it.
-    limit = min(end, at + head.mapping_offset) if head.mapping_count else end
-    return Node(*head, body(reader, kind, at, end, limit), mappings)
+    # The node has a field of a later revision if its mappings begin after that field.
+    limit = min(end, start + head.mapping_offset) if head.mapping_count else end
+    return Node(
+        offset=head.offset,
+        type=head.type,
+        length=head.length,
+        revision=head.revision,
+        identifier=head.identifier,
+        mapping_count=head.mapping_count,
+        mapping_offset=head.mapping_offset,
+        body=body(reader, kind, start, end, limit),
+        mappings=mappings,
+    )
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Iort:
-    found = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
-    return Iort(head, *fixed, tuple(_node(reader, *node) for node in found))
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Iort:
+    nodes = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
+    return Iort(
+        header=head,
+        node_count=fixed.node_count,
+        node_offset=fixed.node_offset,
+        reserved=fixed.reserved,
+        nodes=tuple(_node(reader, kind, start, end) for kind, start, end in nodes),
+    )
 
 
 def parse(data: bytes) -> Parsed[Iort]:
-    """The table, as far as it makes sense: references are not followed here."""
+    """The table, as far as it makes sense. References are not followed."""
     return parsed(data, "IORT", _FIXED, _body)
 
 

@@ -4,12 +4,22 @@ from struct import Struct
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi._ivrs_entries import DeviceEntry, device_entries
-from vfioguard.acpi.layout import U8, U16, U32, U64, Bytes6, Bytes8, Layout, Reader, Unknown
+from vfioguard.acpi.parts.ivrs_entries import DeviceEntry, device_entries
+from vfioguard.acpi.structure.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Bytes6,
+    Bytes8,
+    Layout,
+    TableReader,
+    Unknown,
+)
 
 
 class Ivhd(NamedTuple):
-    """One IOMMU and its devices: types 10h, 11h and 40h, which may repeat each other (5.2.2.1)."""
+    """One IOMMU and its devices (5.2.2.1). Types 10h, 11h and 40h may describe the same IOMMU."""
 
     offset: int
     type: U8
@@ -20,21 +30,21 @@ class Ivhd(NamedTuple):
     base: U64
     segment: U16
     info: U16
-    attributes: U32  # of type 10h: the feature reporting field
+    attributes: U32  # in type 10h the feature reporting field
     efr: int | None  # the extended feature register; type 10h has none
     efr2: int | None
     entries: tuple[DeviceEntry, ...]
 
 
 class Ivmd(NamedTuple):
-    """Memory: type 20h for all devices, 21h for one, 22h for a range (5.2.2.2)."""
+    """Reserved memory (5.2.2.2): type 20h for all devices, 21h for one, 22h for a range."""
 
     offset: int
     type: U8
     flags: U8
     length: U16
     device_id: U16
-    auxiliary: U16  # of type 22h: the last device
+    auxiliary: U16  # in type 22h the last device
     segment: U16
     reserved: Bytes6
     start: U64
@@ -42,22 +52,22 @@ class Ivmd(NamedTuple):
 
     @property
     def unity(self) -> bool:
-        """Mapped one to one for the device."""
+        """Whether the memory is mapped one to one for the device."""
         return bool(self.flags & 1)
 
     @property
     def readable(self) -> bool:
-        """IR: the device may read it."""
+        """IR: whether the device may read the memory."""
         return bool(self.flags & 2)
 
     @property
     def writable(self) -> bool:
-        """IW: the device may write it."""
+        """IW: whether the device may write the memory."""
         return bool(self.flags & 4)
 
     @property
     def exclusion(self) -> bool:
-        """Not translated at all."""
+        """Whether accesses to the memory are not translated at all."""
         return bool(self.flags & 8)
 
 
@@ -72,7 +82,7 @@ class Fixed(NamedTuple):
 
 
 class Efr(NamedTuple):
-    """What types 11h and 40h have before their device entries (5.2.2.1)."""
+    """The fields before the device entries of types 11h and 40h (5.2.2.1)."""
 
     efr: U64
     efr2: U64
@@ -86,11 +96,6 @@ class Ivrs(NamedTuple):
     reserved: bytes
     blocks: tuple[Block, ...]
 
-    @property
-    def dma_remap_at_boot(self) -> bool:
-        """Bit 1 of IVinfo, DMA_remap support: the firmware asks for DMA protection from boot on."""
-        return bool(self.iv_info & 2)
-
 
 _FIXED = Layout(Fixed)
 _HEAD = Struct("<BxH")
@@ -99,41 +104,46 @@ _EFR = Layout(Efr)
 _IVMD = Layout(Ivmd)
 
 
-def _ivhd(reader: Reader, kind: int, at: int, end: int) -> Ivhd | Unknown:
-    """A block whose entries begin at 24 (type 10h) or 40."""
-    entries = at + _IVHD.size
+def _ivhd(reader: TableReader, kind: int, start: int, end: int) -> Ivhd | Unknown:
+    """An IVHD; its device entries begin at byte 24 (type 10h) or 40 (types 11h and 40h)."""
+    behind = start + _IVHD.size
     if kind == 0x10:
-        found = device_entries(reader, entries, end)
-        return reader.one(_IVHD, kind, at, end, None, None, found)
-    if end - at < _IVHD.size + _EFR.size:
-        reader.note(at, f"an IVHD of type {kind:#x} needs 40 bytes and has {end - at}")
-        return reader.unknown(kind, at, end)
-    efr = _EFR.read(reader.data, entries, end)
-    found = device_entries(reader, entries + _EFR.size, end)
-    return reader.one(_IVHD, kind, at, end, *efr, found)
+        entries = device_entries(reader, behind, end)
+        return reader.structure(_IVHD, kind, start, end, None, None, entries)
+    if end - start < _IVHD.size + _EFR.size:
+        reader.note(start, f"an IVHD of type {kind:#x} needs 40 bytes and has {end - start}")
+        return reader.unknown(kind, start, end)
+    features = _EFR.read(reader.data, behind, end)
+    entries = device_entries(reader, behind + _EFR.size, end)
+    return reader.structure(_IVHD, kind, start, end, features.efr, features.efr2, entries)
 
 
-def _block(reader: Reader, kind: int, at: int, end: int) -> Block:
+def _block(reader: TableReader, kind: int, start: int, end: int) -> Block:
     match kind:
         case 0x10 | 0x11 | 0x40:
-            return _ivhd(reader, kind, at, end)
+            return _ivhd(reader, kind, start, end)
         case 0x20 | 0x21 | 0x22:
-            return reader.one(_IVMD, kind, at, end)
+            return reader.structure(_IVMD, kind, start, end)
         case _:
-            return reader.unknown(kind, at, end)
+            return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Ivrs:
-    walk = reader.walk(48, reader.end, _HEAD, "IVRS block")
-    return Ivrs(head, *fixed, tuple(_block(reader, *found) for found in walk))
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Ivrs:
+    blocks = reader.walk(48, reader.end, _HEAD, "IVRS block")
+    return Ivrs(
+        header=head,
+        iv_info=fixed.iv_info,
+        reserved=fixed.reserved,
+        blocks=tuple(_block(reader, kind, start, end) for kind, start, end in blocks),
+    )
 
 
 def kernel_ivhd_type(blocks: tuple[Block, ...]) -> int | None:
-    """The one block type that Linux uses; None without a block.
+    """The one IVHD type that Linux uses. Returns None if there is no block.
 
-    drivers/iommu/amd/init.c get_highest_supported_ivhd_type(): the last type of those with the
-    first block's device id, up to the first type above 40h. It does not ask whether a block is an
-    IVHD, and neither does this.
+    drivers/iommu/amd/init.c get_highest_supported_ivhd_type() looks at the blocks before the first
+    type above 40h. Among those that have the first block's device id it takes the last one's type.
+    It does not check that a block is an IVHD, so this function does not either.
     """
     if not blocks:
         return None

@@ -4,7 +4,7 @@ from struct import Struct
 from typing import NamedTuple, TypeAlias, cast
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi._madt_arm import (
+from vfioguard.acpi.parts.madt_arm import (
     Gicc,
     Gicd,
     GicIts,
@@ -14,8 +14,8 @@ from vfioguard.acpi._madt_arm import (
     GicV5Its,
     GicV5ItsTranslate,
 )
-from vfioguard.acpi._madt_riscv import Aplic, Imsic, Plic, Rintc
-from vfioguard.acpi.layout import U8, U16, U32, U64, Bytes3, Layout, Reader, Unknown
+from vfioguard.acpi.parts.madt_riscv import Aplic, Imsic, Plic, Rintc
+from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Bytes3, Layout, TableReader, Unknown
 
 
 class LocalApic(NamedTuple):
@@ -131,7 +131,7 @@ Entry: TypeAlias = (
     | Unknown
 )
 
-#: The types that somebody asks about (table 5.21); the others stay `Unknown`.
+#: The types that are parsed (table 5.21); the others stay `Unknown`.
 _KNOWN: dict[int, Layout[Entry]] = {
     kind: Layout(cast("type[Entry]", value))
     for kind, value in (
@@ -173,24 +173,26 @@ class Madt(NamedTuple):
     flags: int
     entries: tuple[Entry, ...]
 
-    @property
-    def pcat_compat(self) -> bool:
-        """PCAT_COMPAT: there are also two 8259s."""
-        return bool(self.flags & 1)
-
 
 _FIXED = Layout(Fixed)
 _HEAD = Struct("<BB")
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Madt:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Madt:
     entries: list[Entry] = []
-    for kind, at, end in reader.walk(44, reader.end, _HEAD, "interrupt controller structure"):
+    for kind, start, end in reader.walk(44, reader.end, _HEAD, "interrupt controller structure"):
         layout = _KNOWN.get(kind)
         entries.append(
-            reader.one(layout, kind, at, end) if layout else reader.unknown(kind, at, end)
+            reader.structure(layout, kind, start, end)
+            if layout
+            else reader.unknown(kind, start, end)
         )
-    return Madt(head, *fixed, tuple(entries))
+    return Madt(
+        header=head,
+        local_apic_address=fixed.local_apic_address,
+        flags=fixed.flags,
+        entries=tuple(entries),
+    )
 
 
 def parse(data: bytes) -> Parsed[Madt]:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi.layout import U8, U16, U32, U64, Bytes8, Layout, Reader
+from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Bytes8, Layout, TableReader
 
 
 class Allocation(NamedTuple):
@@ -35,13 +35,14 @@ _FIXED = Layout(Fixed)
 _ALLOCATION = Layout(Allocation)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Mcfg:
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Mcfg:
     start, size = 44, _ALLOCATION.size
     wanted, rest = divmod(reader.end - start, size)
     if rest:
         reader.note(reader.end - rest, f"{rest} bytes are no allocation")
     count = reader.count(start, reader.end, wanted, size)
-    return Mcfg(head, *fixed, _ALLOCATION.many(reader.data, start, count))
+    allocations = _ALLOCATION.many(reader.data, start, count)
+    return Mcfg(header=head, reserved=fixed.reserved, allocations=allocations)
 
 
 def parse(data: bytes) -> Parsed[Mcfg]:

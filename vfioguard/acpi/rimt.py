@@ -1,13 +1,23 @@
 """RIMT: which ids reach which RISC-V IOMMU (RISC-V IO Mapping Table 1.0 chapter 2).
 
-It says nothing about interrupts; it is here so that a RISC-V host's firmware can be shown.
+It says nothing about interrupts. It is parsed so that `firmware` can show it on a RISC-V host.
 """
 
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi.layout import U8, U16, U32, U64, Layout, Reader, Text8, Unknown, text
+from vfioguard.acpi.structure.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Layout,
+    TableReader,
+    Text8,
+    Unknown,
+    text,
+)
 
 
 class Wire(NamedTuple):
@@ -111,39 +121,47 @@ _WIRE = Layout(Wire)
 _MAPPING = Layout(Mapping)
 
 
-def _mappings(reader: Reader, node: RootComplex | PlatformDevice, end: int) -> tuple[Mapping, ...]:
+def _mappings(
+    reader: TableReader, node: RootComplex | PlatformDevice, end: int
+) -> tuple[Mapping, ...]:
     start = node.offset + node.mapping_offset
     count = reader.count(start, end, node.mapping_count, _MAPPING.size)
     return _MAPPING.many(reader.data, start, count)
 
 
-def _node(reader: Reader, kind: int, at: int, end: int) -> Node:
+def _node(reader: TableReader, kind: int, start: int, end: int) -> Node:
     match kind:
         case 0:
-            iommu = reader.one(_IOMMU, kind, at, end, ())
+            iommu = reader.structure(_IOMMU, kind, start, end, ())
             if isinstance(iommu, Unknown):
                 return iommu
-            start = at + iommu.wire_offset
-            count = reader.count(start, end, iommu.wire_count, _WIRE.size)
-            return iommu._replace(wires=_WIRE.many(reader.data, start, count))
+            first = start + iommu.wire_offset
+            count = reader.count(first, end, iommu.wire_count, _WIRE.size)
+            return iommu._replace(wires=_WIRE.many(reader.data, first, count))
         case 1:
-            root = reader.one(_ROOT_COMPLEX, kind, at, end, ())
+            root = reader.structure(_ROOT_COMPLEX, kind, start, end, ())
             if isinstance(root, Unknown):
                 return root
             return root._replace(mappings=_mappings(reader, root, end))
         case 2:
-            name = text(reader.data[at + _PLATFORM.size : end])
-            device = reader.one(_PLATFORM, kind, at, end, name, ())
+            name = text(reader.data[start + _PLATFORM.size : end])
+            device = reader.structure(_PLATFORM, kind, start, end, name, ())
             if isinstance(device, Unknown):
                 return device
             return device._replace(mappings=_mappings(reader, device, end))
         case _:
-            return reader.unknown(kind, at, end)
+            return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Rimt:
-    found = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
-    return Rimt(head, *fixed, tuple(_node(reader, *node) for node in found))
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Rimt:
+    nodes = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
+    return Rimt(
+        header=head,
+        node_count=fixed.node_count,
+        node_offset=fixed.node_offset,
+        reserved=fixed.reserved,
+        nodes=tuple(_node(reader, kind, start, end) for kind, start, end in nodes),
+    )
 
 
 def parse(data: bytes) -> Parsed[Rimt]:

@@ -4,7 +4,17 @@ from struct import Struct
 from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
-from vfioguard.acpi.layout import U8, U16, U32, U64, Bytes6, Bytes8, Layout, Reader, Unknown
+from vfioguard.acpi.structure.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Bytes6,
+    Bytes8,
+    Layout,
+    TableReader,
+    Unknown,
+)
 
 
 class PciRange(NamedTuple):
@@ -88,26 +98,29 @@ _PCI_IOMMU = Layout(VirtioPciIommu)
 _MMIO_IOMMU = Layout(VirtioMmioIommu)
 
 
-def _node(reader: Reader, kind: int, at: int, end: int) -> Node:
+def _node(reader: TableReader, kind: int, start: int, end: int) -> Node:
     match kind:
         case 1:
-            return reader.one(_PCI_RANGE, kind, at, end)
+            return reader.structure(_PCI_RANGE, kind, start, end)
         case 2:
-            return reader.one(_MMIO_ENDPOINT, kind, at, end)
+            return reader.structure(_MMIO_ENDPOINT, kind, start, end)
         case 3:
-            return reader.one(_PCI_IOMMU, kind, at, end)
+            return reader.structure(_PCI_IOMMU, kind, start, end)
         case 4:
-            return reader.one(_MMIO_IOMMU, kind, at, end)
+            return reader.structure(_MMIO_IOMMU, kind, start, end)
         case _:
-            return reader.unknown(kind, at, end)
+            return reader.unknown(kind, start, end)
 
 
-def _body(reader: Reader, head: Header, fixed: Fixed) -> Viot:
-    nodes = (
-        _node(reader, *found)
-        for found in reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
+def _body(reader: TableReader, head: Header, fixed: Fixed) -> Viot:
+    nodes = reader.nodes(fixed.node_offset, fixed.node_count, 48, _HEAD)
+    return Viot(
+        header=head,
+        node_count=fixed.node_count,
+        node_offset=fixed.node_offset,
+        reserved=fixed.reserved,
+        nodes=tuple(_node(reader, kind, start, end) for kind, start, end in nodes),
     )
-    return Viot(head, *fixed, tuple(nodes))
 
 
 def parse(data: bytes) -> Parsed[Viot]:

@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Once(argparse.Action):
-    """An option that may be repeated only with the same value: two answers are no answer."""
+    """An option that may be repeated only with the same value."""
 
     def __call__(
         self,

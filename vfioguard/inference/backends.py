@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import borders, era
-from vfioguard.inference.msi_domain.of_device import ARM, S390, X86
+from vfioguard.kernel.identity.arch import ARM, S390, X86
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vfioguard.fact import Gap
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
-from vfioguard.inference.msi_domain.of_device import ARM, S390, X86
+from vfioguard.kernel.identity.arch import is_arm, is_s390, is_x86
 from vfioguard.kernel.iommu_class import instances
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
@@ -22,11 +22,11 @@ def intr_remap(snapshot: Snapshot, remapping: Answer, version: Version) -> Answe
     claim = "the IOMMU driver reports IOMMU_CAP_INTR_REMAP"
     if isinstance(arch, Gap):
         return ask(claim, arch, lambda _: None)
-    if arch.value in X86:
+    if is_x86(arch):
         return every(claim, (remapping, _x86_driver(snapshot, version)))
-    if arch.value in S390:
+    if is_s390(arch):
         return ask(f"{claim} (s390: always)", arch, lambda _: True)
-    if arch.value in ARM:
+    if is_arm(arch):
         return _arm(snapshot, claim, version)
     return ask(f"{claim} ({arch.value}: no driver does)", arch, lambda _: False)
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
+from vfioguard.acpi.parts.iort_bodies import Smmu, SmmuV3
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era, tables
-from vfioguard.inference.msi_domain.of_device import S390, X86
 from vfioguard.inference.translated import unit_name
 from vfioguard.iommu import IommuDriver
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.acpi_tables import devicetree_boot
 from vfioguard.kernel.firmware.devicetree import Nodes
+from vfioguard.kernel.identity.arch import is_s390, is_x86
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.logic import Answer, ask, some, whichever
 from vfioguard.snapshot import Snapshot
@@ -36,8 +36,7 @@ class Coherency:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._units = instances(snapshot.iommus)
-        arch = snapshot.kernel.arch
-        self._arch = arch.value if isinstance(arch, Fact) else ""
+        self._arch = snapshot.kernel.arch
         self._managers = {
             name: unit
             for unit in (snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ())
@@ -58,9 +57,9 @@ class Coherency:
     def reported(self, device: Device) -> Answer:
         """Whether the IOMMU driver reports coherency for the device, by kernels from v6.1 on."""
         claim = f"the IOMMU of {device.name} keeps caches coherent"
-        if self._arch in X86 or self._arch in S390:
-            always = f"{claim} (every driver of {self._arch} says so)"
-            return ask(always, self._snapshot.kernel.arch, lambda _: True)
+        if isinstance(self._arch, Fact) and (is_x86(self._arch) or is_s390(self._arch)):
+            always = f"{claim} (every driver of {self._arch.value} says so)"
+            return ask(always, self._arch, lambda _: True)
         unit = self._managers.get(device.name)
         if unit is None:
             return self._of_all(claim, device)

@@ -10,11 +10,12 @@ from vfioguard.fact import Fact, Gap
 from vfioguard.inference import backends, capability, era, exempt
 from vfioguard.inference.borders import Border, Version
 from vfioguard.inference.chips import Chips
-from vfioguard.inference.msi_domain.of_device import ARM, X86, MsiDomains
+from vfioguard.inference.msi_domain.of_device import MsiDomains
 from vfioguard.inference.msi_domain.x86_route import Routes
 from vfioguard.inference.remapping import enabled
 from vfioguard.inference.witnesses import Finder, Witnesses
 from vfioguard.kernel.devices import Device
+from vfioguard.kernel.identity.arch import is_arm, is_x86
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.kernel.members import Members
@@ -145,8 +146,7 @@ class Host:
     @property
     def is_x86(self) -> bool:
         """Whether this is known to be an x86."""
-        arch = self.snapshot.kernel.arch
-        return isinstance(arch, Fact) and arch.value in X86
+        return is_x86(self.snapshot.kernel.arch)
 
     def capability(self, version: Version) -> Answer:
         """IOMMU_CAP_INTR_REMAP as the drivers of `version` report it."""
@@ -188,8 +188,7 @@ class Host:
     @property
     def is_arm(self) -> bool:
         """Whether this is known to be an Arm."""
-        arch = self.snapshot.kernel.arch
-        return isinstance(arch, Fact) and arch.value in ARM
+        return is_arm(self.snapshot.kernel.arch)
 
     def every_member(self, members: Members) -> Answer:
         """Whether the domain of every member isolates: iommu_group_has_isolated_msi()'s `&=`."""

@@ -8,7 +8,14 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from vfioguard.acpi import iort
-from vfioguard.acpi._iort_bodies import Body, ItsGroup, NamedComponent, RootComplex, Smmu, SmmuV3
+from vfioguard.acpi.parts.iort_bodies import (
+    Body,
+    ItsGroup,
+    NamedComponent,
+    RootComplex,
+    Smmu,
+    SmmuV3,
+)
 from vfioguard.fact import Fact
 from vfioguard.inference import tables
 

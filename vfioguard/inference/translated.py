@@ -6,8 +6,8 @@ drivers/acpi/arm64/iort.c iort_iommu_configure_id(), drivers/iommu/of_iommu.c of
 
 from __future__ import annotations
 
-from vfioguard.acpi._iort_bodies import Smmu, SmmuV3
 from vfioguard.acpi.iort import Iort
+from vfioguard.acpi.parts.iort_bodies import Smmu, SmmuV3
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import functions, iort_ids, of_map, tables

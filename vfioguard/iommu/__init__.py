@@ -1,4 +1,4 @@
-"""One file per IOMMU driver: how /sys/class/iommu calls its instances, and what they tell."""
+"""One file per IOMMU driver: the names of its units in /sys/class/iommu, and what they tell."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ _DIGITS = "0123456789abcdef"
 
 
 def hexadecimal(raw: bytes) -> int:
-    r""" "%llx\n" of a register; int() alone would also take signs, blanks and underscores."""
+    r"""A register as "%llx\n" prints it; int() alone would also take signs, blanks, underscores."""
     digits = raw.removesuffix(b"\n")
     if not 1 <= len(digits) <= 16 or digits.strip(_DIGITS.encode()):
         raise Malformed(f"not a hexadecimal number: {raw[:32]!r}")
@@ -19,12 +19,12 @@ def hexadecimal(raw: bytes) -> int:
 
 
 def numbered(prefix: str) -> Callable[[str], bool]:
-    """Whether a name is the prefix and a decimal number."""
+    """A test whether a name is the prefix and a decimal number."""
     return lambda name: name.startswith(prefix) and name[len(prefix) :].isdecimal()
 
 
 def addressed(prefix: str) -> Callable[[str], bool]:
-    """Whether a name is the prefix and a hexadecimal number."""
+    """A test whether a name is the prefix and a hexadecimal number."""
 
     def matches(name: str) -> bool:
         digits = name[len(prefix) :]
@@ -34,17 +34,18 @@ def addressed(prefix: str) -> Callable[[str], bool]:
 
 
 def beginning(prefix: str) -> Callable[[str], bool]:
-    """Whether a name is the prefix and that of a device."""
+    """A test whether a name is the prefix and a device's name."""
     return lambda name: name.startswith(prefix) and name != prefix
 
 
 class IommuDriver(NamedTuple):
-    """`instance` knows names below /sys/class/iommu; `attributes` are its files there.
+    """A driver. `instance` tells whether a name in /sys/class/iommu is one of its units.
 
-    `remaps_interrupts`: the driver owns an interrupt remapping unit (x86 only). `capable_until`:
-    the first kernel that no longer reports IOMMU_CAP_INTR_REMAP as a constant (policy.md 2.1).
-    `coherent`: whether it reports IOMMU_CAP_CACHE_COHERENCY for every device, as read in 6.1.176 to
-    7.3.4; None where the unit decides.
+    `attributes` are files of such a unit. `remaps_interrupts`: whether the driver has interrupt
+    remapping units (x86 only). `capable_until`: the first kernel that no longer reports
+    IOMMU_CAP_INTR_REMAP as a constant (policy.md 2.1). `coherent`: whether it reports
+    IOMMU_CAP_CACHE_COHERENCY for every device, as read in 6.1.176 to 7.3.4; None if each unit
+    decides.
     """
 
     name: str

@@ -12,7 +12,7 @@ from vfioguard.iommu import IommuDriver, hexadecimal, numbered
 def features(raw: bytes) -> int:
     """EFR: "%llx" up to v5.10, "EFR2:EFR" in v6.1, "EFR:EFR2" from v6.12.
 
-    The order is not in the file, so the number keeps the text's order: left part first.
+    The file does not tell the order, so the number keeps the text's order: left part first.
     """
     left, colon, right = raw.partition(b":")
     if not colon:

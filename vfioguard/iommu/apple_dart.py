@@ -1,4 +1,4 @@
-"""Apple: `apple-dart.DEVICE`, drivers/iommu/apple-dart.c; no `capable` (7.3.4)."""
+"""Apple: `apple-dart.DEVICE`, drivers/iommu/apple-dart.c, which has no `capable` (7.3.4)."""
 
 from __future__ import annotations
 

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from vfioguard.iommu import IommuDriver, addressed
 
-# The constant "MSIs are just memory writes" went when the irqchips took over (v4.11 series).
+# v4.11 dropped the constant answer ("MSIs are just memory writes"): irqchips have the flag since.
 DRIVER = IommuDriver("arm-smmu", addressed("smmu.0x"), capable_until=(4, 11))

@@ -1,4 +1,4 @@
-"""Freescale: the one `iommu0`, drivers/iommu/fsl_pamu_domain.c fsl_pamu_capable()."""
+"""Freescale: only `iommu0`, drivers/iommu/fsl_pamu_domain.c fsl_pamu_capable()."""
 
 from __future__ import annotations
 

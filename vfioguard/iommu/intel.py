@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vfioguard.iommu import IommuDriver, hexadecimal, numbered
 
-#: ECAP bit 3, IR: the unit can remap interrupts; it does not say that it does (VT-d 5.0 11.4.3).
+#: ECAP bit 3, IR: the unit can remap interrupts. Whether it does is not there (VT-d 5.0 11.4.3).
 ECAP_IR = 1 << 3
 
 

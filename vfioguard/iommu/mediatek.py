@@ -1,4 +1,4 @@
-"""MediaTek: `mtk-iommu.0x...`, drivers/iommu/mtk_iommu.c; no `capable` (7.3.4)."""
+"""MediaTek: `mtk-iommu.0x...`, drivers/iommu/mtk_iommu.c, which has no `capable` (7.3.4)."""
 
 from __future__ import annotations
 

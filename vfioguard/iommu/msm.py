@@ -1,4 +1,4 @@
-"""Older Qualcomm: `msm-smmu.0x...`, drivers/iommu/msm_iommu.c; no `capable` (7.3.4)."""
+"""Older Qualcomm: `msm-smmu.0x...`, drivers/iommu/msm_iommu.c, which has no `capable` (7.3.4)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""virtio-iommu: named like its parent device, `0000:00:02.0` or `a003e00.virtio_mmio`.
+"""virtio-iommu: a unit has its parent device's name, `0000:00:02.0` or `a003e00.virtio_mmio`.
 
-drivers/iommu/virtio-iommu.c viommu_probe(). It neither remaps interrupts nor claims to.
+drivers/iommu/virtio-iommu.c viommu_probe(). It does not remap interrupts, and does not report that
+it does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _PARENT = r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|[0-9a-f]+\.virtio_mmio"
 
 
 def _is_parent(name: str) -> bool:
-    # The full stop first: to compile the expression takes longer than to read an x86 unit.
+    # The full stop comes first, because compiling the expression takes longer than reading a unit.
     return "." in name and re.fullmatch(_PARENT, name) is not None
 
 

@@ -1,7 +1,7 @@
-"""AMD CDX: its domain stands on whichever MSI controller the controller's `msi-map` names.
+"""AMD CDX: the parent of its domain is whichever MSI controller its `msi-map` names.
 
-An ITS in practice ("unable to locate ITS domain", cdx_msi_domain_init()), and nobody proves it: the
-domain lacks MSI_FLAG_DEV_SYSFS, so no `msi_irqs` shows this chip in v6.12 to v7.3.
+In practice that is an ITS ("unable to locate ITS domain", cdx_msi_domain_init()), but nothing
+proves it. The domain lacks MSI_FLAG_DEV_SYSFS, so no `msi_irqs` shows this chip in v6.12 to v7.3.
 """
 
 from __future__ import annotations

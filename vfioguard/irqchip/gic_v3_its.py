@@ -11,7 +11,7 @@ IRQCHIP = Irqchip(
     family="GICv3 ITS",
     chips=frozenset({"ITS-MSI", "ITS-fMSI"}) | below("ITS-"),
     isolates=True,
-    # Once irq-gic-v3-its-pci-msi.c (6.1), then irq-gic-v3-its-msi-parent.c (6.12).
+    # The second file was irq-gic-v3-its-pci-msi.c in 6.1, irq-gic-v3-its-msi-parent.c in 6.12.
     source="drivers/irqchip/irq-gic-v3-its.c, irq-gic-its-msi-parent.c",
     its=True,
 )

@@ -1,6 +1,6 @@
 """Hyper-V virtual PCI, and the MSIs of its root partition (arch/x86/hyperv). `HV-` from v7.2.
 
-On Arm its parent is the GIC and never an ITS (hv_pci_irqchip_init()).
+On Arm the parent of its domain is the GIC, never an ITS (hv_pci_irqchip_init()).
 """
 
 from __future__ import annotations

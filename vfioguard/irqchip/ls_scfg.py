@@ -1,4 +1,4 @@
-"""NXP Layerscape SCFG; up to v6.12 its chip is called `MSI` (unnamed_msi.py)."""
+"""NXP Layerscape SCFG. Up to v6.12 the name of its chip is `MSI` (unnamed_msi.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POWER: PowerNV (OPAL) and pSeries. VFIO attaches there by sPAPR TCE, without a test of MSIs."""
+"""POWER: PowerNV (OPAL) and pSeries. There VFIO attaches by sPAPR TCE, which does not test MSIs."""
 
 from __future__ import annotations
 

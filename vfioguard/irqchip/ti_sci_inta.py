@@ -1,6 +1,6 @@
 """Texas Instruments K3 interrupt aggregator: events of platform devices.
 
-Its domain is a root, without parent (ti_sci_inta_irq_domain_probe()).
+Its domain has no parent (ti_sci_inta_irq_domain_probe()).
 """
 
 from __future__ import annotations

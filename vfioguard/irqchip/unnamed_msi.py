@@ -1,8 +1,8 @@
-"""Controllers whose chip is plainly called `MSI` or `pMSI`; none of them sets the flag.
+"""Controllers whose chip has the bare name `MSI` or `pMSI`; none of them sets the flag.
 
-`MSI` is the PCI chip of GICv2m, GICv3 MBI and Tango up to v6.10, of Layerscape SCFG and MediaTek
-gen3 up to v6.12. `pMSI` is the platform chip of GICv2m and GICv3 MBI up to v6.10, and of parents
-without a prefix (RISC-V IMSIC) since.
+`MSI` is the PCI chip of GICv2m, GICv3 MBI and Tango up to v6.10, and of Layerscape SCFG and
+MediaTek gen3 up to v6.12. `pMSI` is the platform chip of GICv2m and GICv3 MBI up to v6.10. Later
+it is the platform chip of parents without a prefix (RISC-V IMSIC).
 """
 
 from __future__ import annotations

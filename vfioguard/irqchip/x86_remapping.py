@@ -1,8 +1,8 @@
-"""Intel and AMD interrupt remapping: the prefix is `IR-` on both.
+"""Intel and AMD interrupt remapping: both have the prefix `IR-`.
 
-`vIR-` instead from v6.2, where the unit is virtual (Intel CAP.CM, AMD NpCache): Linux commits
+From v6.2 the prefix is `vIR-` if the unit is virtual (Intel CAP.CM, AMD NpCache): Linux commits
 810531a1af53 ("iommu/vt-d: Enable PCI/IMS") and 73c658f384d7 ("iommu/amd: Enable PCI/IMS"), reverted
-before v6.12. The domain, and its flag, are the same.
+before v6.12. The domain and its flag are the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""x86 without remapping, and everything else that shows the generic PCI chip.
+"""x86 without remapping, and every other controller that shows the generic PCI chip.
 
 RISC-V's IMSIC, s390 (where the architecture isolates, not the chip), DesignWare on Arm up to v6.12,
-and Tegra, X-Gene and Apple in v7.2 print the same name; none of them sets the flag.
+and Tegra, X-Gene and Apple in v7.2 have the same name. None of them sets the flag.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Xen event channels in place of MSIs: the domain has no parent and no flag.
 
-`xen-pirq-msi` and `xen-pirq-msi-x` are `xen-pirq` with the name of its flow, as /proc/interrupts
-prints both.
+`xen-pirq-msi` and `xen-pirq-msi-x` are the chip `xen-pirq` and the name of the interrupt's flow:
+/proc/interrupts prints both in one word.
 """
 
 from __future__ import annotations

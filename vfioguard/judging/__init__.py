@@ -1,1 +1,1 @@
-"""From a Snapshot to the Report: every policy applied to every group."""
+"""Judging: from a Snapshot to a Report, by applying every policy to every group."""

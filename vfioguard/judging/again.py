@@ -1,4 +1,4 @@
-"""Judging a host again: a group that nothing changed for keeps its very verdict."""
+"""Judging a host again: a group keeps its verdict if nothing that it rests on changed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
@@ -15,14 +15,14 @@ from vfioguard.report import GroupReport
 from vfioguard.snapshot import Snapshot
 from vfioguard.unchanged import keep
 
-#: Groups judged between two moments at which the answers on single devices are dropped.
+#: Groups that are judged before the answers on single devices are dropped, to bound memory.
 AT_ONCE = 256
 
 
 def judge_again(before: Judged, snapshot: Snapshot, generated_at: str) -> Judged:
-    """Judge the host at a later moment, by the policy that was pinned `before`.
+    """Judge the host at a later moment, with the policy that `before` had pinned.
 
-    A group whose verdict cannot differ is the object in `before` (unchanged.py).
+    A group whose verdict cannot differ keeps its report, the very object of `before`.
     """
     pinned = before.report.host.pinned
     reuse = Reuse(before.snapshot.members, before.report.groups, snapshot)
@@ -57,7 +57,7 @@ def disagreements(judged: Judged) -> int:
     pairs = zip(judged.snapshot.members, judged.report.groups, strict=True)
     for place, (members, report) in enumerate(pairs):
         wrong += verdicts.group(members) != report
-        if place % AT_ONCE == 0:  # or a second set of all verdicts would be held meanwhile
+        if place % AT_ONCE == 0:  # else a second set of all answers would be held meanwhile
             host.forget()
     return wrong
 
@@ -65,9 +65,9 @@ def disagreements(judged: Judged) -> int:
 def _later(
     before: Host, snapshot: Snapshot, changed: Iterable[tuple[Device, Device]] | None
 ) -> Host:
-    """The host at a later moment, with what was found of the machine if that still holds.
+    """The host at a later moment. It keeps the witnesses of the machine if they still hold.
 
-    `changed` are the devices as they were and are; None if devices came, went or moved.
+    `changed` are the devices as they were and as they are, or None if devices came, went or moved.
     """
     if before.snapshot.iommus is not snapshot.iommus:
         return Host(snapshot)
@@ -79,7 +79,7 @@ def _later(
 
 
 def _elsewhere(before: Host, now: Host, groups: Sequence[Members]) -> Iterator[int]:
-    """The places of groups with a device that another remapping unit manages than before."""
+    """The places of groups that have a device whose remapping unit changed."""
     if before.snapshot.iommus is now.snapshot.iommus:
         return
     old, new = (
@@ -93,7 +93,10 @@ def _elsewhere(before: Host, now: Host, groups: Sequence[Members]) -> Iterator[i
 def _groups(
     verdicts: GroupVerdicts, reuse: Reuse, places: Iterable[int]
 ) -> tuple[GroupReport, ...]:
-    """The verdicts on all groups; those at `places` are made, at least where groups differ."""
+    """The reports on all groups. Those at `places` are made, the others are used again.
+
+    `places` includes every group that differs.
+    """
     reports = reuse.reports()
     for place in places:
         reports[place] = keep(verdicts.group(reuse.groups[place]), reports[place])

@@ -1,4 +1,4 @@
-"""From a Snapshot to the Report: every policy applied to every group."""
+"""Evaluate a Snapshot: apply every policy to every group and assemble the Report."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Judged(NamedTuple):
-    """A Report, the host that it is about, and what every group's verdict rests on.
+    """A Report, its host, and the `part` of the Report that is not about groups.
 
-    `gaps` are those of the groups that have any, by number.
+    `gaps` are the gaps of each group that has any, by the group's number.
     """
 
     report: Report
@@ -31,16 +31,17 @@ class Judged(NamedTuple):
 
     @property
     def snapshot(self) -> Snapshot:
-        """What was judged."""
+        """The Snapshot that was judged."""
         return self.host.snapshot
 
 
 def evaluate(
     snapshot: Snapshot, generated_at: str, pinned: str | None = None, *, findings: bool = True
 ) -> Report:
-    """Apply all policies; `pinned` makes one of them the headline. Raises `UnknownPolicy`.
+    """Apply all policies and return the Report.
 
-    Without `findings` the Report has none: a face that shows none need not look for them.
+    `pinned` names the policy that gives the headlines; None means the policies in force. Without
+    `findings` they are not looked for, and the Report has none. Raises UnknownPolicy.
     """
     return judge(snapshot, generated_at, pinned, findings=findings).report
 
@@ -48,7 +49,7 @@ def evaluate(
 def judge(
     snapshot: Snapshot, generated_at: str, pinned: str | None = None, *, findings: bool = True
 ) -> Judged:
-    """The Report as `evaluate()` makes it, with what a later one can build on (again.py)."""
+    """Evaluate as `evaluate` does. The result is what a later judging builds on (again.py)."""
     if pinned is not None:
         policy(pinned)
     host = Host(snapshot)
@@ -57,17 +58,20 @@ def judge(
     groups = tuple([verdicts.group(members) for members in snapshot.members])
     gaps = unread.of_each(snapshot.members)
     unknown = unread.of_all(part.gaps, snapshot, gaps)
-    found = tuple(find(host, unknown)) if findings else ()
-    report = assemble(generated_at, verdicts, groups, found, unknown)
+    reports = tuple(find(host, unknown)) if findings else ()
+    report = assemble(generated_at, verdicts, groups, reports, unknown)
     return Judged(report=report, host=host, part=part, gaps=gaps)
 
 
 def find(host: Host, gaps: tuple[Gap, ...]) -> Iterator[FindingReport]:
-    """What every finding says of the host; `gaps` are all that could not be read."""
+    """The findings on the host. `gaps` are all gaps of its Snapshot."""
     for kind in _findings():
-        for found in kind.find(host, gaps):
+        for result in kind.find(host, gaps):
             yield FindingReport(
-                name=kind.name, severity=kind.severity, summary=found.summary, because=found.because
+                name=kind.name,
+                severity=kind.severity,
+                summary=result.summary,
+                because=result.because,
             )
 
 
@@ -85,7 +89,7 @@ def assemble(
     findings: tuple[FindingReport, ...],
     gaps: tuple[Gap, ...],
 ) -> Report:
-    """The Report of its parts. The host then forgets its answers: the Report has them."""
+    """Assemble the Report. The host then forgets its answers, because the Report has them."""
     host, part = verdicts.host, verdicts.part
     report = Report(
         generated_at=generated_at,

@@ -1,4 +1,4 @@
-"""What judges the groups of one host: each policy in force, with the override that it obeys."""
+"""Judge the groups of a host by each policy in force, with the override that the policy obeys."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from vfioguard.report import DeviceReport, GroupReport
 from vfioguard.verdict import NONE, Outcome, Verdict, judge, severity
 
 SERIES = "vfio_safe_irq_domain"
-#: Shown even where this kernel does not have them: scripts rely on the keys.
+#: Backends that are shown even if this kernel lacks them, because scripts rely on the keys.
 _ALWAYS_SHOWN = ("type1", "iommufd")
 
-#: (group, what settles it without the test, or None) -> verdict
+#: (group, the answer that settles it without the test, or None) -> verdict
 _Judge: TypeAlias = "Callable[[Members, Answer | None], Verdict]"
 
 
 class GroupVerdicts:
-    """Judges the groups of one host, by what its `part` says that the running kernel carries."""
+    """Judges the groups of one host, by the policies that its kernel carries (`part.carried`)."""
 
     def __init__(self, host: Host, policies: Mapping[str, Policy], part: HostPart) -> None:
         self.host = host
@@ -63,15 +63,12 @@ class GroupVerdicts:
     def _worst(
         self, backends: Iterable[tuple[str, Verdict | None]], settled: Answer | None
     ) -> Verdict:
-        """The headline by what the running kernel has."""
+        """The worst verdict of the backends that the running kernel has."""
         verdicts = [verdict for _, verdict in backends if verdict is not None]
         return self._none(settled) if self._none else max(verdicts, key=_severity)
 
     def alone(self, device: Device, number: int) -> Outcome:
-        """What the running kernel would say of a device in a group of its own.
-
-        `number` is one that no group has.
-        """
+        """The outcome for `device` if it were alone in a group; `number` is an unused one."""
         missing = Gap(Why.ABSENT, device.uevent.source, "there is no such group yet")
         group = Group(id=number, type=missing, reserved_regions=missing, name=None)
         members = Members(group, (device,), Fact(True, b"", device.uevent.source))
@@ -79,20 +76,23 @@ class GroupVerdicts:
 
 
 def by_policy(host: Host, policy: Policy) -> Callable[[Members], Verdict]:
-    """What gives one policy's verdict on a group, whatever the kernel decides by."""
+    """A function from a group to the verdict of `policy`, whether or not the kernel carries it."""
     judge = _judge(host, policy.name, policy.backend or "type1", policy.isolated(host))
     return lambda members: judge(members, exempt.by_kind(members))
 
 
 def _nothing(host: Host) -> Callable[[Answer | None], Verdict]:
-    """No backend is known to be there; where none can be, nothing is attached, override or not."""
+    """The verdict if no backend is known to be there: unknown, or refused if there can be none.
+
+    Without a backend nothing can be attached, whatever the overrides are.
+    """
     claim = "this kernel has a way to attach devices to guests (a backend of VFIO)"
     answer = some(claim, [host.backend_exists(backend) for backend in _ALWAYS_SHOWN])
     override = Answer("an override changes that", False, answer.because)
     verdict = judge(NONE, answer, override)
 
     def of_group(settled: Answer | None) -> Verdict:
-        """A no-IOMMU group needs no backend; a mediated device does."""
+        """A no-IOMMU group needs no backend, so it keeps its own answer; a mediated device does."""
         if settled is not None and settled.truth is None:
             return judge(NONE, settled, override)
         return verdict
@@ -107,7 +107,7 @@ def _judge(host: Host, name: str, backend: str, isolated: Isolated) -> _Judge:
     def verdict(members: Members, exempt: Answer | None) -> Verdict:
         nonlocal last
         answer = isolated(members) if exempt is None else exempt
-        if last is None or last.isolated is not answer:  # a machine-wide answer is one object
+        if last is None or last.isolated is not answer:  # one answer may be for all groups
             last = judge(name, answer, override)
         return last
 
@@ -117,7 +117,10 @@ def _judge(host: Host, name: str, backend: str, isolated: Isolated) -> _Judge:
 def _backend(
     host: Host, backend: str, policies: Mapping[str, Policy], carried: Mapping[str, Answer]
 ) -> _Judge:
-    """The policy that the kernel carries for a backend, or all that it may carry, if they agree."""
+    """Judge by the policy that the kernel carries for `backend`.
+
+    If it may carry one of several, their common answer counts, and unknown if they differ.
+    """
     candidates = [
         policy
         for policy in policies.values()
@@ -147,12 +150,11 @@ def _severity(verdict: Verdict) -> int:
 
 
 def _device(host: Host, device: Device) -> DeviceReport:
-    uevent = device.uevent
-    found = uevent.value if isinstance(uevent, Fact) else None
+    uevent = device.uevent.value if isinstance(device.uevent, Fact) else None
     return DeviceReport(
         name=device.name,
         bus=device.bus,
-        driver=found.driver if found else None,
-        pci_class=found.pci_class if found else None,
+        driver=uevent.driver if uevent else None,
+        pci_class=uevent.pci_class if uevent else None,
         isolated=host.isolated(device),
     )

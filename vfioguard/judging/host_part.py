@@ -1,4 +1,4 @@
-"""What a Report says of the host beside its groups: it stays while `Host.context` does."""
+"""The part of a Report that is about the host, not its groups. It depends on `Host.context`."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,10 +14,10 @@ from vfioguard.report import HostReport, OverrideReport, PolicyReport
 
 
 class HostPart(NamedTuple):
-    """Everything here is made of `context` alone, which is what any verdict rests on.
+    """The part that is about the host. While `context` stays the same, so do all other fields.
 
-    `carried`: policy -> whether the running kernel decides by it. `gaps` are neither those of
-    groups nor of devices.
+    Every verdict depends on `context`. `carried` maps a policy to whether the running kernel
+    decides by it. `gaps` are those outside of groups and devices.
     """
 
     context: tuple[object, ...]
@@ -30,7 +30,7 @@ class HostPart(NamedTuple):
 
 
 def of(host: Host, policies: Mapping[str, Policy], pinned: str | None) -> HostPart:
-    """The part of a host's Report that is not about its groups."""
+    """Make the part for `host`; `pinned` is the policy of the headlines, or None."""
     carried = {name: policy.carried(host) for name, policy in policies.items()}
     in_force = tuple(
         name
@@ -57,14 +57,14 @@ def of(host: Host, policies: Mapping[str, Policy], pinned: str | None) -> HostPa
             for policy in policies.values()
         ),
         gaps=unread.of_host(host.snapshot),
-        firmware=tuple(zip(acpi._fields, map(acpi_tables.state, acpi), strict=True)),
+        firmware=tuple((name, acpi_tables.state(table)) for name, table in acpi.by_name()),
     )
 
 
 def of_later(
     host: Host, policies: Mapping[str, Policy], pinned: str | None, before: HostPart
 ) -> HostPart:
-    """The same of a host at a later moment: `before` itself if nothing that it rests on differs."""
+    """The part at a later moment. Returns `before` itself if the context is the same."""
     return before if before.context == _context(host, pinned) else of(host, policies, pinned)
 
 

@@ -1,4 +1,4 @@
-"""The policies that there are, by name."""
+"""All policies, by name."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -8,23 +8,23 @@ from vfioguard.policy import Policy
 
 
 class UnknownPolicy(ValueError):
-    """A name that no policy has; the message lists those that exist."""
+    """No policy has this name; the message lists the names."""
 
 
 def policy_names() -> tuple[str, ...]:
-    """What `--policy` takes, without importing a policy."""
+    """The names of all policies, which `--policy` takes; no policy is imported."""
     return leaves.names("vfioguard.policy")
 
 
-@cache  # they are constants, and every event asks
+@cache  # they are constants, and every event needs them
 def policies() -> Mapping[str, Policy]:
     """Every policy by its name."""
     return {p.name: p for p in leaves.all_of("vfioguard.policy", "POLICY", Policy)}
 
 
 def policy(name: str) -> Policy:
-    """The policy of this name. Raises `UnknownPolicy`."""
-    found = policies().get(name)
-    if found is None:
+    """The policy of this name. Raises UnknownPolicy."""
+    known = policies().get(name)
+    if known is None:
         raise UnknownPolicy(f"no policy {name!r}; there are {', '.join(sorted(policies()))}")
-    return found
+    return known

@@ -1,4 +1,4 @@
-"""From one Snapshot of a host to the next: which reports on groups can be used again."""
+"""Which reports on groups can be used again for the next Snapshot of a host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vfioguard.snapshot import Snapshot
 
 
 class Reuse:
-    """`differ` are the places in `groups` of those that are not as they were."""
+    """Compares the groups of two Snapshots. `differ` are the places of the groups that changed."""
 
     def __init__(
         self, old: tuple[Members, ...], reports: tuple[GroupReport, ...], new: Snapshot
@@ -23,7 +23,7 @@ class Reuse:
         self._old = old
         self._reports = reports
         differ = unchanged.differing(old, self.groups)
-        #: The earlier place of each group; None where all stand where they stood.
+        #: The earlier place of each group (None: it is new), or None if no group moved.
         self._moved: list[int | None] | None = None
         if differ is None or not self._in_place(differ):
             was = {members.group.id: place for place, members in enumerate(old)}
@@ -39,17 +39,20 @@ class Reuse:
         self.differ = differ
 
     def _in_place(self, differ: tuple[int, ...]) -> bool:
-        """Whether those that differ at least have the same numbers."""
-        return all(self.groups[at].group.id == self._old[at].group.id for at in differ)
+        """Whether the groups that differ have the same numbers as before."""
+        return all(self.groups[place].group.id == self._old[place].group.id for place in differ)
 
     def reports(self) -> list[GroupReport | None]:
-        """The earlier report of each group, whatever has become of the group."""
+        """The earlier report of each group, even if the group changed. None for a new group."""
         if self._moved is None:
             return list(self._reports)
         return [None if earlier is None else self._reports[earlier] for earlier in self._moved]
 
     def changed(self) -> list[tuple[Device, Device]] | None:
-        """The devices of groups as they were and are; None if any came, went or moved."""
+        """The changed devices, each as it was and as it is.
+
+        Returns None if a device came, went, or moved to another group.
+        """
         if self._moved is not None:
             return None
         changed: list[tuple[Device, Device]] = []
@@ -63,7 +66,10 @@ class Reuse:
         return changed
 
     def gaps(self, before: Mapping[int, tuple[Gap, ...]]) -> dict[int, tuple[Gap, ...]]:
-        """What could not be read of each group that has such gaps, in the order of the groups."""
+        """The gaps of each group that has any, by number, in the order of the groups.
+
+        `before` are the gaps of the earlier groups.
+        """
         new = {
             self.groups[place].group.id: unread.of_group(self.groups[place])
             for place in self.differ

@@ -1,4 +1,4 @@
-"""What a Report says of a device without a group: why, and what one of its own would get."""
+"""The devices without a group: why they have none, and the outcome in a group of their own."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def ungrouped(verdicts: GroupVerdicts) -> Iterator[UngroupedDevice]:
     if plain and not iommu_class.driven(host.snapshot.iommus, "virtio-iommu"):
         yield from map(_bare, devices)
         return
-    from vfioguard.inference.without_group import reasons  # most hosts need it for none
+    from vfioguard.inference.without_group import reasons  # most hosts do not need it
 
     reason = reasons.reasons(host)
     for number, device in enumerate(devices, 1):
@@ -39,5 +39,7 @@ def ungrouped(verdicts: GroupVerdicts) -> Iterator[UngroupedDevice]:
 def _bare(device: Device) -> UngroupedDevice:
     uevent = device.uevent.value if isinstance(device.uevent, Fact) else None
     return UngroupedDevice(
-        device.name, uevent.driver if uevent else None, uevent.pci_class if uevent else None
+        name=device.name,
+        driver=uevent.driver if uevent else None,
+        pci_class=uevent.pci_class if uevent else None,
     )

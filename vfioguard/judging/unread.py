@@ -1,4 +1,7 @@
-"""What could not be read although it is there; absence is an answer, not a gap in one."""
+"""The gaps of a Snapshot that cost an answer: files that are there and could not be read.
+
+An absent file is an answer, so its gap does not count.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from vfioguard.snapshot import Snapshot
 
 
 def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:
-    """The gaps in what is neither a device nor a group."""
+    """The gaps outside of groups and devices."""
     none = Gap(Why.ABSENT, "", "")
-    units = instances(snapshot.iommus)  # without the thousands of devices that they name
+    units = instances(snapshot.iommus)  # without their devices, which are thousands
     acpi = snapshot.acpi._replace(viot=none, mcfg=none, rimt=none)  # no verdict rests on them
     return tuple(
         _there(_nested(snapshot._replace(groups=none, devices=(), iommus=units, acpi=acpi)))
@@ -25,7 +28,10 @@ def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:
 
 
 def of_groups(snapshot: Snapshot) -> Gap | None:
-    """Why the kernel's list of groups could not be read, even where their devices name them."""
+    """The gap of the kernel's list of groups, even if the links of devices named the groups.
+
+    Returns None if the list could be read.
+    """
     groups = snapshot.groups
     if isinstance(groups, Gap):
         return groups
@@ -35,23 +41,23 @@ def of_groups(snapshot: Snapshot) -> Gap | None:
 
 
 def _of_lists(snapshot: Snapshot) -> Iterator[Gap]:
-    """The gap in the list of groups, and those of the devices that are in none."""
+    """The gap of the list of groups, and the gaps of devices without a group."""
     listed = of_groups(snapshot)
     if listed is not None and snapshot.members:
-        yield listed  # absent, and not because there are no groups
+        yield listed  # the list was not recorded, although there are groups
     yield from _there([*([listed] if listed else []), *_of_devices(snapshot.devices)])
 
 
 def of_group(members: Members) -> tuple[Gap, ...]:
-    """The gaps of one group; by hand, as there are thousands of groups."""
-    group, devices, complete = members
-    own = (group.type, group.reserved_regions, group.name, complete)
-    found = [reading for reading in own if isinstance(reading, Gap)]
-    return tuple(_there([*found, *_of_devices(devices)]))
+    """The gaps of one group. `_nested` would be too slow for thousands of groups."""
+    group = members.group
+    own = (group.type, group.reserved_regions, group.name, members.complete)
+    gaps = [reading for reading in own if isinstance(reading, Gap)]
+    return tuple(_there([*gaps, *_of_devices(members.devices)]))
 
 
 def of_each(groups: Iterable[Members]) -> dict[int, tuple[Gap, ...]]:
-    """The gaps of the groups that have any, by the number of the group."""
+    """The gaps of each group that has any, by the group's number."""
     each = ((members.group.id, of_group(members)) for members in groups)
     return {number: gaps for number, gaps in each if gaps}
 
@@ -59,7 +65,10 @@ def of_each(groups: Iterable[Members]) -> dict[int, tuple[Gap, ...]]:
 def of_all(
     host: tuple[Gap, ...], snapshot: Snapshot, groups: Mapping[int, tuple[Gap, ...]]
 ) -> tuple[Gap, ...]:
-    """All gaps of a Snapshot, one for each source; those of `host` and of `groups` are known."""
+    """All gaps of a Snapshot, one for each source.
+
+    `host` are the gaps that `of_host` found, `groups` those that `of_each` found.
+    """
     return tuple(_once(chain(host, _of_lists(snapshot), *groups.values())))
 
 
@@ -78,7 +87,7 @@ def _there(gaps: Iterable[Gap]) -> Iterator[Gap]:
 def _of_devices(devices: tuple[Device, ...]) -> Iterator[Gap]:
     for device in devices:
         for field in device:
-            # No verdict rests on a function's way from the root bus.
+            # No verdict depends on a function's bridges.
             if isinstance(field, Gap) and field is not device.bridges:
                 yield field
 

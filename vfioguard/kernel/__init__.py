@@ -1,1 +1,1 @@
-"""One file per kernel interface: what it is called there, how it is read, what it says."""
+"""One file per kernel interface: its path, how it is read, and what it says."""

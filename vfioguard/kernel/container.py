@@ -1,8 +1,8 @@
-"""Who provides /dev/vfio/vfio: VFIO itself, or iommufd (CONFIG_IOMMUFD_VFIO_CONTAINER).
+"""Which module provides /dev/vfio/vfio: VFIO, or iommufd (CONFIG_IOMMUFD_VFIO_CONTAINER).
 
-drivers/vfio/Makefile: container.c, and with it vfio_register_iommu_driver(), is in VFIO only with
-CONFIG_VFIO_CONTAINER, which excludes the other (drivers/iommu/iommufd/Kconfig). iommufd's open()
-says once that it is the provider (drivers/iommu/iommufd/main.c iommufd_fops_open()).
+VFIO has container.c, and with it vfio_register_iommu_driver(), only with CONFIG_VFIO_CONTAINER
+(drivers/vfio/Makefile). That option excludes iommufd's (drivers/iommu/iommufd/Kconfig). iommufd's
+open() logs once that it is the provider (drivers/iommu/iommufd/main.c iommufd_fops_open()).
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from vfioguard.kernel.log import Log
 
 _CONTAINER = b" vfio_register_iommu_driver"
-#: In every VFIO that could be loaded beside iommufd: shows that VFIO's names are listed.
+#: Every VFIO that could be loaded beside iommufd has it. It shows that VFIO's names are listed.
 _VFIO = b" vfio_register_group_dev"
 _LINE = "IOMMUFD is providing /dev/vfio/vfio, not VFIO."
 
 
 def read(root: Root, seen: Reading[Log] | None) -> Reading[bool]:
-    """Whether it is VFIO; `seen` is the log where that was read anyway.
+    """Whether VFIO provides it. `seen` is the kernel's log if that was read anyway, else None.
 
-    /proc/kallsyms is formatted line by line (75 ms), the log takes thousands of system calls.
+    The kernel formats /proc/kallsyms line by line (75 ms). The log takes thousands of system
+    calls, so it is read here only if kallsyms does not tell.
     """
     logged = _logged(seen)
     if logged is not None:

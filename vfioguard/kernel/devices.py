@@ -1,7 +1,7 @@
 """/sys/bus/*/devices: the devices that can be members of an IOMMU group.
 
-Documentation/ABI/testing/sysfs-bus-pci. A device's MSIs are in `msi_irqs/` from its first MSI until
-its driver unbinds, one entry per interrupt; all of them come from one parent domain, so one of them
+Documentation/ABI/testing/sysfs-bus-pci. From a device's first MSI until its driver unbinds,
+`msi_irqs/` has one entry per interrupt. All of them come from one parent domain, so only the first
 is looked up in /sys/kernel/irq.
 """
 
@@ -20,12 +20,12 @@ _PCI_NAME = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 class Device(NamedTuple):
-    """`bus` is the kernel's subsystem name; `group` the number, or why there is none.
+    """A device. `bus` is its subsystem's name; `group` its group's number, or why it has none.
 
-    `chip` is the irq_chip of the first entry of `msi_irqs`, None where there is no entry.
+    `chip` is the irq_chip of the first interrupt of `msi_irqs`, or None if it has no interrupt.
     `msi_capability` (PCI only): whether the function has MSI or MSI-X (kernel/pci/pci_config.py).
-    `bridges`: the functions above it from the root bus down (reading/memory_holders.py). Both are
-    None where nobody needed to know.
+    `bridges`: the functions above it, from the root bus down (reading/memory_holders.py). Both are
+    None if they were not read because no verdict needs them.
     """
 
     name: str
@@ -39,34 +39,49 @@ class Device(NamedTuple):
 
     @property
     def driver(self) -> str | None:
-        """The bound driver, None where there is none or it cannot be read."""
+        """The bound driver. Returns None if no driver is bound or `uevent` cannot be read."""
         return self.uevent.value.driver if isinstance(self.uevent, Fact) else None
 
 
 def is_pci(name: str) -> bool:
-    """Whether a device is named as a PCI function."""
+    """Whether `name` is a PCI function's: "0000:00:02.0"."""
     return _PCI_NAME.fullmatch(name) is not None
 
 
 def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
-    """One PCI function below `PCI`; whatever vanishes meanwhile is a gap."""
-    own = _uevent(bus, name)
-    return Device(printable(name), "pci", group(bus, name), own, *msi(bus, irqs, name))
+    """The PCI function `name` below `bus`, which is `PCI`. A file that vanished leaves a gap."""
+    number, event = group(bus, name), _uevent(bus, name)
+    interrupts, chip = msi(bus, irqs, name)
+    return Device(
+        name=printable(name),
+        bus="pci",
+        group=number,
+        uevent=event,
+        msi_irqs=interrupts,
+        chip=chip,
+    )
 
 
 def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> Device:
-    """A device of any bus, by its entry in a directory of links to devices."""
+    """The device `name` of any bus; `entry` is its link in the directory `members`."""
     try:
         bus = printable(members.readlink(f"{entry}/subsystem").rpartition("/")[2])
     except OSError:
         bus = ""  # nothing is concluded from an unknown bus
-    number = group(members, entry)
-    own = _uevent(members, entry)
-    return Device(printable(name), bus, number, own, *msi(members, irqs, entry))
+    number, event = group(members, entry), _uevent(members, entry)
+    interrupts, chip = msi(members, irqs, entry)
+    return Device(
+        name=printable(name),
+        bus=bus,
+        group=number,
+        uevent=event,
+        msi_irqs=interrupts,
+        chip=chip,
+    )
 
 
 def group(bus: Directory, name: str) -> int | Gap:
-    """The number of the group that `iommu_group` links to."""
+    """The number of the group that the device's `iommu_group` link names."""
     try:
         target = bus.readlink(f"{name}/iommu_group")
     except OSError as error:
@@ -90,11 +105,14 @@ def _uevent(bus: Directory, name: str) -> Reading[uevent.Uevent]:
 def msi(
     bus: Directory, irqs: Directory, name: str
 ) -> tuple[Reading[Sequence[int]], Reading[str] | None]:
-    """The interrupts of a device's MSIs, which guests change without a uevent; the first's chip."""
-    found = _msi_irqs(bus, name)
-    if isinstance(found, Gap) or not found.value:
-        return found, None
-    return found, irq.chip_name(irqs, found.value[0])
+    """The interrupts of a device's MSIs, and the chip of the first; None if there is no interrupt.
+
+    A guest changes its device's interrupts without a uevent.
+    """
+    interrupts = _msi_irqs(bus, name)
+    if isinstance(interrupts, Gap) or not interrupts.value:
+        return interrupts, None
+    return interrupts, irq.chip_name(irqs, interrupts.value[0])
 
 
 def _msi_irqs(bus: Directory, name: str) -> Reading[Sequence[int]]:
@@ -111,7 +129,7 @@ def _msi_irqs(bus: Directory, name: str) -> Reading[Sequence[int]]:
         return Gap(Why.MALFORMED, source, f"not interrupts: {sorted(names)!a:.64}")
     numbers = sorted(map(int, names))
     first, last = numbers[0], numbers[-1]
-    # Most follow each other: as a range they take 48 bytes and not 36 each.
+    # Numbers that follow each other are kept as a range: 48 bytes for all instead of 36 for each.
     dense = last - first == len(numbers) - 1
-    found = range(first, last + 1) if dense else tuple(numbers)
-    return Fact(found, " ".join(map(str, numbers)).encode(), source)
+    interrupts = range(first, last + 1) if dense else tuple(numbers)
+    return Fact(interrupts, " ".join(map(str, numbers)).encode(), source)

@@ -1,7 +1,7 @@
-"""/sys/class/iommu: the IOMMUs that translate, their registers, and the devices that they manage.
+"""/sys/class/iommu: the IOMMU units that translate, their registers, and the devices they manage.
 
-Documentation/ABI/testing/sysfs-class-iommu. Each instance's `devices/` names every managed device
-of every bus at once, which spares a link per device.
+Documentation/ABI/testing/sysfs-class-iommu. A unit's `devices/` lists its devices of every bus, so
+that no link of a device has to be read.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from vfioguard.iommu import IommuDriver
 from vfioguard.root import Root, listing, reading
 
 PATH = "/sys/class/iommu"
-#: Names are asked of these drivers first: most hosts have theirs, and load no other.
+#: A unit's name is compared with these drivers' first, so that most hosts load no other driver.
 _FIRST = ("intel", "amd", "arm_smmu_v3")
 _LEFT_OUT = Gap(Why.ABSENT, PATH, "left out")
 
 
 class Iommu(NamedTuple):
-    """One instance; `driver` is None for one that no leaf of vfioguard.iommu knows."""
+    """A unit; `driver` is None if no leaf of vfioguard.iommu knows its name."""
 
     name: str
     driver: IommuDriver | None
@@ -28,16 +28,16 @@ class Iommu(NamedTuple):
 
 
 def read(root: Root) -> Reading[tuple[Iommu, ...]]:
-    """Every instance, sorted by name."""
+    """Every unit, sorted by name."""
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names
-    instances = tuple(_instance(root, name) for name in names.value)
-    return Fact(instances, names.raw, names.source)
+    units = tuple(_unit(root, name) for name in names.value)
+    return Fact(units, names.raw, names.source)
 
 
 def instances(reading: Reading[tuple[Iommu, ...]]) -> Reading[tuple[Iommu, ...]]:
-    """The units without the devices that they manage: what a proof holds, however many come."""
+    """The units without their devices, so that a proof stays the same when devices come or go."""
     if isinstance(reading, Gap):
         return reading
     light = [
@@ -48,12 +48,12 @@ def instances(reading: Reading[tuple[Iommu, ...]]) -> Reading[tuple[Iommu, ...]]
 
 
 def driven(reading: Reading[tuple[Iommu, ...]], driver: str) -> bool:
-    """Whether a unit is known to be of this driver."""
+    """Whether some unit is known to be `driver`'s."""
     units = reading.value if isinstance(reading, Fact) else ()
     return any(unit.driver is not None and unit.driver.name == driver for unit in units)
 
 
-def _instance(root: Root, name: str) -> Iommu:
+def _unit(root: Root, name: str) -> Iommu:
     drivers = leaves.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver, _FIRST)
     driver = next((driver for driver in drivers if driver.instance(name)), None)
     attributes = {

@@ -1,8 +1,8 @@
 """/sys/kernel/iommu_groups: Documentation/ABI/testing/sysfs-kernel-iommu_groups (v3.5).
 
-A device's own `iommu_group` link names its group in one system call, where listing a group's
-members takes five. So membership comes from the devices, and a group is listed only where its
-members may not all have been found that way.
+A device's `iommu_group` link names its group in one system call; listing a group's members takes
+five. So membership comes from the devices. A group is listed only if some of its members may not
+have been found that way.
 """
 
 import re
@@ -20,7 +20,7 @@ _REGION = re.compile(rb"0x([0-9a-f]{16}) 0x([0-9a-f]{16}) ([a-z-]+)\n")
 # iommu_group_show_type(): groups with a default domain have one of these, no-IOMMU groups do not.
 _TRANSLATED = frozenset({"DMA", "DMA-FQ", "identity", "blocked", "unmanaged"})
 
-#: Texts that are kept to be the same object: types are a handful, names may be anything.
+#: Distinct texts that a reader keeps. Types are few, but names may be anything.
 _TEXTS = 64
 
 
@@ -33,10 +33,7 @@ class Region(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One group without its members.
-
-    `name` is read only where the type does not exclude a no-IOMMU group.
-    """
+    """A group without its members. `name` is None if the type excludes a no-IOMMU group."""
 
     id: int
     type: Reading[str]
@@ -45,7 +42,7 @@ class Group(NamedTuple):
 
     @property
     def noiommu(self) -> bool:
-        """Whether this is VFIO's own group for a device that no IOMMU translates."""
+        """Whether VFIO itself made the group, for a device that no IOMMU translates."""
         return isinstance(self.name, Fact) and self.name.value == NOIOMMU
 
 
@@ -67,7 +64,7 @@ def parse_regions(raw: bytes) -> tuple[Region, ...]:
 
 
 def numbers(root: Root) -> Reading[tuple[int, ...]]:
-    """The numbers of all groups, sorted; the kernel puts nothing else there."""
+    """The numbers of all groups, sorted. The directory holds nothing else."""
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names
@@ -81,8 +78,8 @@ def _is_number(name: str) -> bool:
     return name.isdecimal() and len(name) < 10 and str(int(name)) == name
 
 
-class Reader:
-    """Reads groups; equal texts and regions are kept once, as most groups have the same."""
+class GroupReader:
+    """Reads groups. Most groups have the same texts and regions, so equal ones are kept once."""
 
     def __init__(self, groups: Directory) -> None:
         self._groups = groups
@@ -90,7 +87,7 @@ class Reader:
         self._texts: dict[bytes, Fact[str]] = {}
 
     def group(self, number: int) -> Group:
-        """One group without its members."""
+        """The group of this number, without its members."""
         kind = self.type(number)
         translated = isinstance(kind, Fact) and kind.value in _TRANSLATED
         return Group(
@@ -101,22 +98,22 @@ class Reader:
         )
 
     def type(self, number: int) -> Reading[str]:
-        """The type of its default domain, which root may write without a uevent."""
+        """The type of the group's default domain, which root may write without a uevent."""
         return self._text(f"{number}/type")
 
     def members(self, number: int) -> Reading[tuple[Member, ...]]:
-        """The devices of one group, sorted by entry; the name is the link target's."""
+        """The devices of a group, sorted by entry. A device's name is its link target's."""
         path = f"{number}/devices"
         source = self._groups.prefix + path
         try:
             entries = sorted(self._groups.listdir(path))
-            found = tuple(
+            members = tuple(
                 Member(entry, self._groups.readlink(f"{path}/{entry}").rpartition("/")[2])
                 for entry in entries
             )
         except OSError as error:
             return gap_from(error, source)
-        return Fact(found, "\n".join(entries).encode(errors="surrogateescape"), source)
+        return Fact(members, "\n".join(entries).encode(errors="surrogateescape"), source)
 
     def _text(self, path: str) -> Reading[str]:
         try:

@@ -1,15 +1,16 @@
 r"""The kernel's log of this boot (/dev/kmsg), reduced to the messages that bear on isolation.
 
-Only presence is evidence: a ring that has wrapped, or kernel.dmesg_restrict, says nothing.
-Documentation/ABI/testing/dev-kmsg. A recorded tree may carry a text instead: what dmesg prints,
-with any of its options for time and facility, `journalctl -k`, or a syslog file. Of several boots
-in it the last counts.
+Only a message that is there is evidence: it may be missing because the ring wrapped, or because
+kernel.dmesg_restrict hides it. Documentation/ABI/testing/dev-kmsg. A recorded tree may have a text
+instead: the output of dmesg with any of its options for time and facility, of `journalctl -k`, or
+a syslog file. If the text has several boots, the last counts.
 
-Each message is one entry, without its stamp. Where it has several lines (`\x0a` in /dev/kmsg) they
-are joined by one blank. What stamps each line anew (`dmesg -S`, a serial console, /proc/kmsg) does
-not say which belong together: there an entry is the first line alone.
+Each message is one entry, without its stamp. The lines of a message (`\x0a` in /dev/kmsg) are
+joined by one blank. `dmesg -S`, a serial console and /proc/kmsg stamp each line, so that nothing
+tells which lines are one message: there an entry is the first line alone.
 
-A text cannot tell the kernel's from what root writes to /dev/kmsg, or a user by `logger -t kernel`.
+A text does not tell the kernel's messages from those that root writes to /dev/kmsg, or that a user
+writes by `logger -t kernel`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 _TIME = rb"(?:" + _SECONDS + rb"|" + _CLOCK + rb"|" + _ISO + rb")"
 #: "[    T1]", the caller (CONFIG_PRINTK_CALLER).
 _CALLER = rb"(?: ?\[ *[TC]\d+\])?"
-#: dmesg: with `-x` a line begins with the facility, "kern  :info  : ", with `-r` with the priority.
+#: dmesg: with `-x` a line begins with the facility ("kern  :info  : "), with `-r` the priority.
 _DMESG = rb"(?:<[0-7]>|kern *:[a-z]+ *: )?" + _TIME + _CALLER + rb" "
 _ANY_DMESG = rb"(?:<\d+>|[a-z]+ *:[a-z]+ *: )?" + _TIME
 #: "Nov 29 11:12:36", "Sun 2026-11-29 11:12:36 UTC" (journalctl -o short-full), and BusyBox's
@@ -52,7 +53,7 @@ _DATE = (
     rb"(?: (?:\d{4}|[A-Z]{2,5}|[+-]\d\d))?"
 )
 _LEVEL = rb"\.(?:emerg|alert|crit|err|warn|notice|info|debug) "
-#: journalctl and syslog daemons: a host's name, and "kernel: " before what the kernel said. BusyBox
+#: journalctl and syslog daemons put a host's name and "kernel: " before the kernel's words. BusyBox
 #: adds the facility and the level, "kern.info".
 _SYSLOG = (
     rb"(?:" + _DATE + rb"|" + _ISO + rb"|" + _SECONDS + rb"|\d{10}\.\d{6}) "
@@ -64,13 +65,13 @@ _KEPT = (
     rb"x2apic: |Not enabling interrupt remapping|This system BIOS has enabled interrupt remapping|"
     rb"vfio_iommu_type1_attach_group: |VFIO - |IOMMUFD is providing )"
 )
-#: dmesg and journalctl write a message's further lines below its first, behind blanks. A record's
-#: are its dictionary (" SUBSYSTEM=pci").
+#: dmesg and journalctl indent a message's further lines. A record of /dev/kmsg has such lines too,
+#: but they are its dictionary (" SUBSYSTEM=pci").
 _MORE = rb"(?:\n[ \t]+\S.*)*"
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the known drivers' messages of the last boot, whole and with their time stamps."""
+    """Keep the known drivers' messages of the last boot, with their time stamps."""
     return b"".join(match[0][1:] + b"\n" for match in _messages(raw))
 
 
@@ -93,8 +94,8 @@ def read(root: Root) -> Reading[Log]:
 
 
 def _messages(raw: bytes) -> Iterator[re.Match[bytes]]:
-    """Each with the line end before it; the group is the message alone."""
-    text = b"\n" + raw  # so that a line's begin is a byte, which is looked for at C's speed
+    """Matches of a message and the line end before it; group 1 is the message without its stamp."""
+    text = b"\n" + raw  # a search for the byte before a line is much faster than one for "^"
     stamp = _form(text)
     start = 0
     if b"Linux version " in text:
@@ -104,7 +105,7 @@ def _messages(raw: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def _form(text: bytes) -> bytes:
-    """How the kernel's lines begin in this text. In one without any stamp they begin at once."""
+    """The pattern of what stands before the kernel's words in each line of this text."""
     if _line_of(_ANY_RECORD).search(text):
         return _RECORD
     if b" kernel: " in text and _line_of(_SYSLOG).search(text):
@@ -112,7 +113,7 @@ def _form(text: bytes) -> bytes:
     return _DMESG if _line_of(rb"(?:" + _ANY_DMESG + rb"|" + _DATE + rb" )").search(text) else b""
 
 
-@cache  # a live log asks for each of its records
+@cache  # it is called for each record of a live log
 def _message(stamp: bytes) -> re.Pattern[bytes]:
     more = b"" if stamp is _RECORD else _MORE
     return _line_of(stamp + rb"(" + _KEPT + rb".*" + more + rb")")
@@ -124,6 +125,6 @@ def _line_of(begin: bytes) -> re.Pattern[bytes]:
 
 
 def _line(message: bytes) -> str:
-    """One line; rsyslog escapes a line end as "#012"."""
+    """The message in one line. rsyslog escapes a line end as "#012"."""
     lines = re.split(rb"\n|\\x0a|#012", message)
     return printable_bytes(b" ".join(map(bytes.strip, lines)))

@@ -1,4 +1,4 @@
-"""The devices of an IOMMU group, and where a group or a device stands among all."""
+"""The devices of an IOMMU group, and the position of a group among all."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,20 +8,20 @@ from vfioguard.fact import Fact, Reading
 from vfioguard.kernel import devices, iommu_groups
 from vfioguard.kernel.devices import Device
 
-#: The source of groups that the links of their devices name, where the list was not recorded.
+#: The source of the list of groups if only the links of their devices were recorded.
 LINKS = f"{devices.PCI}/*/iommu_group"
 
 
 class Members(NamedTuple):
-    """A group with its devices; `complete` proves that there are no others, or is a gap."""
+    """A group with its devices. `complete` proves that it has no others, or is a gap."""
 
     group: iommu_groups.Group
     devices: tuple[Device, ...]
     complete: Reading[object]
 
 
-def place(groups: tuple[Members, ...], number: int) -> int | None:
-    """Where the group of this number stands."""
+def position(groups: tuple[Members, ...], number: int) -> int | None:
+    """The index of the group of this number. Returns None if there is no such group."""
     return unchanged.numbered(groups, number, _number)
 
 
@@ -32,7 +32,7 @@ def _number(members: Members) -> int:
 def every_device(
     groups: Reading[tuple[Members, ...]], alone: tuple[Device, ...]
 ) -> Iterator[Device]:
-    """All devices, those of the groups first."""
+    """All devices: those of the groups, then `alone`, which are in no group."""
     for members in groups.value if isinstance(groups, Fact) else ():
         yield from members.devices
     yield from alone

@@ -1,8 +1,8 @@
-"""/sys/module/M/parameters/P of the VFIO modules, and what an unloaded module will get.
+"""/sys/module/M/parameters/P of the VFIO modules, and the values that loading a module would set.
 
-drivers/vfio/vfio_iommu_type1.c, drivers/iommu/iommufd/device.c, drivers/vfio/group.c. Where the
-module is not loaded there is no file; the value then comes from modprobe.d(5) and from the kernel's
-command line, which modprobe applies last.
+drivers/vfio/vfio_iommu_type1.c, drivers/iommu/iommufd/device.c, drivers/vfio/group.c. A module that
+is not loaded has no such file. Its value will come from modprobe.d(5) and from the kernel's command
+line, which modprobe applies last.
 """
 
 import re
@@ -27,7 +27,11 @@ _CONTINUED = b"\\\n"  # joined without a blank: kmod's getline_wrapped()
 
 
 class Parameter(NamedTuple):
-    """`current` is the file; `pending`, read only without it, what loading the module would set."""
+    """A parameter of a module.
+
+    `current` is the file's value. `pending` is the value that loading the module would set, or None
+    if the file is there.
+    """
 
     module: str
     name: str
@@ -39,7 +43,7 @@ class Parameter(NamedTuple):
 
     @property
     def effective(self) -> Reading[bool]:
-        """The value that an attach now would meet."""
+        """The value that an attach would meet now."""
         return self.current if self.pending is None else self.pending
 
 
@@ -52,7 +56,7 @@ def parse(raw: bytes) -> bool:
 
 
 def read(root: Root, module: str, name: str, cmdline: Reading[tuple[str, ...]]) -> Parameter:
-    """One bool parameter of one module."""
+    """The bool parameter `name` of `module`; `cmdline` are the kernel's options."""
     current = reading(root, f"/sys/module/{module}/parameters/{name}", parse)
     if not isinstance(current, Gap) or current.why is not Why.ABSENT:
         return Parameter(module=module, name=name, current=current, pending=None)
@@ -62,10 +66,10 @@ def read(root: Root, module: str, name: str, cmdline: Reading[tuple[str, ...]]) 
 
 
 def modules(root: Root, parameters: Iterable[Parameter]) -> tuple[str, ...]:
-    """A loaded module of VFIO that none of the parameters shows, nothing where one does.
+    """A loaded module of VFIO, if no parameter shows that a module is loaded; else nothing.
 
-    Without no-IOMMU mode and type1, as on RISC-V and POWER, no parameter does. `vfio_pci` may be
-    all that was recorded of both.
+    A kernel without no-IOMMU mode and type1 has no such parameter, for instance on RISC-V and
+    POWER. A recording may have `vfio_pci` and lack `vfio`.
     """
     if any(parameter.pending is None for parameter in parameters):
         return ()
@@ -87,14 +91,14 @@ def _pending(
     configured = _from_modprobe_d(root, module, name)
     if configured is not None:
         return configured
-    # A bool that nobody sets is N; the raw text says what was looked through.
+    # A bool that no option sets is N. The raw text says where options were looked for.
     return Fact(False, b"not loaded, no option sets it", f"{MODPROBE_D[0]}, {cmdline.source}")
 
 
 def kstrtobool(value: str) -> bool | None:
-    """What the kernel makes of a word; None where it is no bool.
+    """How the kernel reads a word as a bool. Returns None if it is not a bool.
 
-    lib/kstrtox.c kstrtobool() looks at the first letter, and at the second of "on" and "off".
+    lib/kstrtox.c kstrtobool() looks at the first letter, and at the second in "on" and "off".
     """
     lower = value.lower()
     return _LETTERS.get(lower[:2] if lower.startswith("o") else lower[:1])
@@ -115,10 +119,10 @@ _LETTERS = {
 
 def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None:
     answer: Reading[bool] | None = None
-    for path in sorted(_files(root), key=lambda item: item[0]):
-        if isinstance(path[1], Gap):
-            return path[1]
-        options = reading(root, path[1], lambda raw: raw, _LIMIT, select)
+    for _, path in sorted(_files(root), key=lambda file: file[0]):
+        if isinstance(path, Gap):
+            return path
+        options = reading(root, path, lambda raw: raw, _LIMIT, select)
         if isinstance(options, Gap):
             if options.why is Why.ABSENT:
                 continue
@@ -127,16 +131,16 @@ def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None
             if match[2].decode().replace("-", "_") != module:
                 continue
             if match[1] == b"install":
-                return Gap(Why.MALFORMED, path[1], f"a command of its own loads {module}")
+                return Gap(Why.MALFORMED, path, f"a command of its own loads {module}")
             for word in match[3].decode("ascii", "replace").split():
                 key, equals, value = word.replace('"', "").partition("=")
                 if key.replace("-", "_") == name:
-                    answer = _truth(value if equals else "y", match[0], path[1])
+                    answer = _truth(value if equals else "y", match[0], path)
     return answer
 
 
 def _files(root: Root) -> list[tuple[str, str | Gap]]:
-    """(file name, path), one for each name; a directory that may not be read is a gap."""
+    """(name, path) of each file that counts. A directory that cannot be read is ("", its gap)."""
     files: dict[str, str | Gap] = {}
     for directory in MODPROBE_D:
         names = listing(root, directory)
@@ -157,7 +161,7 @@ def select(raw: bytes) -> bytes:
 
 
 def _kept(line: re.Match[bytes]) -> bytes:
-    """That a command loads the module is a fact; the command is nobody's business."""
+    """The line as it is kept. The command of an `install` line is private, so it is dropped."""
     if line[1] == b"install":
         return b"install %s (a command)" % line[2]
     return line[0].strip(b" \t\r\\")

@@ -1,4 +1,4 @@
-"""`uevent` of a device: driver and PCI class in one read that touches no hardware.
+"""`uevent` of a device: its driver and PCI class in one read that touches no hardware.
 
 drivers/base/core.c dev_uevent(), drivers/pci/pci-driver.c pci_uevent().
 """
@@ -8,13 +8,16 @@ from typing import NamedTuple
 
 from vfioguard.fact import Malformed, printable
 
-#: A driver is a directory below /sys/bus/*/drivers.
+#: Bytes of a driver's name at most: a driver is a directory below /sys/bus/*/drivers.
 _NAME_MAX = 255
 _ASKED = (b"DRIVER=", b"PCI_CLASS=", b"PCI_ID=")
 
 
 class Uevent(NamedTuple):
-    """`pci_class` is the 24-bit class code (0x060400), `pci_id` is "8086:10D3"."""
+    """Fields of a uevent; None if it lacks one.
+
+    `pci_class` is the 24-bit class code (0x060400), `pci_id` is "8086:10D3".
+    """
 
     driver: str | None
     pci_class: int | None
@@ -22,9 +25,9 @@ class Uevent(NamedTuple):
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the fields that are asked for: the same object for devices that say the same of them.
+    """Keep the fields of `Uevent`. Equal results are the same object.
 
-    A host has thousands of virtual functions that differ in nothing else.
+    A host may have thousands of virtual functions whose uevents differ only in other fields.
     """
     if b"=" not in raw:
         return raw
@@ -39,7 +42,7 @@ def _same(raw: bytes) -> bytes:
 
 @lru_cache(maxsize=1024)
 def parse(raw: bytes) -> Uevent:
-    """Fields that a device does not have are None."""
+    """The fields of a uevent. Raises Malformed if the bytes are not a uevent."""
     if raw and b"=" not in raw:
         raise Malformed(f"not a uevent: {raw[:48]!r}")
     text = b"\n%s\n" % raw
@@ -50,17 +53,17 @@ def parse(raw: bytes) -> Uevent:
         raise Malformed(f"no driver's name: {driver[:48]!r}")
     try:
         return Uevent(
-            printable(driver.decode("ascii")) if driver else None,
-            int(code, 16) if code else None,
-            printable(identity.decode("ascii")) if identity else None,
+            driver=printable(driver.decode("ascii")) if driver else None,
+            pci_class=int(code, 16) if code else None,
+            pci_id=printable(identity.decode("ascii")) if identity else None,
         )
     except ValueError as error:  # UnicodeDecodeError is one
         raise Malformed(f"not a uevent: {raw[:48]!r}") from error
 
 
 def _field(text: bytes, key: bytes) -> bytes | None:
-    at = text.find(key)  # a third of what a regular expression takes, three times a device
-    if at < 0:
+    line = text.find(key)  # a third of a regular expression's price, paid three times a device
+    if line < 0:
         return None
-    at += len(key)
-    return text[at : text.index(b"\n", at)]
+    start = line + len(key)
+    return text[start : text.index(b"\n", start)]

@@ -55,7 +55,9 @@ def _evidence(report: Report) -> Iterable[Sample]:
 
 
 def _place(path: str) -> str:
-    return next((at for at in _EVIDENCE if path == at or path.startswith(f"{at}/")), _OTHER)
+    return next(
+        (place for place in _EVIDENCE if path == place or path.startswith(f"{place}/")), _OTHER
+    )
 
 
 def _enabled(report: Report) -> Iterable[Sample]:

@@ -1,1 +1,1 @@
-"""Reading the host into a Snapshot: all of it, or what changed."""
+"""Reading the host into a Snapshot: the whole host, or the parts that changed."""

@@ -1,17 +1,18 @@
-"""Reading the whole host again: what stayed the same stays the same object."""
+"""Reading the whole host again: a part that stayed the same stays the same object."""
 
 from vfioguard.reading.earlier import Earlier
-from vfioguard.reading.take import Boot, boot, moment
+from vfioguard.reading.take import Boot, boot, complete
 from vfioguard.root import Root
 from vfioguard.snapshot import Snapshot
 from vfioguard.unchanged import keep
 
 
 def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = None) -> Snapshot:
-    """Read the host again; every part that equals the one of `before` is that object.
+    """Read the host again. Every part that equals the part of `before` is that very object.
 
-    With the names of the devices that `changed`, directories are listed and those devices read.
-    The state of the others, what is static within a boot, and the log are taken from `before`.
+    `changed` names the devices that changed; None means that any may have. Directories are listed,
+    and only those devices are read. All other devices, the log, and the parts that cannot change
+    before the next boot are taken from `before`.
     """
     if changed is None:
         still = boot(root)
@@ -22,7 +23,7 @@ def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = No
             machine=before.machine,
             processor=before.processor,
         )
-    now = moment(root, still, Earlier(before, changed))
+    now = complete(root, still, Earlier(before, changed))
     return Snapshot(
         kernel=keep(now.kernel, before.kernel),
         parameters=keep(now.parameters, before.parameters),

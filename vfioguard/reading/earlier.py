@@ -1,7 +1,7 @@
-"""An earlier reading of the same host: what need not be read again.
+"""An earlier reading of the same host, whose parts need not all be read again.
 
-Whatever is read and equals the earlier value becomes that very object (unchanged.py). So a host
-that is read for ever holds one copy of itself, and who compares two readings asks `is`.
+A value that equals the earlier one becomes that very object (unchanged.py). So following a host
+holds one copy of it, and two readings can be compared by `is`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Earlier:
-    """What is known of a host before it is read: nothing, or what its last Snapshot holds.
+    """The parts of a host's last Snapshot that its next reading can use; none at the first reading.
 
-    `changed` are the devices to read again, None if that is all of them. `log`, `container` and
-    `wiring` do not change within a boot but for those devices; they are None where they are to be
-    read.
+    `changed` are the names of the devices to read again, or None to read all. `log` and `container`
+    do not change before the next boot, and `wiring` changes only for those devices. They are None
+    if they must be read.
     """
 
     log: Reading[Log] | None = None
@@ -52,18 +52,21 @@ class Earlier:
                 self.wiring = before.wiring
 
     def function(self, name: str, read: Callable[[], Device]) -> Device:
-        """A PCI function: as it was, or read again."""
+        """The PCI function `name` as it was, or read again by `read` if it may have changed."""
         old = self._functions.get(name)
         if old is not None and self.changed is not None and name not in self.changed:
             return old
         return keep(read(), old)
 
     def device(self, name: str) -> Device | None:
-        """A PCI function as it was; None if there was none of this name."""
+        """The PCI function `name` as it was. Returns None if there was no such function."""
         return self._functions.get(name)
 
     def group(self, number: int, devices: Iterable[Device], read: Callable[[], Group]) -> Group:
-        """A group: as it was, or read again because one of its devices changed, came or went."""
+        """The group as it was, or read again by `read` if one of its devices changed, came or went.
+
+        `devices` are its devices now.
+        """
         old = self.groups.get(number)
         if old is None:
             return read()

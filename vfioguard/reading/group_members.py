@@ -1,7 +1,7 @@
-"""Who is in which IOMMU group, at one system call a device where a group's list costs five.
+"""Which devices are in which IOMMU group: one system call a device, but five for a group's list.
 
-A device's own `iommu_group` link names its group. A group is listed only where its members may not
-all have been found that way (iommu_groups.py).
+A device's `iommu_group` link names its group. A group is listed only if some of its members may not
+have been found that way (iommu_groups.py).
 """
 
 from functools import partial
@@ -22,40 +22,46 @@ def read(
     functions: Reading[tuple[Device, ...]],
     earlier: Earlier,
 ) -> Reading[tuple[Members, ...]]:
-    """Every group with its devices; `functions` are the PCI functions, already read."""
+    """Every group with its devices, by number. `functions` are the PCI functions, already read.
+
+    Returns a gap if the groups cannot be listed and no function names its group.
+    """
     numbers = iommu_groups.numbers(root)
     if isinstance(numbers, Gap):
         linked = _linked(functions) if numbers.why is Why.ABSENT else ()
         if not linked:
             return numbers
         numbers = Fact(linked, " ".join(map(str, linked)).encode(), LINKS)
-    found: dict[int, list[Device]] = {number: [] for number in numbers.value}
-    known = _known_members(found, iommus, functions)
+    grouped: dict[int, list[Device]] = {number: [] for number in numbers.value}
+    known = _known_members(grouped, iommus, functions)
     others = _with_other_members(root, iommus) if known else set[int]()
-    lost = others is None or not others <= found.keys()
+    lost = others is None or not others <= grouped.keys()
     known = {} if lost else {n: proof for n, proof in known.items() if n not in (others or ())}
-    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
-    members: list[Members] = []
-    for number in sorted(found):
+    reader = iommu_groups.GroupReader(root.under(iommu_groups.PATH))
+    groups: list[Members] = []
+    for number in sorted(grouped):
         complete: Reading[object] | None = known.get(number)
         if complete is None:
-            complete = _list(root, irqs, reader, number, found[number])
-        have = found[number]
-        group = earlier.group(number, have, partial(reader.group, number))
+            complete = _list(root, irqs, reader, number, grouped[number])
+        members = grouped[number]
+        group = earlier.group(number, members, partial(reader.group, number))
         if numbers.source == LINKS and number not in known:
-            group = _unnamed(group, have)
-        members.append(keep(Members(group, tuple(have), complete), earlier.groups.get(number)))
-    return Fact(tuple(members), numbers.raw, numbers.source)
+            group = _unnamed(group, members)
+        groups.append(keep(Members(group, tuple(members), complete), earlier.groups.get(number)))
+    return Fact(tuple(groups), numbers.raw, numbers.source)
 
 
 def _linked(functions: Reading[tuple[Device, ...]]) -> tuple[int, ...]:
-    """The groups that functions link to: the kernel makes no such link without the group."""
-    found = functions.value if isinstance(functions, Fact) else ()
-    return tuple(sorted({device.group for device in found if isinstance(device.group, int)}))
+    """The groups that functions link to; the kernel makes such a link only to a group it has."""
+    linking = functions.value if isinstance(functions, Fact) else ()
+    return tuple(sorted({device.group for device in linking if isinstance(device.group, int)}))
 
 
 def _unnamed(group: iommu_groups.Group, members: list[Device]) -> iommu_groups.Group:
-    """A group whose name was not recorded may be a no-IOMMU group if a VFIO driver is bound."""
+    """The group without its name if it may be a no-IOMMU group: a member has a VFIO driver.
+
+    For a recording that lacks the list of groups, and so the group's name.
+    """
     if not any("vfio" in (device.driver or "") for device in members):
         return group
     source = f"{iommu_groups.PATH}/{group.id}/name"
@@ -65,24 +71,28 @@ def _unnamed(group: iommu_groups.Group, members: list[Device]) -> iommu_groups.G
 
 
 def again(root: Root, old: Members, device: Device) -> Members | None:
-    """The group with one of its PCI functions in a newer state; None where it has other members."""
-    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    """The group `old` with its PCI function `device` in a newer state.
+
+    Returns None if the group's members may have changed.
+    """
+    reader = iommu_groups.GroupReader(root.under(iommu_groups.PATH))
     complete = old.complete
     if not complete.source.startswith(iommu_class.PATH):
         listed = reader.members(old.group.id)
         if isinstance(listed, Gap) or isinstance(complete, Gap) or listed != complete:
             return None
-    at = next((n for n, one in enumerate(old.devices) if one.name == device.name), None)
-    if at is None or old.devices[at].bus != "pci":
+    earlier = next((member for member in old.devices if member.name == device.name), None)
+    if earlier is None or earlier.bus != "pci":
         return None
-    devices = (*old.devices[:at], keep(device, old.devices[at]), *old.devices[at + 1 :])
-    return keep(Members(keep(reader.group(old.group.id), old.group), devices, complete), old)
+    newer = keep(device, earlier)
+    members = tuple([newer if member is earlier else member for member in old.devices])
+    return keep(Members(keep(reader.group(old.group.id), old.group), members, complete), old)
 
 
 def ungrouped(
     functions: Reading[tuple[Device, ...]], groups: Reading[tuple[Members, ...]]
 ) -> tuple[Device, ...]:
-    """The functions that no group holds, by its own list where the function's link is lost."""
+    """The functions that are in no group: they link to none, and no group's list has them."""
     if isinstance(functions, Gap):
         return ()
     alone = tuple(device for device in functions.value if isinstance(device.group, Gap))
@@ -93,15 +103,16 @@ def ungrouped(
 
 
 def _known_members(
-    found: dict[int, list[Device]],
+    grouped: dict[int, list[Device]],
     iommus: Reading[tuple[iommu_class.Iommu, ...]],
     functions: Reading[tuple[Device, ...]],
 ) -> dict[int, Fact[bool]]:
-    """Fill in the PCI members; return the groups whose IOMMU names all devices that it manages.
+    """Add the PCI members to `grouped`. Returns the groups all of whose PCI members have a unit.
 
-    iommu_device_link() links every device that the IOMMU driver probes, whatever its bus, so a
-    group all of whose PCI members are linked, and that no other linked device is in, is complete.
-    Where any link or list of them is lost, no group is known to be.
+    The value is the proof that such a group has no other PCI members. iommu_device_link() links
+    every device that the IOMMU driver probes, on any bus. So a group is complete if all its PCI
+    members are linked, and no other linked device is in it. If any link or list cannot be read, no
+    group is known to be complete.
     """
     if isinstance(functions, Gap):
         return {}
@@ -111,7 +122,7 @@ def _known_members(
         if isinstance(unit.devices, Gap):
             lost = True
         else:
-            # Not the list itself: it changes with every device, the groups of the others do not.
+            # The proof does not hold the list, which changes with every device of any group.
             proof = Fact(True, b"names every device of the group", unit.devices.source)
             managed.update(dict.fromkeys(unit.devices.value, proof))
     known: dict[int, Fact[bool]] = {}
@@ -121,15 +132,15 @@ def _known_members(
         if isinstance(device.group, Gap):
             lost = lost or device.group.why is not Why.ABSENT
             continue
-        lost = lost or device.group not in found
-        found.setdefault(device.group, []).append(device)
+        lost = lost or device.group not in grouped
+        grouped.setdefault(device.group, []).append(device)
         manager = managed.get(device.name)
         if manager is None:
             unlinked.add(device.group)
         else:
             known[device.group] = manager
             placed += 1
-    # A managed device is in some group; is there one of which we do not know in which?
+    # Every managed device is in a group. Without knowing each one's group, any group may lack it.
     if lost or placed < sum(map(devices.is_pci, managed)):
         return {}
     return {number: proof for number, proof in known.items() if number not in unlinked}
@@ -138,7 +149,7 @@ def _known_members(
 def _with_other_members(
     root: Root, iommus: Reading[tuple[iommu_class.Iommu, ...]]
 ) -> set[int] | None:
-    """The groups of managed devices that are not on the PCI bus; None: of one it is not known."""
+    """The groups of managed non-PCI devices. Returns None if one device's group cannot be read."""
     numbers: set[int] = set()
     for unit in iommus.value if isinstance(iommus, Fact) else ():
         names = unit.devices.value if isinstance(unit.devices, Fact) else ()
@@ -156,18 +167,18 @@ def _with_other_members(
 def _list(
     root: Root,
     irqs: Directory,
-    reader: iommu_groups.Reader,
+    reader: iommu_groups.GroupReader,
     number: int,
-    found: list[Device],
+    members: list[Device],
 ) -> Reading[object]:
-    """Add the members that were not found through their bus."""
-    members = reader.members(number)
-    if isinstance(members, Gap):
-        return members
-    have = {device.name for device in found}
-    missing = [member for member in members.value if member.name not in have]
+    """Add the devices to `members` that only the group's own list names. Returns that list."""
+    entries = reader.members(number)
+    if isinstance(entries, Gap):
+        return entries
+    known = {device.name for device in members}
+    missing = [entry for entry in entries.value if entry.name not in known]
     if missing:
         links = root.under(f"{iommu_groups.PATH}/{number}/devices")
-        found += (devices.read_other(links, irqs, m.entry, m.name) for m in missing)
-        found.sort(key=lambda device: device.name)
-    return members
+        members += (devices.read_other(links, irqs, m.entry, m.name) for m in missing)
+        members.sort(key=lambda device: device.name)
+    return entries

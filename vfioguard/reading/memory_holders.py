@@ -1,8 +1,8 @@
-"""Which functions may be the ones whose memory firmware keeps: only their place on the bus is read.
+"""Which functions may own memory that firmware reserves: only for these are the bridges read.
 
-A DMAR names a function by its way from the root bus (VT-d 5.0 8.3.1). The link of a function tells
-that way in one system call; most functions need none, as the kernel shows what firmware keeps for a
-group in the group's `reserved_regions` ("direct", "direct-relaxable").
+A DMAR names a function by its path from the root bus (VT-d 5.0 8.3.1). A function's link tells that
+path in one system call. Most functions need none, because the kernel shows the memory that firmware
+reserves for a group in the group's `reserved_regions` ("direct", "direct-relaxable").
 """
 
 from vfioguard.fact import Fact, Reading
@@ -19,37 +19,43 @@ def with_bridges(
     alone: tuple[Device, ...],
     earlier: Earlier,
 ) -> tuple[Reading[tuple[Members, ...]], tuple[Device, ...]]:
-    """Fill in `bridges` where a group shows such memory, cannot show any, or is none."""
+    """Fill in `bridges` of functions whose group shows such memory or cannot tell.
+
+    Functions without a group (`alone`) get them as well.
+    """
     if isinstance(groups, Fact):
         groups = groups._replace(
             value=tuple(
-                [keep(of_group(bus, one), earlier.groups.get(one.group.id)) for one in groups.value]
+                [
+                    keep(of_group(bus, members), earlier.groups.get(members.group.id))
+                    for members in groups.value
+                ]
             )
         )
     return groups, tuple([of_device(bus, device, needed=True) for device in alone])
 
 
 def of_group(bus: Directory, members: Members) -> Members:
-    """The same of one group."""
-    needed = _may(members)
-    found = tuple([of_device(bus, device, needed=needed) for device in members.devices])
-    return members if found == members.devices else members._replace(devices=found)
+    """The group, its functions with `bridges` if it shows such memory or cannot tell."""
+    needed = _may_own_memory(members)
+    devices = tuple([of_device(bus, device, needed=needed) for device in members.devices])
+    return members if devices == members.devices else members._replace(devices=devices)
 
 
 def of_device(bus: Directory, device: Device, *, needed: bool) -> Device:
-    """The same of one function, which stays where it is: its way is read once."""
+    """The function with `bridges` if they are `needed`; they are read once, as it does not move."""
     if device.bus != "pci" or needed is (device.bridges is not None):
         return device
-    return device._replace(bridges=_way(bus, device.name) if needed else None)
+    return device._replace(bridges=_bridges(bus, device.name) if needed else None)
 
 
-def _way(bus: Directory, name: str) -> Reading[tuple[str, ...]]:
+def _bridges(bus: Directory, name: str) -> Reading[tuple[str, ...]]:
     from vfioguard.kernel.pci import pci_topology
 
     return pci_topology.bridges(bus, name)
 
 
-def _may(members: Members) -> bool:
+def _may_own_memory(members: Members) -> bool:
     regions = members.group.reserved_regions
     if not isinstance(regions, Fact):
         return True

@@ -1,7 +1,7 @@
-"""The MSI capability of functions, read where a policy may ask for it.
+"""The MSI capability of functions, read if a policy may need it.
 
-The 2016 series asks whether a function without MSIs could have any (policy.md 6.3). Where any
-interrupt is remapped the answer decides nothing, and none is read.
+The 2016 series tests whether a function without MSIs could have any (policy.md 6.3). If some
+interrupt is remapped, that decides nothing, so no capability is read.
 """
 
 from collections.abc import Iterable
@@ -26,15 +26,15 @@ def wired_remapped(interrupts: Interrupts) -> bool:
 
 
 def with_capability(bus: Directory, device: Device, old: Device | None, *, seen: bool) -> Device:
-    """The function with its MSI capability, or without if no policy asks for it.
+    """Read the function's MSI capability if a policy needs it; else drop it.
 
-    `seen`: some interrupt is remapped. `old` is the function as it was read earlier: as the kernel
-    is slow to answer, it is asked once for each.
+    `seen`: some interrupt is remapped, so no policy does. `old` is the function as it was read
+    earlier, or None. Its capability is used again, because reading it is slow.
     """
-    asked = not seen and device.chip is None and not isinstance(device.group, Gap)
-    if asked is (device.msi_capability is not None):
+    needed = not seen and device.chip is None and not isinstance(device.group, Gap)
+    if needed is (device.msi_capability is not None):
         return device
-    if not asked:
+    if not needed:
         return device._replace(msi_capability=None)
     known = None if old is None else _known(device, old)
     if known is None:
@@ -45,7 +45,7 @@ def with_capability(bus: Directory, device: Device, old: Device | None, *, seen:
 
 
 def _known(device: Device, old: Device) -> Reading[bool] | None:
-    """What was read of the same function; None if it is another one, or could not be read."""
+    """The capability of `old`. Returns None if that is another function or it was not read."""
     same = _id(old) == _id(device) and isinstance(old.msi_capability, Fact)
     return old.msi_capability if same else None
 

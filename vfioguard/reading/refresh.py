@@ -1,6 +1,6 @@
-"""A Snapshot brought up to date where little has changed: the same as reading the whole host again.
+"""Bring a Snapshot up to date by reading little; the result equals a reading of the whole host.
 
-What cannot be told from the little that is read is None, and the caller takes a snapshot anew.
+A function returns None if the little that it reads does not tell. Then the caller reads the host.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from vfioguard.fact import Fact, Gap, printable
 from vfioguard.kernel import devices, iommu_groups, module_param
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.identity.running import is_x86
+from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.interrupts import irq
-from vfioguard.kernel.members import Members, every_device, place
+from vfioguard.kernel.members import Members, every_device, position
 from vfioguard.kernel.pci import pci_topology
 from vfioguard.reading import group_members, memory_holders
 from vfioguard.reading.msi_capability import remapping_seen, wired_remapped, with_capability
@@ -23,23 +23,23 @@ from vfioguard.unchanged import keep
 
 
 def overrides(root: Root, before: Snapshot) -> Snapshot:
-    """With the module parameters as they are now: a dozen system calls."""
-    found = keep(parameters(root, before.kernel), before.parameters)
-    loaded = module_param.modules(root, found)
-    if found is before.parameters and loaded == before.modules:
+    """The Snapshot with the module parameters of now: a dozen system calls."""
+    current = keep(parameters(root, before.kernel), before.parameters)
+    loaded = module_param.modules(root, current)
+    if current is before.parameters and loaded == before.modules:
         return before
     log, provider = before.interrupts.log, before.container
-    provider = container(root, before.kernel, found, log, provider)
-    return before._replace(parameters=found, modules=loaded, container=provider)
+    provider = container(root, before.kernel, current, log, provider)
+    return before._replace(parameters=current, modules=loaded, container=provider)
 
 
 def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
-    """PCI functions of groups that changed without a uevent (policy.md 7): 11 system calls each.
+    """The names of PCI functions in `groups` that changed without a uevent (policy.md 7).
 
-    Their MSIs, the chip of these, and the type of their group.
+    Their MSIs, the chip of their MSIs, or their group's type changed. Takes 11 system calls each.
     """
     bus, irqs = root.under(devices.PCI), irq.directory(root)
-    reader = iommu_groups.Reader(root.under(iommu_groups.PATH))
+    reader = iommu_groups.GroupReader(root.under(iommu_groups.PATH))
     for members in groups:
         typed = reader.type(members.group.id) == members.group.type
         for device in members.devices:
@@ -50,23 +50,24 @@ def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
 
 
 def same_functions(before: Snapshot, names: Iterable[str]) -> bool:
-    """Whether these are the names of the PCI functions that there were."""
+    """Whether `names` are exactly the PCI functions of `before`."""
     every = every_device(before.groups, before.devices)
     known = {device.name for device in every if device.bus == "pci"}
     return known == set(map(printable, names))
 
 
 def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:
-    """With one PCI function, and its group, as they are now: 18 system calls.
+    """The Snapshot with the PCI function `name` and its group as they are now: 18 system calls.
 
-    None where the function is new, gone or in another group, or bears on more than its group.
+    Returns None if the function is new, gone or in another group, or if more than its group may be
+    affected.
     """
     bus = root.under(devices.PCI)
     now = devices.read_pci(bus, irq.directory(root), name)
     old, members = _find(before, name, now.group)
     if old is None or old.group != now.group:
         return None
-    x86 = is_x86(before.kernel)
+    x86 = is_x86(before.kernel.arch)
     if x86:
         known = _capability(bus, before, old, now)
         if known is None:
@@ -77,7 +78,7 @@ def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:
     if members is None:
         if x86:
             now = memory_holders.of_device(bus, now, needed=True)
-        alone = tuple([now if one is old else one for one in before.devices])
+        alone = tuple([now if device is old else device for device in before.devices])
         return before if now == old else before._replace(devices=alone)
     again = group_members.again(root, members, now)
     if again is None:
@@ -88,27 +89,30 @@ def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:
 
 
 def _find(before: Snapshot, name: str, group: int | Gap) -> tuple[Device | None, Members | None]:
-    """The function as it was, and its group; (None, None) where it was elsewhere."""
+    """The PCI function `name` in `group`, as both were; None for each that was not there."""
     if isinstance(group, Gap):
-        return next((one for one in before.devices if one.name == name), None), None
+        return next((device for device in before.devices if device.name == name), None), None
     members = before.group(group)
-    found = members.devices if members else ()
-    return next((one for one in found if one.name == name and one.bus == "pci"), None), members
+    among = [device for device in (members.devices if members else ()) if device.bus == "pci"]
+    return next((device for device in among if device.name == name), None), members
 
 
 def _with(before: Snapshot, old: Members, new: Members) -> Snapshot:
     if new is old:
         return before
-    assert isinstance(before.groups, Fact), "a group was found in it"
+    assert isinstance(before.groups, Fact), "`old` is one of its groups"
     groups = list(before.groups.value)
-    at = place(before.groups.value, old.group.id)
-    assert at is not None, "it was found there"
-    groups[at] = new
+    index = position(before.groups.value, old.group.id)
+    assert index is not None, "`old` is one of them"
+    groups[index] = new
     return before._replace(groups=before.groups._replace(value=tuple(groups)))
 
 
 def _capability(bus: Directory, before: Snapshot, old: Device, now: Device) -> Device | None:
-    """x86: with its capability where it is asked for; None where others may be asked now."""
+    """The function of an x86 with its MSI capability, if a policy needs it.
+
+    Returns None if the change may decide whether other functions' capabilities are needed.
+    """
     if wired_remapped(before.interrupts):
         return now
     if any(isinstance(d.chip, Fact) and d.chip.value.startswith(irq.REMAPPED) for d in (old, now)):

@@ -1,4 +1,4 @@
-"""Reading the whole host: what is read, and in which order."""
+"""Reading the whole host: the parts of a Snapshot, in the order in which they need each other."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -8,7 +8,8 @@ from vfioguard.kernel import devices, iommu_class, module_param
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity import running
-from vfioguard.kernel.identity.running import Kernel, is_x86
+from vfioguard.kernel.identity.arch import is_x86
+from vfioguard.kernel.identity.running import Kernel
 from vfioguard.kernel.interrupts import ir_translation, irq, irq_domains, proc_interrupts
 from vfioguard.kernel.members import Members
 from vfioguard.reading import group_members, memory_holders
@@ -17,20 +18,20 @@ from vfioguard.reading.msi_capability import remapping_seen, with_capability
 from vfioguard.root import Directory, Root, listing
 from vfioguard.snapshot import IOMMUFD, NOIOMMU, TYPE1, Interrupts, Snapshot
 
-# What most hosts do not need is imported where it is read.
+# Most hosts do not need these readers, so the functions that use them import them.
 if TYPE_CHECKING:
     from vfioguard.kernel.firmware.wiring import Wiring
     from vfioguard.kernel.identity.dmi import Machine
     from vfioguard.kernel.identity.processor import Processor
     from vfioguard.kernel.log import Log
-else:  # names for the annotations below, which are no strings (ARCHITECTURE.md)
+else:  # names for the annotations below, which are not strings (ARCHITECTURE.md)
     Log = Machine = Processor = Wiring = object
 
 
 class Boot:
-    """What stays as it is until the next boot. `machine` and `processor` are None without an IVRS.
+    """Parts that stay until the next boot. `machine` and `processor` are None without an IVRS.
 
-    Not a NamedTuple, whose definition would take longer than all that is done with it.
+    It is not a NamedTuple, because defining one takes longer than all that is done with it.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class Boot:
 
 def take(root: Root) -> Snapshot:
     """Read the whole host once. Every failure is a gap; nothing is written."""
-    return moment(root, boot(root), Earlier())
+    return complete(root, boot(root), Earlier())
 
 
 def boot(root: Root) -> Boot:
-    """Read the kernel, the tables, and the machine where Linux reads an IVRS by it."""
+    """Read the kernel, the tables, and if there is an IVRS the machine, because Linux does so."""
     acpi = acpi_tables.read(root)
     amd = isinstance(acpi.ivrs, Fact)
     kernel = running.read(root, ivrs=amd)
@@ -63,13 +64,16 @@ def boot(root: Root) -> Boot:
     return Boot(kernel=kernel, acpi=acpi, machine=dmi.read(root), processor=processor.read(root))
 
 
-def moment(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
-    """Read all that may change within a boot, but for what `earlier` knows."""
+def complete(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
+    """Complete a Snapshot: read the parts that may change before the next boot.
+
+    Parts that `earlier` has and that still hold are not read.
+    """
     kernel = still.kernel
     iommus = iommu_class.read(root)
     irqs = irq.directory(root)
     bus, functions = _pci(root, irqs, earlier)
-    x86 = is_x86(kernel)
+    x86 = is_x86(kernel.arch)
     interrupts = _interrupts(root, irqs, earlier, x86=x86)
     chipset = None
     if x86 and bus is not None and isinstance(functions, Fact):
@@ -120,9 +124,10 @@ def container(
     log: Reading[Log] | None,
     earlier: Reading[bool] | None,
 ) -> Reading[bool] | None:
-    """Whether VFIO provides /dev/vfio/vfio: asked where only iommufd is seen to be loaded.
+    """Whether VFIO provides /dev/vfio/vfio.
 
-    Returns None where nothing rests on it.
+    Returns None, and reads nothing, unless only iommufd is seen to be loaded: else no verdict
+    depends on it. `earlier` is the answer of an earlier reading, which still holds.
     """
     loaded = {parameter.module for parameter in overrides if isinstance(parameter.current, Fact)}
     if isinstance(kernel.config, Fact) or loaded.isdisjoint({IOMMUFD[0]}) or TYPE1[0] in loaded:
@@ -146,7 +151,10 @@ def _wiring(
     groups: Reading[tuple[Members, ...]],
     earlier: Earlier,
 ) -> Wiring:
-    """Off x86 the kernel finds MSI domains through firmware; members of other buses count too."""
+    """The wiring of PCI functions and of group members on other buses.
+
+    On other hosts than x86 the kernel finds their MSI domains through it.
+    """
     from vfioguard.kernel.firmware import wiring
 
     others = {
@@ -182,7 +190,7 @@ def _interrupts(root: Root, irqs: Directory, earlier: Earlier, *, x86: bool) -> 
         proc=proc_interrupts.read(root),
         domains=irq_domains.read(root),
         ir_translation=ir_translation.read(root),
-        # Thousands of system calls on a live host, so only where the interrupts say nothing.
+        # The log takes thousands of system calls, so it is read only if no interrupt tells.
         log=None if on_io_apic else earlier.log or _log(root),
     )
 

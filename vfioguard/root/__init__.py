@@ -1,7 +1,7 @@
-"""The one door to the host: everything is read through a `Root`.
+"""The one door to the host: every file of it is read through a `Root`.
 
-The running host, a directory and a capture answer the same three calls, so that there is one code
-path for all of them. Paths are absolute ("/sys/kernel/irq"), `OSError` is the only failure.
+The running host, a directory and a capture have the same methods, so that one code path serves
+all. Paths are absolute ("/sys/kernel/irq"). `OSError` is the only failure.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from vfioguard.fact import Gap, Malformed, Reading, gap_from, parse
 
 T = TypeVar("T")
 
-#: Where a thread reads: a directory, or "", and a name below it; the name is "" between readings.
-#: It is emptied when the thread is given up (patience.py), whose next note raises IndexError.
+#: Where a thread reads: a directory or "", and a name below it, which is "" between readings.
+#: patience.py empties the list when it gives the thread up. The thread's next note then raises
+#: IndexError.
 Place = list[str]
 
-#: What a sysfs attribute can hold at most (PAGE_SIZE; Documentation/filesystems/sysfs.rst).
+#: Bytes of a sysfs attribute at most (PAGE_SIZE; Documentation/filesystems/sysfs.rst).
 ATTRIBUTE = 4096
 
 #: Links that are followed for one path (MAXSYMLINKS, include/linux/namei.h).
@@ -30,17 +31,17 @@ ACPI_TABLES = "/sys/firmware/acpi/tables"
 
 Select = Callable[[bytes], bytes]
 
-#: From the first bytes of a file (64, if it has them) to where its search begins.
+#: Returns the offset at which a search begins, from a file's first bytes (64, if it has them).
 Begin = Callable[[bytes], int]
 
 
 def failed(number: int) -> OSError:
-    """What the kernel raises with this errno."""
+    """The exception of a system call that failed with this errno."""
     return OSError(number, os.strerror(number))
 
 
 class Directory(Protocol):
-    """Reads below one directory; `name` may hold slashes, `prefix` ends in one."""
+    """Reads below one directory. `name` may hold slashes; `prefix` ends in a slash."""
 
     prefix: str
 
@@ -52,13 +53,15 @@ class Directory(Protocol):
 class Root(Protocol):
     """A host, live or recorded.
 
-    `read` returns at most `limit` bytes and fails with EFBIG where the file holds more; `select`
-    keeps the part of a large or private file that the reader wants, and is idempotent, so that a
-    recording holds no more than that. `head` cuts instead of failing. `search` takes needles of
-    which a host's file holds at most one, and returns that one, or nothing; what is before `begin`
-    is not searched. `records` reads a log that may be a device (/dev/kmsg). `under` never fails:
-    where there is no such directory, each read below it says so. `source` is the file that answers
-    for a path, for the proof: nearly always the path itself.
+    `read` returns a file, or fails with EFBIG if it has more than `limit` bytes. `select` keeps the
+    part of a large or private file that the reader wants, so that a recording has only that part.
+    It is idempotent. `head` returns the first `size` bytes. `search` returns the needle that the
+    file holds, or b""; no file holds two of them. It does not search before `begin`. `records`
+    reads a log, which may be a device (/dev/kmsg). `under` never fails: if there is no such
+    directory, each read below it fails. `source` names the file that is read for a path, which is
+    nearly always the path itself.
+
+    Every method but `under` and `source` raises OSError.
     """
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes: ...
@@ -74,7 +77,7 @@ class Root(Protocol):
 
 
 class Prefixed:
-    """`Directory` over any root, by joining paths."""
+    """A `Directory` of any root; it joins the paths."""
 
     def __init__(self, root: Root, path: str) -> None:
         self._root = root
@@ -97,7 +100,7 @@ def reading(
     limit: int = ATTRIBUTE,
     select: Select | None = None,
 ) -> Reading[T]:
-    """Read and parse one file; whatever goes wrong costs this one fact."""
+    """Read and parse one file. Returns a gap if reading or parsing fails."""
     try:
         raw = root.read(path, limit, select)
     except OSError as error:
@@ -106,7 +109,7 @@ def reading(
 
 
 def listing(root: Root, path: str) -> Reading[tuple[str, ...]]:
-    """The sorted names of a directory."""
+    """The sorted names in a directory. Returns a gap if it cannot be read."""
     try:
         names = tuple(sorted(root.listdir(path)))
     except OSError as error:
@@ -116,7 +119,7 @@ def listing(root: Root, path: str) -> Reading[tuple[str, ...]]:
 
 @lru_cache(maxsize=1024)
 def text(raw: bytes) -> str:
-    """One line of printable ASCII without its newline: the kernel prints nothing else here."""
+    """One line of printable ASCII, without its newline. Raises Malformed for any other bytes."""
     try:
         line = raw.removesuffix(b"\n").decode("ascii")
     except UnicodeDecodeError as error:
@@ -127,7 +130,7 @@ def text(raw: bytes) -> str:
 
 
 def first(readings: tuple[Reading[T], ...]) -> Reading[T]:
-    """The first reading that is a fact, else the first gap that is more than absence."""
+    """The first fact; else the first gap with a reason other than "absent"; else the first gap."""
     facts = [r for r in readings if not isinstance(r, Gap)]
     if facts:
         return facts[0]

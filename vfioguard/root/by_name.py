@@ -1,6 +1,6 @@
-"""A directory whose links are resolved here, where the kernel has no openat2(2) (in_root.py).
+"""Reads below a directory, whose links are resolved here if there is no openat2(2) (in_root.py).
 
-An absolute link means the same host, and nothing outside the directory is opened, as long as nobody
+An absolute link leads to the same host. Nothing outside the directory is opened, as long as nobody
 changes the tree while it is read.
 """
 
@@ -13,15 +13,15 @@ from vfioguard.root import MAX_LINKS, failed
 
 
 class ByName:
-    """What is below the directory `base`; where its directories are is remembered."""
+    """Reads below the directory `base`. It remembers where the directories are."""
 
     def __init__(self, base: str) -> None:
         self._base = base
-        # Directories known to be real: path as asked -> path without links, both below the root.
+        # Directories whose links are resolved: path -> path without links, both below the root.
         self._real: dict[str, str] = {"": ""}
 
     def open(self, path: str, flags: int) -> int:
-        """A descriptor of what `path` leads to inside."""
+        """A descriptor of the file that `path` leads to inside."""
         for _ in range(MAX_LINKS + 1):
             real = self._locate(path)
             try:
@@ -48,15 +48,15 @@ class ByName:
         return names
 
     def _locate(self, path: str) -> str:
-        """`path` with every link but the last component's resolved inside the root."""
+        """`path` with its links resolved inside the root, except a link that it ends with."""
         parent, _, leaf = path.rpartition("/")
-        if leaf in {"", ".", ".."}:  # only a link's text ends so, and ".." could lead outside
+        if leaf in {"", ".", ".."}:  # only a link's text ends so; ".." could lead outside
             return self._resolve(path)
         real = self._real.get(parent)
         return f"{self._resolve(parent) if real is None else real}/{leaf}"
 
     def _resolve(self, path: str) -> str:
-        """`path` without any link; raises what the kernel would."""
+        """`path` without any link. Raises the OSError that the kernel would raise."""
         known = self._real.get(path)
         if known is not None:
             return known

@@ -1,8 +1,8 @@
 """Captures: a plain tar (.tar, .tar.gz, .tar.xz) of directories, links and files of one host.
 
-A read that was refused is a member with its errno in a PAX header, so that `tar -tvf` shows the
-host and a replay sees the same failures. Loading streams once and trusts nothing: a capture comes
-from a stranger's bug report.
+A read that failed is a member whose PAX header has the errno. So `tar -tvf` shows the host, and a
+replay meets the same failures. Loading reads the file once and trusts nothing in it: a capture may
+come with a stranger's bug report.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from vfioguard.root.packed import MAX_STREAMS, TooLarge, TooManyStreams, Unpacke
 
 ERRNO_HEADER = "VFIOGUARD.errno"
 _PATH_MAX, _NAME_MAX = 4096, 255  # include/uapi/linux/limits.h
-#: What one more entry costs in memory beside its text.
+#: Bytes of memory for one more entry, beside its text.
 _OVERHEAD = 400
-#: What a name and a content have beyond so many bytes is repeated in what is made of it.
+#: Values that are made of an entry repeat its text up to _REPEATED times. That counts only for
+#: bytes of a name beyond _NAME, and for bytes of a content beyond _CONTENT.
 _NAME, _CONTENT, _REPEATED = 32, 128, 8
 
 
-class Limits(NamedTuple):
-    """In bytes, but `members`. 16,384 groups need 130 MiB unpacked and 260,000 members.
+class CaptureLimits(NamedTuple):
+    """Limits in bytes, and of `members`. 16,384 groups need 130 MiB unpacked, 260,000 members.
 
-    `file`: a larger one is kept as "too large" (the largest ACPI tables are 1-2 MiB). `total`: all
-    that is unpacked. `kept`: what it takes in memory. What is made of it is bounded where it is
-    read (memory.py).
+    `file`: a larger file is kept as "too large" (the largest ACPI tables have 1-2 MiB). `total`:
+    all that is unpacked. `kept`: all that is held in memory. Reading it has its own limit, in steps
+    (memory.py).
     """
 
     file: int = 4 << 20
@@ -45,18 +46,18 @@ class Limits(NamedTuple):
     members: int = 330_000
 
 
-LIMITS = Limits()
+LIMITS = CaptureLimits()
 
 
 class BadCapture(Exception):
     """The file is not a capture that can be trusted; the message is one line."""
 
 
-def load(path: str, limits: Limits = LIMITS) -> Memory:
-    """Read a capture into memory; raises `BadCapture`, or `OSError` if `path` cannot be opened."""
+def load(path: str, limits: CaptureLimits = LIMITS) -> Memory:
+    """Read a capture into memory. Raises BadCapture, or OSError if `path` cannot be opened."""
     with open(path, "rb", opener=_without_waiting) as file:
         mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISFIFO(mode):  # of a shell: --root <(ssh host cat capture.tar.xz)
+        if stat.S_ISFIFO(mode):  # a shell makes one for --root <(ssh host cat capture.tar.xz)
             os.set_blocking(file.fileno(), True)
         elif not stat.S_ISREG(mode):
             raise BadCapture("not a capture: it is neither a directory, a file nor a pipe")
@@ -64,18 +65,18 @@ def load(path: str, limits: Limits = LIMITS) -> Memory:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """A FIFO that nobody writes to is empty, where open(2) would wait for somebody."""
+    """Open a FIFO at once, even if nobody writes to it: it is then empty."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def save(path: str, entries: Mapping[str, Entry]) -> None:
-    """Write a capture; the file appears whole or not at all. Raises `OSError`."""
+    """Write a capture to `path`. The file appears whole or not at all. Raises OSError."""
     with atomic_file.replacing(path) as file:
         _write(file, path, entries)
 
 
 def pack(entries: Mapping[str, Entry]) -> bytes:
-    """A capture as the bytes of an uncompressed tar; equal entries give equal bytes."""
+    """The bytes of a capture, as an uncompressed tar. Equal entries give equal bytes."""
     buffer = io.BytesIO()
     _write_tar(buffer, entries)
     return buffer.getvalue()
@@ -119,7 +120,7 @@ def _member(path: str, entry: Entry) -> tuple[tarfile.TarInfo, bytes]:
     return info, content
 
 
-def _entries(file: BinaryIO, limits: Limits) -> dict[str, Entry]:
+def _entries(file: BinaryIO, limits: CaptureLimits) -> dict[str, Entry]:
     entries = _Entries(limits)
     try:
         plain = Unpacked(file, limits.total)
@@ -135,34 +136,37 @@ def _entries(file: BinaryIO, limits: Limits) -> dict[str, Entry]:
         raise BadCapture(f"unpacks to more than {limits.total >> 20} MiB") from error
     except (lzma.LZMAError, zlib.error, OSError) as error:
         raise BadCapture(f"cannot be read: {error}".splitlines()[0]) from error
-    return entries.found
+    return entries.by_path
 
 
 class _Entries:
-    """What was read so far; every parent is named, so that nothing is counted too low."""
+    """The entries that were read so far. Parent directories are entries too, so that all count."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.found: dict[str, Entry] = {"": None}
+    def __init__(self, limits: CaptureLimits) -> None:
+        self.by_path: dict[str, Entry] = {"": None}
         self._limits = limits
         self._kept = self._members = 0
-        self._last = "/", ""  # a directory as it was named last, and which it is
+        self._last = "/", ""  # the last directory: its name in the archive, and its path
 
-    def add(self, member: tar.Member) -> None:
-        """Keep one member; of two with one name the later, as `tar -x` does."""
+    def add(self, member: tar.TarMember) -> None:
+        """Keep a member. A later member of the same name replaces it, as `tar -x` does."""
         path = self._path(member.name)
         entry = _entry(member)
-        have = self.found.get(path, entry)
-        if (have is None) != (entry is None):
+        earlier = self.by_path.get(path, entry)
+        if (earlier is None) != (entry is None):
             raise BadCapture(f"has a directory that is also something else: {path!a:.80}")
         self._keep(path, entry)
 
     def _path(self, name: str) -> str:
-        """Where it belongs; its directory is kept too. Members of a directory come together."""
+        """The path of the member `name`; its directory is kept as well.
+
+        The members of a directory usually follow each other, so the last directory is remembered.
+        """
         parent, _, leaf = name.rpartition("/")
-        asked, real = self._last
+        last, directory = self._last
         plain = leaf not in {"", ".", ".."} and len(leaf) <= _NAME_MAX
-        if parent == asked and plain and len(name) <= _PATH_MAX and name[0] != "/":
-            return f"{real}/{leaf}"
+        if parent == last and plain and len(name) <= _PATH_MAX and name[0] != "/":
+            return f"{directory}/{leaf}"
         path = _safe_path(name)
         directory = path.rpartition("/")[0]
         self._directories(directory)
@@ -172,10 +176,10 @@ class _Entries:
 
     def _directories(self, path: str) -> None:
         missing: list[str] = []
-        while path not in self.found:
+        while path not in self.by_path:
             missing.append(path)
             path = path.rpartition("/")[0]
-        if self.found[path] is not None:
+        if self.by_path[path] is not None:
             raise BadCapture(f"has a member below something that is no directory: {path!a:.80}")
         for directory in missing:
             self._keep(directory, None)
@@ -187,11 +191,11 @@ class _Entries:
             raise BadCapture(f"holds more than {self._limits.members} files")
         if self._kept > self._limits.kept:
             raise BadCapture(f"holds more than {self._limits.kept >> 20} MiB")
-        self.found[path] = entry
+        self.by_path[path] = entry
 
 
 def weight(path: str, entry: Entry) -> int:
-    """What an entry takes in memory, in bytes, with what is made of its name and its content."""
+    """Bytes of memory for an entry, and for the values that are made of its name and content."""
     name = _shown(path.rpartition("/")[2])
     size = _shown(entry.target) if isinstance(entry, Link) else len(entry or b"")
     more = max(name - _NAME, 0) + max(size - _CONTENT, 0)
@@ -199,7 +203,7 @@ def weight(path: str, entry: Entry) -> int:
 
 
 def _shown(name: str) -> int:
-    """Characters at most: what cannot be printed takes four each."""
+    """Characters of `name` when it is shown, at most: one that cannot be printed takes four."""
     return len(name) if name.isascii() and name.isprintable() else 4 * len(name)
 
 
@@ -214,7 +218,7 @@ def _safe_path(name: str) -> str:
     return "".join(f"/{part}" for part in parts)
 
 
-def _entry(member: tar.Member) -> Entry:
+def _entry(member: tar.TarMember) -> Entry:
     match member.kind:
         case "directory":
             return None
@@ -228,20 +232,20 @@ def _entry(member: tar.Member) -> Entry:
             )
 
 
-def _file(member: tar.Member) -> bytes | Refused:
+def _file(member: tar.TarMember) -> bytes | Refused:
     refused = member.records.get(ERRNO_HEADER)
     if refused is not None:
         return Refused(_number(refused))
     if member.content is None:
         return Refused(errno.EFBIG)
     if not member.content and not member.mode & 0o444:
-        # Recorded by a tool that could not read it and kept only the mode.
+        # The recording tool could not read the file and kept only its mode.
         return Refused(errno.EACCES)
     return member.content
 
 
 def _number(name: str) -> int:
-    """A symbol, or the number where there is none (sysfs lets ENOTSUPP, 524, through)."""
+    """The errno of a name, or of digits: some have no name (sysfs lets ENOTSUPP, 524, through)."""
     if name.isascii() and name.isdecimal() and len(name) < 5:
         return int(name) or errno.EIO
     return _NUMBERS.get(name, errno.EIO)

@@ -1,4 +1,4 @@
-"""A host whose reads of some paths fail at once: those that were given up (patience.py)."""
+"""A host without the paths whose reads were given up (patience.py): they fail at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SYSFS = ("/sys/", "/devices/")
 
 
 class Closed:
-    """`host` without the paths in `hung`, which fail with ETIMEDOUT.
+    """`host`, but reads of the paths in `hung` fail with ETIMEDOUT.
 
-    What is read of a device is so by whatever way it is reached. Where two reads in one directory
-    of sysfs hang, a dead device is likely, and each further one would hold a thread: all below it
-    fails.
+    A device's file fails by whichever path it is reached. If two reads in one directory of sysfs
+    hang, the device is probably dead, and each further read would hold a thread. So all reads
+    below that directory fail.
     """
 
     def __init__(self, host: Root, hung: Iterable[str]) -> None:
@@ -56,6 +56,6 @@ class Closed:
 
 
 def _tail(path: str) -> str:
-    """What all ways to it end with: "/devices/0000:01:00.0/uevent", or the whole path."""
+    """The end that all paths to a file share: "/devices/0000:01:00.0/uevent", or the whole path."""
     _, way, rest = path.rpartition("/devices/")
     return way + rest if way and path.startswith("/sys/") else path

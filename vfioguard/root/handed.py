@@ -1,8 +1,8 @@
-"""ACPI tables that somebody with more rights handed over as files, laid over the running host.
+"""The running host with ACPI tables from files, which somebody with more rights handed over.
 
-The kernel shows its tables to root alone (mode 0400, drivers/acpi/sysfs.c acpi_table_attr_init()),
-and the daemon has no right at all. systemd reads them before it gives up its own and passes them on
-as credentials (systemd.exec(5), LoadCredential=); in a pod an init container copies them.
+The kernel shows its tables only to root (mode 0400, drivers/acpi/sysfs.c acpi_table_attr_init()),
+and the daemon runs without privileges. systemd reads them as root and passes them on as credentials
+(systemd.exec(5), LoadCredential=). In a pod an init container copies them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import os
 from vfioguard.root import ACPI_TABLES, ATTRIBUTE, Begin, Directory, Prefixed, Root, Select
 from vfioguard.root.tree import Tree
 
-#: The whole content of a file that stands for a table which the host has not: systemd fails the
-#: start for a missing file unless SetCredential= gives another content, and not an empty one.
+#: The content of a file that says: the host does not have this table. systemd fails the start if a
+#: credential's file is missing, unless SetCredential= gives it a content, which cannot be empty.
 ABSENT = b"absent"
 _LONGEST = len(ABSENT) + 2  # a newline may follow
 
 
 class Handed:
-    """`host` with the tables of `directory`, one file each under the kernel's name (DMAR, APIC).
+    """`host` with the tables in `directory`: one file each, with the kernel's name (DMAR, APIC).
 
-    A table that has no file there is the host's own. So is one that is said to be absent and that
-    the host lists all the same: the host knows better. Raises NotADirectoryError.
+    A table without a file there is read from the host. So is a table whose file says that it is
+    absent, if the host lists it: the host knows better. Raises NotADirectoryError.
     """
 
     def __init__(self, host: Root, directory: str) -> None:
@@ -74,7 +74,10 @@ class Handed:
         return Prefixed(self, path) if below else self._host.under(path)
 
     def _handed(self, path: str) -> str:
-        """The file to read instead of `path`, "": the host's own. Raises FileNotFoundError."""
+        """The file to read instead of `path`, or "" to read the host's own.
+
+        Raises FileNotFoundError if the table is absent.
+        """
         name = _table(path)
         there = self._there(name) if name else None
         if there is False and not self._listed(name):
@@ -82,9 +85,9 @@ class Handed:
         return f"/{name}" if there else ""
 
     def _there(self, name: str) -> bool | None:
-        """Whether the host has the table, as its file says; None without a file.
+        """Whether the host has the table, as its file says. Returns None if there is no file.
 
-        A file that cannot be read counts as a table, so that its reader learns why.
+        A file that cannot be read counts as a table, so that reading it tells why.
         """
         try:
             return self._files.head(f"/{name}", _LONGEST).rstrip(b"\n") != ABSENT
@@ -99,11 +102,14 @@ class Handed:
 
 
 def _table(path: str) -> str:
-    """The table that a path names, "" for any other path."""
+    """The name of the table at `path`, or "" if `path` is not a table's."""
     directory, _, name = path.rpartition("/")
     return name if directory == ACPI_TABLES and _is_signature(name) else ""
 
 
 def _is_signature(name: str) -> bool:
-    """Four capitals or digits, and a number where tables share them; no other credential's name."""
+    """Whether `name` can be a table's: four capitals or digits, and a number if tables share them.
+
+    Other credentials have other names.
+    """
     return len(name) >= 4 and name.isalnum() and name.isupper()

@@ -1,8 +1,8 @@
 """openat2(2) with RESOLVE_IN_ROOT (Linux v5.6): the kernel itself keeps a path inside a directory.
 
-It follows links as for a process whose root the directory is, whatever somebody else does to the
-tree meanwhile. What walks by names (by_name.py) can be led outside by a directory that turns into a
-link between two system calls.
+It follows links as if the directory were the process's root, whatever somebody else does to the
+tree meanwhile. Walking by names (by_name.py) can be led outside, if a directory becomes a link
+between two system calls.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import os
 
 from vfioguard.root import failed
 
-#: The same on every architecture that Python's Linux runs on (include/uapi/asm-generic/unistd.h).
+#: The number on every architecture on which Linux has Python (include/uapi/asm-generic/unistd.h).
 _OPENAT2 = 437
 _RESOLVE_IN_ROOT = 0x10  # include/uapi/linux/openat2.h
 _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC
-#: EAGAIN: something was renamed while the kernel looked whether ".." leads outside.
+#: How often EAGAIN is tried again: somebody renamed a file while the kernel resolved "..".
 _TRIES = 1000
 
 
@@ -35,10 +35,10 @@ _SIZE = ctypes.sizeof(_How)
 
 
 class InRoot:
-    """What is below the directory `base`.
+    """Reads below the directory `base`. Its methods raise OSError.
 
-    Raises OSError, of which ENOSYS, and EPERM at the beginning, say that this kernel, or a filter
-    around this process (seccomp(2)), does not have the system call.
+    So does the constructor: with ENOSYS if the kernel lacks the system call, with ENOSYS or EPERM
+    if a filter around this process (seccomp(2)) forbids it.
     """
 
     def __init__(self, base: str) -> None:
@@ -58,8 +58,8 @@ class InRoot:
             os.close(fd)
 
     def open(self, path: str, flags: int) -> int:
-        """A descriptor of what `path` leads to inside."""
-        raw = os.fsencode(path or "/")  # an empty path names nothing for the kernel
+        """A descriptor of the file that `path` leads to inside."""
+        raw = os.fsencode(path or "/")  # the kernel refuses an empty path
         if b"\0" in raw:
             raise failed(errno.EINVAL)
         how = _How(flags, 0, _RESOLVE_IN_ROOT)

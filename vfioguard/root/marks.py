@@ -1,8 +1,8 @@
-"""Which paths hang in other processes of this user: a file for each, locked as long as they live.
+"""Marks for the paths that hang in a process of this user: one locked file for each path.
 
-No process ends in which a read hangs (patience.py), and the next one would be caught by the same
-path: each restart of the daemon, and each call of a command, would leave one more. So who gives a
-path up marks it, and who comes later leaves it out. The kernel takes the lock away with the process
+A process in which a read hangs (patience.py) cannot end, and the next process would hang at the
+same path. Each restart of the daemon and each call of a command would leave one more. So a process
+that gives a path up marks it, and later processes do not read it. The lock ends with its process
 (flock(2)).
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 
 def directory(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Where marks are put: only this user writes there. None where there is no such place."""
-    # Those of a unit (systemd.exec(5)), else of root, else of a session.
+    """The directory of the marks, where only this user writes. Returns None if there is none."""
+    # The directory of a unit (systemd.exec(5)), else of root, else of a session.
     for name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
         if given := environment.get(name, "").partition(":")[0]:
             return f"{given}/hung"
@@ -25,7 +25,7 @@ def directory(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 class Marks:
-    """Those of one host, the directory `root`. What cannot be marked or seen is no failure."""
+    """The marks for the host in the directory `root`. Failing to make a mark is not an error."""
 
     def __init__(self, home: str | None, root: str) -> None:
         self._home = home
@@ -33,25 +33,25 @@ class Marks:
         self._locks: dict[str, int] = {}
 
     def put(self, path: str) -> None:
-        """A read of the path hangs in this process."""
+        """Mark the path: a read of it hangs in this process."""
         if self._home is None or path in self._locks:
             return
         try:
             os.makedirs(self._home, 0o700, exist_ok=True)
             lock = _locked(self._file(path), os.O_CREAT)
         except OSError:
-            return  # the next process finds out by itself
+            return  # then the next process hangs at the path and gives it up as well
         if lock is not None:
             self._locks[path] = lock
 
     def drop(self, path: str) -> None:
-        """It has returned."""
+        """Remove the mark: the read has returned."""
         lock = self._locks.pop(path, None)
         if lock is not None:
             _remove(self._file(path), lock)
 
     def others(self) -> frozenset[str]:
-        """The paths that hang elsewhere; marks that nobody holds any more are removed."""
+        """The paths that hang in other processes. Marks whose process has ended are removed."""
         if self._home is None:
             return frozenset()
         try:
@@ -85,21 +85,24 @@ def _path(name: str) -> str:
 
 
 def _locked(file: str, flags: int = 0) -> int | None:
-    """A descriptor that holds the lock, None where another process does. Raises `OSError`."""
+    """A descriptor that holds the file's lock. Returns None if another process holds it.
+
+    Raises OSError.
+    """
     from fcntl import LOCK_EX, LOCK_NB, flock
 
-    found = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o600)
+    lock = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o600)
     try:
-        flock(found, LOCK_EX | LOCK_NB)
+        flock(lock, LOCK_EX | LOCK_NB)
     except BlockingIOError:
-        os.close(found)
+        os.close(lock)
         return None
-    return found
+    return lock
 
 
 def _remove(file: str, lock: int) -> None:
     from contextlib import suppress
 
-    with suppress(OSError):  # it is gone, or stays without a lock
+    with suppress(OSError):  # the file is gone, or stays without a lock
         os.unlink(file)
     os.close(lock)

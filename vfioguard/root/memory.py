@@ -1,4 +1,4 @@
-"""A host held in memory: what a capture becomes when it is loaded, and what tests write by hand."""
+"""A host held in memory: a capture that was loaded, or entries that a test wrote."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import NamedTuple, TypeAlias
 
 from vfioguard.root import ATTRIBUTE, MAX_LINKS, Begin, Directory, Prefixed, Select, failed
 
-#: Names in one directory: one and a half times the groups of the largest host that is measured.
+#: Names in one directory: one and a half times the groups of the largest host that was measured.
 MAX_NAMES = 24_576
-#: Work for one reading, in names that are walked: a listed name counts as four, each question as
-#: sixteen, as something is made of its answer. 16,384 groups take 2.3 to 3.4 million. Links may
-#: lead to the same place, so the members of a capture bound nothing by themselves.
+#: Steps of one reading at most. A step is a name in a path that is walked. A listed name counts as
+#: four steps, each call as sixteen, because values are made of its answer. 16,384 groups take 2.3
+#: to 3.4 million steps. The number of a capture's members does not bound them, because many links
+#: may lead to the same place.
 MAX_STEPS = 4_500_000
 _LISTED, _ASKED, _BYTES = 4, 16, 16
 
@@ -24,16 +25,16 @@ class Link(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A path whose read fails with this errno."""
+    """A path; reading it fails with this errno."""
 
     errno: int
 
 
-Entry: TypeAlias = "bytes | Link | Refused | None"  # None: a directory
+Entry: TypeAlias = "bytes | Link | Refused | None"  # None stands for a directory
 
 
 class _Way(NamedTuple):
-    """Where a path leads, and over how many links; or the errno that says why nowhere."""
+    """Where a path leads, and over how many links; or the errno if it leads nowhere."""
 
     real: str
     links: int = 0
@@ -45,17 +46,16 @@ _Walk: TypeAlias = Generator[str, _Way, _Way]
 
 
 class Memory:
-    """`entries` maps "/sys/..." to content; parent directories need not be named.
+    """A root of `entries`, which maps "/sys/..." to content; parent directories need no entry.
 
-    An entry below a link is where the link points, as it would be on a disk. `steps` counts the
-    work; beyond MAX_STEPS of it every answer is EFBIG, and each link is walked once, however often
-    it is met.
+    An entry below a link is where the link points, as on a disk. `steps` counts the work; after
+    MAX_STEPS every call fails with EFBIG. Each link is walked once, however often it is met.
     """
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.steps = 0
         self._ways: dict[str, _Way] = {}
-        self._last = "", ""  # a directory as it was asked for last, and which it is
+        self._last = "", ""  # the last directory: its path in a call, and the path without links
         self._entries: dict[str, Entry] = {"": None}
         self._children: dict[str, list[str]] = {"": []}
         moved: list[tuple[str, Entry]] = []
@@ -68,10 +68,10 @@ class Memory:
         for path, entry in moved:
             parent, _, name = path.rstrip("/").rpartition("/")
             self._add(f"{self._resolve(parent)}/{name}", entry)
-            self._ways, self._last = {}, ("", "")  # the entry may stand where a link was
+            self._ways, self._last = {}, ("", "")  # the entry may have replaced a link
 
     def begin(self) -> None:
-        """Another reading: what the ones before took does not count."""
+        """Begin a reading: earlier readings' steps do not count."""
         self.steps = 0
 
     def _add(self, path: str, entry: Entry) -> None:
@@ -141,12 +141,12 @@ class Memory:
         return entry
 
     def _resolve(self, path: str) -> str:
-        """`path` without any link; raises what the kernel would."""
+        """`path` without any link. Raises the OSError that the kernel would raise."""
         if path in self._entries and not isinstance(self._entries[path], Link):
             return path
         parent, _, name = path.rpartition("/")
-        asked, real = self._last
-        if asked != parent or name in {"", ".", ".."}:
+        last, real = self._last
+        if last != parent or name in {"", ".", ".."}:
             real = self._led(path if name in {"", ".", ".."} else parent)
             if name in {"", ".", ".."}:
                 return real
@@ -156,9 +156,9 @@ class Memory:
         return self._led(step) if isinstance(self._entries.get(step), Link) else step
 
     def _led(self, path: str) -> str:
-        """Where the walk ends, each link in it being walked, and remembered, by itself.
+        """Where `path` leads. Each link on the way is walked on its own, and its way is remembered.
 
-        A link that is met while it is walked leads to itself: until its end it is a loop.
+        A link that is met again while it is being walked is a loop.
         """
         walks = [("", self._walk("", path))]
         way: _Way | None = None
@@ -183,9 +183,10 @@ class Memory:
         return way.real
 
     def _walk(self, real: str, path: str) -> _Walk:
-        """From the directory `real` along `path`; yields each link that is met and is sent its way.
+        """Walk from the directory `real` along `path`. Yields each link, and is sent its way.
 
-        The end may be missing, as link texts and paths of new files are; what is before it is not.
+        The last name may be missing: a link may lead to a file that is not there. The directories
+        before it may not.
         """
         links = 0
         names = path.split("/")
@@ -220,13 +221,13 @@ class Memory:
         return entry.target
 
     def _directory(self, real: str) -> None:
-        """Raises where others cannot be behind it."""
+        """Raises OSError if `real` is not a directory, so that no name can be below it."""
         if isinstance(self._get(real), bytes):
             raise failed(errno.ENOTDIR)
 
 
 def _below_link(path: str, entries: Mapping[str, Entry], real: set[str]) -> bool:
-    """Whether a parent is a link; `real` collects those that are known not to be below one."""
+    """Whether a parent of `path` is a link. `real` collects directories that are below no link."""
     parents: list[str] = []
     parent = path.rpartition("/")[0]
     while parent not in real:

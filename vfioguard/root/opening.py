@@ -1,4 +1,4 @@
-"""From what people give `--root` to a `Root`."""
+"""Make a `Root` of the path that people give to `--root`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from vfioguard.root.tree import Tree
 
 
 class CannotOpen(Exception):
-    """`--root` names nothing that can be read as a host; the message is one line."""
+    """The path cannot be read as a host; the message is one line."""
 
 
 def open_root(path: str, tables: str = "", door: Door | None = None) -> Root:
-    """`/`, a directory, or a capture file.
+    """Open `path`: "/", a directory that looks like a host, or a capture file. Raises CannotOpen.
 
-    `tables`: a directory of ACPI tables that were handed over; a capture has its own. `door`: how
-    the thread reads that it is opened for, where a read that never returns is to be given up.
+    `tables`: a directory of ACPI tables that were handed over, or ""; a capture has its own.
+    `door`: where the reading thread notes its place, if a read that never returns is given up.
     """
     try:
         if os.path.isdir(path):

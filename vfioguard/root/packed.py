@@ -1,6 +1,6 @@
-"""What is inside .gz and .xz, a little at a time, with bounds on its size and on memory.
+"""Unpack .gz and .xz in small pieces, with bounds on the size and on memory.
 
-Not lzma.open() and gzip.open(): the former takes a dictionary of 4 GiB where a header asks for it.
+lzma.open() has no such bound: it allocates a dictionary of 4 GiB if a header asks for it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 _CHUNK = 256 << 10
-#: xz -9 needs 65 MiB.
+#: Bytes of memory for lzma; xz -9 needs 65 MiB.
 _MAX_DICTIONARY = 66 << 20
-#: pigz and pixz write one; `cat` of a few makes a few.
+#: Compressed streams in one file. pigz and pixz write one; joining files by `cat` makes a few.
 MAX_STREAMS = 1000
 _XZ, _GZIP = b"\xfd7zXZ\x00", b"\x1f\x8b"
 
 
 class TooLarge(Exception):
-    """More comes out than was asked for."""
+    """The file unpacks to more bytes than the limit."""
 
 
 class TooManyStreams(Exception):
-    """More compressed files in a row than anybody writes, which may all be empty."""
+    """The file consists of more compressed streams than MAX_STREAMS; all may be empty."""
 
 
 class _Decompressor(Protocol):
@@ -35,7 +35,7 @@ class _Decompressor(Protocol):
 
 
 class _Plain:
-    """No compression at all, in the form of one."""
+    """Bytes without compression."""
 
     eof = False
     unused_data = b""
@@ -45,7 +45,7 @@ class _Plain:
 
 
 class _Gzip:
-    """zlib's object keeps what it did not consume; lzma's does so by itself."""
+    """zlib's object, fed with the bytes that it did not consume; lzma's feeds itself."""
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(wbits=31)
@@ -67,40 +67,40 @@ def _xz() -> _Decompressor:
 
 
 class Unpacked:
-    """A stream of at most `limit` bytes.
+    """The unpacked bytes of a file, at most `limit` of them.
 
-    `read` raises `EOFError` where the file was cut, `TooLarge`, `TooManyStreams`, `lzma.LZMAError`,
-    `zlib.error`.
+    `read` raises EOFError if the file was cut, TooLarge, TooManyStreams, lzma.LZMAError and
+    zlib.error.
     """
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self._file = file
         self._room = limit
         self._buffer = b""
-        self._at = 0  # what of the buffer was read: cutting it off would copy it for each member
+        self._done = 0  # bytes of the buffer that were read; cutting them off would copy the rest
         self._streams = 0
         self._ahead = file.read(_CHUNK)
         self._kind = _kind(self._ahead)
         self._inner = self._kind()
 
     def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, fewer only at the end."""
-        end = self._at + size
+        """The next `size` bytes; fewer only at the end."""
+        end = self._done + size
         if end <= len(self._buffer):
-            data = self._buffer[self._at : end]
-            self._at = end
+            data = self._buffer[self._done : end]
+            self._done = end
             return data
-        parts = [self._buffer[self._at :]]
+        parts = [self._buffer[self._done :]]
         have = len(parts[0])
         while have < size and (data := self._more()):
             parts.append(data)
             have += len(data)
         self._buffer = b"".join(parts)
-        self._at = min(size, have)
+        self._done = min(size, have)
         return self._buffer[:size]
 
     def _more(self) -> bytes:
-        """The next piece, empty at the end."""
+        """The next piece; b"" at the end."""
         while not self._inner.eof or self._next_stream():
             data = self._inner.decompress(self._ahead, _CHUNK)
             self._ahead = b""
@@ -116,7 +116,7 @@ class Unpacked:
         return b""
 
     def _next_stream(self) -> bool:
-        """Several compressed files in a row are one, with zeros between and behind them."""
+        """Go to the next compressed stream in the file, over zeros. Returns False at the end."""
         rest = self._inner.unused_data.lstrip(b"\0")
         while not rest:
             chunk = self._file.read(_CHUNK)

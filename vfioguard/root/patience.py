@@ -1,9 +1,9 @@
-"""Gives up a read that never returns: a dead device's attribute can hold its reader for ever.
+"""Give up a read that never returns: a dead device's attribute can hold its reader for ever.
 
-Such a thread sleeps in the kernel (D), where no signal ends it. So a host is read in a thread that
-notes where it is, and who waits for it looks there now and then. A thread that stands still is left
-behind, and another one reads the host anew without that path, which fails with ETIMEDOUT from then
-on, and costs its one fact.
+Such a thread sleeps in the kernel (D), where no signal ends it. So the host is read in a thread
+that notes its place, and the thread that waits for it looks there now and then. A reader that stays
+at one place is left behind. Another thread reads the host again, without that path: it fails with
+ETIMEDOUT from then on, which costs one fact.
 """
 
 import _thread
@@ -18,23 +18,24 @@ T = TypeVar("T")
 
 #: Seconds between two looks.
 TICK = 0.2
-#: Looks for which a reader sleeps at one place until it is given up: a second; ten on a disk.
+#: Looks at a reader that sleeps at one place before it is given up: a second; ten on a disk.
 _LOOKS, _LOOKS_AT_DISK = 4, 50
+#: Looks at a reader that sleeps at one place before it counts as standing still.
 _STANDS = 2
 _KERNEL = ("/sys/", "/proc/", "/dev/")
-#: Reads that may be given up at once. With one more that hangs, nothing more is tried.
+#: Reads that may be given up at the same time. If one more hangs, the reading fails.
 MOST = 8
 
 
 class Door:
-    """How one thread reads: it notes its `place`, and leaves out the paths that are `closed`."""
+    """The way by which a thread reads: it notes its `place` and does not read `closed` paths."""
 
     def __init__(self, closed: frozenset[str] = frozenset(), place: Place | None = None) -> None:
         self.place = ["", ""] if place is None else place
         self._closed = closed
 
     def around(self, host: Root) -> Root:
-        """The host without what is closed: itself where nothing is."""
+        """The host without the closed paths. Returns `host` itself if no path is closed."""
         if not self._closed:
             return host
         from vfioguard.root.closed import Closed
@@ -42,19 +43,20 @@ class Door:
         return Closed(host, self._closed)
 
     def leave(self) -> None:
-        """Nothing is read for now. Raises IndexError where the thread was given up."""
+        """Note that the thread reads nothing. Raises IndexError if the thread was given up."""
         self.place[1] = ""
 
 
 class NoAnswer(Exception):
-    """More reads hang than are given up; the message is one line."""
+    """More reads hang than may be given up; the message is one line."""
 
 
 class Patience:
-    """What one process knows of reads that do not return. `door` is that of the thread that reads.
+    """Watches the reads of one process and gives up those that do not return.
 
-    `given_up` counts them; `answered` is called, by the thread that was held, when one has returned
-    after all. Two threads share it: one that reads, one that waits. `marks` tell other processes.
+    Two threads share it: one reads, one waits. `door` is the reading thread's. `given_up` counts
+    the reads that were given up. If such a read returns after all, its thread calls `answered` with
+    the path. `marks` tell other processes which paths hang.
     """
 
     def __init__(self, marks: Marks | None = None, most: int = MOST) -> None:
@@ -70,14 +72,14 @@ class Patience:
         self._thread = 0
         self._seen: tuple[str, ...] = ()
         self._looks = 0
-        # Looks for which any reader may sleep, and one at a path that has returned late before.
+        # Looks before any reader is given up, and those for paths that once returned late.
         self._least = _LOOKS
         self._late: dict[str, int] = {}
         self._since: dict[str, float] = {}
 
     @property
     def hung(self) -> tuple[str, ...]:
-        """The paths whose read was given up and has not returned."""
+        """The paths whose reads were given up and have not returned."""
         return tuple(self._hung.values())
 
     def _closed(self) -> frozenset[str]:
@@ -85,23 +87,26 @@ class Patience:
 
     @property
     def moves(self) -> bool:
-        """Whether the reader was seen at another place lately."""
+        """Whether the reader changed its place, or did not sleep, at the last looks."""
         return self._looks < _STANDS
 
     @property
     def stuck(self) -> str | None:
-        """The path at which the reader sleeps, where it cannot be given up: too many are."""
+        """The path at which the reader sleeps if it cannot be given up, because too many were."""
         return "".join(self._seen) if self._looks >= self._needed() else None
 
     def begin(self) -> None:
-        """A reading begins in this thread."""
+        """Note that this thread begins a reading."""
         self._seen, self._looks = (), 0
         self._thread = _thread.get_native_id()
 
     def look(self) -> str | None:
-        """Called every TICK seconds by who waits for a reading: the path if it is given up now."""
+        """Look at the reader. Returns its path if it is given up now, else None.
+
+        The thread that waits for a reading calls it every TICK seconds.
+        """
         seen = tuple(self.door.place)
-        # The same object: between two looks at equal names there may be a whole reading.
+        # Objects are compared, because between two looks at equal names may be a whole reading.
         same = len(self._seen) == 2 and all(a is b for a, b in zip(seen, self._seen, strict=True))
         self._looks = self._looks + 1 if same and seen[1] and _sleeps(self._thread) else 0
         self._seen = seen
@@ -116,9 +121,9 @@ class Patience:
         return max(self._least, self._late.get(path, 0))
 
     def _learn(self, path: str) -> None:
-        """It was slow, not dead: wait longer for it, and for all if it was barely late.
+        """Wait longer for the path next time: it was slow, not dead. If barely late, for all paths.
 
-        Else a slow host would be read anew for ever, each time without another path.
+        Otherwise a slow host would be read again for ever, each time without another path.
         """
         needed = max(self._least, self._late.get(path, 0))
         self._late[path] = min(2 * needed, _LOOKS_AT_DISK)
@@ -137,7 +142,7 @@ class Patience:
         return path
 
     def returned(self) -> bool:
-        """Called by a thread that has ended its work: whether it had been given up."""
+        """Note that this thread has ended its work. Returns whether it had been given up."""
         with self._lock:
             path = self._hung.pop(_thread.get_native_id(), None)
             if path is None:
@@ -152,18 +157,19 @@ class Patience:
         return True
 
     def released(self) -> frozenset[str]:
-        """The paths that hung elsewhere, and do not any more: they are read again."""
-        found = self.elsewhere - self._marks.others()
-        if found:
+        """The paths that no longer hang in another process. From now on they are read again."""
+        paths = self.elsewhere - self._marks.others()
+        if paths:
             with self._lock:
-                self.elsewhere -= found
+                self.elsewhere -= paths
                 self.door = Door(self._closed(), self.door.place)
-        return found
+        return paths
 
     def run(self, call: Callable[[Door], T]) -> T:
-        """The call's answer, or what it raised; made anew whenever a read was given up.
+        """Make the call in a thread, and make it again each time a read is given up.
 
-        Raises `NoAnswer`. Where an interrupt ends it, what the thread reads counts as hung.
+        Returns the call's answer. Raises the call's exception, or NoAnswer. After a
+        KeyboardInterrupt the path that the thread reads counts as hung.
         """
         if self.elsewhere:
             self.released()
@@ -191,7 +197,10 @@ class Patience:
     def _started(
         self, call: Callable[[Door], T], answers: list[T], errors: list[BaseException]
     ) -> _thread.LockType:
-        """Make the call in a thread; its end releases the lock. `threading` costs a millisecond."""
+        """Make the call in a thread. Returns a lock that is released when the call ends.
+
+        Importing `threading` would cost a millisecond.
+        """
         ended = _thread.allocate_lock()
         ended.acquire()
 
@@ -199,7 +208,7 @@ class Patience:
             self.begin()
             try:
                 answers.append(call(self.door))
-            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+            except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
                 errors.append(error)
             self.returned()
             ended.release()
@@ -209,7 +218,7 @@ class Patience:
 
 
 def _sleeps(thread: int) -> bool:
-    """Whether it waits in the kernel; one that the machine has no time for does not (proc(5))."""
+    """Whether the thread sleeps in the kernel; one that waits for a CPU does not (proc(5))."""
     try:
         with open(f"/proc/self/task/{thread}/stat", "rb") as file:
             return file.read().rpartition(b") ")[2][:1] != b"R"

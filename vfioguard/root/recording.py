@@ -1,6 +1,6 @@
-"""Remembers everything that the readers saw of another root, so that it can be replayed.
+"""Remember everything that the readers see of another root, so that it can be replayed.
 
-`vfioguard capture` is the ordinary readers run over this: there is no second list of paths.
+`vfioguard capture` runs the ordinary readers over this, so there is no second list of paths.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class Recording:
-    """A root that answers like `inner` and keeps what it answered in `entries`."""
+    """A root that answers as `inner` does, and keeps the answers in `entries`."""
 
     def __init__(self, inner: Root) -> None:
         self._inner = inner
         self._seen: dict[str, Entry] = {}
-        # A name that was listed and never read is kept as an empty file: the name is the fact.
+        # A name that was listed and never read is kept as an empty file, because only it matters.
         self._named: set[str] = set()
 
     def read(self, path: str, limit: int = ATTRIBUTE, select: Select | None = None) -> bytes:
@@ -34,10 +34,10 @@ class Recording:
 
     def search(self, path: str, needles: tuple[bytes, ...], begin: Begin | None = None) -> bytes:
         before = self._seen.get(path)
-        found = self._keep(path, lambda: self._inner.search(path, needles, begin))
-        if isinstance(before, bytes):  # one file may be searched for several things
-            self._seen[path] = before if found in before else before + found
-        return found
+        needle = self._keep(path, lambda: self._inner.search(path, needles, begin))
+        if isinstance(before, bytes):  # a file may be searched several times
+            self._seen[path] = before if needle in before else before + needle
+        return needle
 
     def records(self, path: str, limit: int, select: Select) -> bytes:
         return self._keep(path, lambda: self._inner.records(path, limit, select))
@@ -80,17 +80,20 @@ class Recording:
         vanished = error.errno == errno.ENOENT and path in self._named
         if error.errno not in _NOT_THERE or vanished:
             self._seen[path] = Refused(error.errno or errno.EIO)
+        parent = path.rpartition("/")[0]
+        if error.errno == errno.ENOENT and parent in self._named:
+            self._seen.setdefault(parent, None)  # a directory: below a file it would be ENOTDIR
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """What was seen, with paths below a link moved to where the link points."""
+        """The answers by path. A path below a link is moved to where the link points."""
         links = {path: entry for path, entry in self._seen.items() if isinstance(entry, Link)}
         seen: dict[str, Entry] = dict.fromkeys(self._named, b"")
         seen |= self._seen
         moved: dict[str, Entry] = {}
         for path, entry in sorted(seen.items(), key=lambda item: item[0]):
             real = _through(path, links)
-            # Below a link to itself there is nothing to keep: a replay meets the loop again.
+            # A path below a loop of links is not kept: a replay meets the loop again.
             if real is not None and (path in self._seen or real not in moved):
                 moved[real] = entry
         parents = {parent for path in moved for parent in _parents(path)}

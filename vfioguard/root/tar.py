@@ -1,8 +1,8 @@
-"""A reader of tar archives that come from strangers: ustar, pax and GNU's long names.
+"""A reader of tar archives from strangers: ustar, pax and GNU's long names.
 
-Not tarfile, which ends quietly at a header that it does not understand, reads a sparse map or a
-long name into memory whatever its size, and takes 50 us a member. POSIX.1-2024, pax, "ustar
-Interchange Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format".
+The module tarfile does not do. It stops without an error at a header that it does not understand,
+reads a sparse map or a long name of any size into memory, and takes 50 us a member. POSIX.1-2024,
+pax, "ustar Interchange Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format".
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 BLOCK = 512
-#: Longer than any path and link (PATH_MAX), with room for other records of a pax header.
+#: Bytes of a pax header or long name at most: more than any path and link (PATH_MAX).
 _MAX_EXTENSION = 64 << 10
 _MAX_RECORDS = 64
 _ZERO = bytes(BLOCK)
@@ -23,11 +23,14 @@ _RECORD = re.compile(rb"([1-9][0-9]{0,5}) ([^=\n\0]+)=")
 
 
 class BadTar(Exception):
-    """Not a tar archive, or one that no friend has written; the message is one line."""
+    """The file is not a tar archive, or an unusual one; the message is one line."""
 
 
-class Member(NamedTuple):
-    """`kind` is "file", "directory", "link" or another; `content` is None above the limit."""
+class TarMember(NamedTuple):
+    """A member. `kind` is "file", "directory", "link" or "other".
+
+    `content` is None if it is larger than the limit. `records` are those of its pax header.
+    """
 
     name: str
     kind: str
@@ -48,14 +51,18 @@ class _Header(NamedTuple):
 _KINDS = {_REGULAR: "file", b"\0": "file", b"7": "file", _DIRECTORY: "directory", _SYMLINK: "link"}
 
 
-def members(read: Callable[[int], bytes], max_file: int) -> Iterator[Member]:
-    """Every member up to the end mark; `read` gives as many bytes as asked, fewer at the end."""
+def members(read: Callable[[int], bytes], max_file: int) -> Iterator[TarMember]:
+    """Every member up to the end mark. Raises BadTar.
+
+    `read` returns as many bytes as its argument says, and fewer only at the end. The content of a
+    member with more than `max_file` bytes is left out.
+    """
     records: dict[str, str] = {}
     while (block := _exactly(read, BLOCK)) != _ZERO:
         header = _header(block)
         if header.kind in {_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK}:
-            found = _extension(header.kind, _small(read, header.size))
-            records |= found if header.kind != _PAX_GLOBAL else {}
+            extension = _extension(header.kind, _small(read, header.size))
+            records |= extension if header.kind != _PAX_GLOBAL else {}
             if len(records) > _MAX_RECORDS:
                 raise BadTar("has a member with too many attributes")
             continue
@@ -93,7 +100,7 @@ def _header(block: bytes) -> _Header:
 
 
 def _sound(block: bytes) -> bool:
-    """The sum over the header, with its own field as blanks."""
+    """Whether the header's checksum is right: the sum in which its own field counts as blanks."""
     try:
         stated = _number(block[148:156])
     except BadTar:
@@ -102,18 +109,18 @@ def _sound(block: bytes) -> bool:
 
 
 def _sum(block: bytes) -> int:
-    """The sum of its bytes, at C's speed: Adler-32's lower half, exact for up to 256 of them."""
+    """The sum of the block's bytes: the lower half of Adler-32, exact for up to 256 bytes."""
     return (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2
 
 
 def _number(field: bytes) -> int:
-    """Octal digits, or GNU's binary form behind a set bit; never negative."""
+    """A number in octal digits, or in GNU's binary form, whose first bit is set; never negative."""
     if field[0] & 0x80:
         value = int.from_bytes(field, "big") & ~(0x80 << 8 * (len(field) - 1))
         if field[0] != 0x80 or value >> 62:
             raise BadTar("has a member of an impossible size")
         return value
-    digits = field.rstrip(b"\0 ")  # as nearly everybody writes it
+    digits = field.rstrip(b"\0 ")  # the usual form
     if not digits.isdigit():
         digits = field.split(b"\0", 1)[0].strip(b" ")
     if digits.strip(b"01234567"):
@@ -145,7 +152,7 @@ def _content(read: Callable[[int], bytes], size: int, max_file: int) -> bytes | 
 
 
 def _extension(kind: bytes, data: bytes) -> dict[str, str]:
-    """What applies to the next member, in pax's words."""
+    """The records that apply to the next member, with pax's keywords."""
     if kind in {_LONG_NAME, _LONG_LINK}:
         return {"path" if kind == _LONG_NAME else "linkpath": _text(_string(data))}
     records: dict[str, str] = {}
@@ -181,11 +188,11 @@ def _size(records: dict[str, str], size: int) -> int:
     return int(stated)
 
 
-def _member(header: _Header, records: dict[str, str], content: bytes | None) -> Member:
+def _member(header: _Header, records: dict[str, str], content: bytes | None) -> TarMember:
     path, kind = records.get("path", _text(header.name)), header.kind
     if kind in {_REGULAR, b"\0"} and path.endswith("/"):
-        kind = _DIRECTORY  # as Unix V7 wrote them; a name that is cut may end so too
-    return Member(
+        kind = _DIRECTORY  # Unix V7 wrote directories so; a name that is cut may end so too
+    return TarMember(
         name=path,
         kind=_KINDS.get(kind, "other"),
         mode=header.mode,

@@ -1,7 +1,7 @@
-"""A directory as the host: `/` for the running one, anything else for a mounted or unpacked one.
+"""A host in a directory: the running one in `/`, a mounted or unpacked one in any other directory.
 
-Under `/` the kernel resolves every link. Anywhere else an absolute link means the same host, and
-nothing outside the directory is opened, whatever it links to (in_root.py, else by_name.py).
+In `/` the kernel resolves every link. In any other directory an absolute link leads to the same
+host, and nothing outside the directory is opened (in_root.py, else by_name.py).
 """
 
 from __future__ import annotations
@@ -14,27 +14,30 @@ from typing import Protocol
 
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Place, Prefixed, Select, failed
 
-# O_NONBLOCK: a FIFO or a device node in a foreign tree must not hold us up.
+# O_NONBLOCK: opening a FIFO or a device node in a foreign tree must not block.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _HEAD = 64
-_CHUNK = 64 << 10  # a larger buffer is mapped and faulted in anew with each read
-#: Of the running host these stay open: the kernel makes them once, and below them thousands of
-#: files are read.
+_CHUNK = 64 << 10  # malloc maps a larger buffer for each read, which faults in its pages each time
+#: Directories of the running host that stay open. The kernel makes them once, and thousands of
+#: files are read below them.
 _LASTING = frozenset({"/sys/bus/pci/devices", "/sys/kernel/iommu_groups", "/sys/kernel/irq"})
-#: Of openat2(2): this kernel has none, or a filter (seccomp(2)) answers for it.
+#: openat2(2) fails so if the kernel lacks it, or if a filter (seccomp(2)) forbids it.
 _NO_OPENAT2 = frozenset({errno.ENOSYS, errno.EPERM, errno.EACCES})
-#: What is read at most of a file that is searched or of a log: /proc/kallsyms has 20 MiB.
+#: Bytes at most of a log, or of a file that is searched: /proc/kallsyms has 20 MiB.
 _MAX_STREAM = 256 << 20
 
 
 def _slurp(fd: int, limit: int) -> bytes:
-    """One read for what fits an attribute; files that the kernel generates report no size."""
+    """The file, by one read(2) if `limit` is an attribute's. Raises OSError (EFBIG, EINVAL).
+
+    Files that the kernel generates do not report their size.
+    """
     data = os.read(fd, limit + 1) if limit <= ATTRIBUTE else _read_all(fd, limit + 1)
     if len(data) > limit:
         raise failed(errno.EFBIG)
     if not data and stat.S_ISFIFO(os.fstat(fd).st_mode):
-        raise failed(errno.EINVAL)  # nobody writes to it: not the same as an empty file
+        raise failed(errno.EINVAL)  # a FIFO without a writer is not an empty file
     return data
 
 
@@ -47,7 +50,7 @@ def _read_all(fd: int, room: int) -> bytes:
 
 
 def _find(fd: int, needles: tuple[bytes, ...], begin: Begin | None) -> bytes:
-    """Stream the file past the needles until one occurs; memory stays at one chunk."""
+    """The first needle that occurs in the file, or b"". Memory holds one chunk at a time."""
     if begin is not None:
         os.lseek(fd, begin(os.read(fd, _HEAD)), os.SEEK_SET)
     room = _MAX_STREAM
@@ -66,7 +69,11 @@ def _find(fd: int, needles: tuple[bytes, ...], begin: Begin | None) -> bytes:
 
 
 def _records(fd: int, limit: int, select: Select) -> bytes:
-    """/dev/kmsg gives one record a read, EPIPE for one overwritten meanwhile, EAGAIN at the end."""
+    """The records of /dev/kmsg, each reduced by `select`.
+
+    A read(2) returns one record. It fails with EPIPE if the record was overwritten meanwhile, and
+    with EAGAIN at the end.
+    """
     kept: list[bytes] = []
     size = 0
     room = _MAX_STREAM
@@ -98,9 +105,12 @@ class Inside(Protocol):
 
 
 def keeping_to(base: str, kernel: Callable[[str], Inside] | None = None) -> Inside:
-    """The kernel's own resolving; by names where it has none, or a filter forbids it."""
+    """Reads below `base` by openat2(2), or by names if there is no such system call here.
+
+    `kernel` makes the former; None means InRoot. Raises OSError if `base` cannot be opened.
+    """
     if kernel is None:
-        from vfioguard.root.in_root import InRoot  # ctypes, which the running host does without
+        from vfioguard.root.in_root import InRoot  # it imports ctypes, which "/" does not need
 
         kernel = InRoot
     try:
@@ -116,10 +126,10 @@ def keeping_to(base: str, kernel: Callable[[str], Inside] | None = None) -> Insi
 class Tree:
     """The running host (`Tree("/")`) or a directory that looks like one.
 
-    A foreign root is for one scan: where its directories are may be remembered, so the next scan
-    takes a new one. Of the running host three directories stay open, nothing else is kept. Threads
-    may share it. `place` is told of each path before it is touched; `inside` makes what keeps to a
-    foreign root.
+    A foreign root is for one reading, because it may remember where its directories are. The
+    running host's tree keeps only three directories open, so it can be used again. Threads may
+    share a tree. Each path is noted in `place` before it is touched. `inside` makes the reader that
+    stays below a foreign root. Raises NotADirectoryError.
     """
 
     def __init__(
@@ -182,18 +192,18 @@ class Tree:
     def under(self, path: str) -> Directory:
         if self._inside is not None:
             return Prefixed(self, path)
-        found = self._opened.get(path)
-        if found is None:
+        directory = self._opened.get(path)
+        if directory is None:
             place = self._place
-            place[0] = ""  # raises where the thread was given up, and [:] would not
+            place[0] = ""  # raises IndexError if the thread was given up; place[:] would not
             place[1] = path
             try:
-                found = _Live(path, self._place)
-            except OSError:  # then each read says it of itself
+                directory = _Live(path, self._place)
+            except OSError:  # then each read below it raises
                 return Prefixed(self, path)
             if path in _LASTING:
-                self._opened[path] = found
-        return found
+                self._opened[path] = directory
+        return directory
 
     def source(self, path: str) -> str:
         return path
@@ -206,7 +216,7 @@ class Tree:
 
 
 class _Live:
-    """A directory of the running host by descriptor: half the path walk of an absolute name."""
+    """An open directory of the running host, below which a path is walked in half the time."""
 
     def __init__(self, path: str, place: Place) -> None:
         self.prefix = path.rstrip("/") + "/"

@@ -13,6 +13,7 @@ from vfioguard.inference.remapping import allowed
 from vfioguard.inference.remapping.allowed import Evidence
 from vfioguard.inference.remapping.parts import Possible
 from vfioguard.kernel.firmware import acpi_tables
+from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Tables whose structures refer to each other.
 _REFERRING = frozenset({"IORT", "VIOT", "RIMT"})
-_X86 = frozenset({"x86_64", "i686"})
 
 
 class Decoded(NamedTuple):
@@ -74,7 +74,7 @@ def of_host(snapshot: Snapshot) -> Firmware:
     decoded = tuple(map(_decode, acpi_tables.FILES, acpi._fields, acpi))
     memory = reserved.of_host(snapshot)
     arch = snapshot.kernel.arch
-    x86 = arch.value in _X86 if isinstance(arch, Fact) else not arm.has_gic(decoded)
+    x86 = is_x86(arch) if isinstance(arch, Fact) else not arm.has_gic(decoded)
     if not x86:
         return Firmware(
             sentence=arm.sentence(decoded), remapping=None, tables=decoded, memory=memory

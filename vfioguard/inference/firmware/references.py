@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from vfioguard.acpi import Unknown, _iort_bodies, iort, rimt, viot
+from vfioguard.acpi import Unknown, iort, rimt, viot
+from vfioguard.acpi.parts import iort_bodies
 
 #: Nodes of an IORT that only refer: no id is ever mapped to one.
 _ORIGINS = (
-    _iort_bodies.NamedComponent, _iort_bodies.Pmcg, _iort_bodies.RootComplex, _iort_bodies.Rmr,
+    iort_bodies.NamedComponent, iort_bodies.Pmcg, iort_bodies.RootComplex, iort_bodies.Rmr,
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def _of_iort(table: iort.Iort) -> Iterator[Lost]:
     every = {node.offset for node in table.nodes}
     for node in nodes:
         body = node.body
-        if isinstance(body, _iort_bodies.Pmcg) and body.node_reference not in every:
+        if isinstance(body, iort_bodies.Pmcg) and body.node_reference not in every:
             yield Lost(node.offset, body.node_reference)
         for mapping in node.mappings:
             if mapping.output_reference not in there:

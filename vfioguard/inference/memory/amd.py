@@ -10,8 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from vfioguard.acpi._ivrs_entries import AcpiHid
 from vfioguard.acpi.ivrs import Ivhd, Ivmd, Ivrs, kernel_ivhd_type
+from vfioguard.acpi.parts.ivrs_entries import AcpiHid
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference.functions import Function, Index
 from vfioguard.inference.memory.region import Memory, holder, pages

@@ -11,9 +11,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from vfioguard.acpi._iort_bodies import NamedComponent, Rmr
 from vfioguard.acpi.iort import Iort, Node
 from vfioguard.acpi.iort import Mapping as IdMapping
+from vfioguard.acpi.parts.iort_bodies import NamedComponent, Rmr
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import functions, iort_ids
 from vfioguard.inference.functions import Function, Index

@@ -7,12 +7,12 @@ from typing import Protocol
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era, tables
 from vfioguard.inference.msi_domain.its import Itss
-from vfioguard.inference.msi_domain.of_device import ARM
 from vfioguard.inference.msi_domain.resolution import Domain, mbi_used, unknown
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.acpi_tables import devicetree_boot
 from vfioguard.kernel.firmware.devicetree import Nodes
+from vfioguard.kernel.identity.arch import is_arm
 from vfioguard.logic import Answer, ask
 from vfioguard.snapshot import Snapshot
 
@@ -59,7 +59,7 @@ def _resolver(snapshot: Snapshot, itss: Itss) -> _Resolver | Gap:
         return Gap(Why.ABSENT, "/sys/firmware", "not read: x86 does not ask it")
     if isinstance(arch, Gap):
         return arch
-    if arch.value not in ARM:
+    if not is_arm(arch):
         return Gap(Why.ABSENT, "/sys/firmware", f"only Arm's firmware tells, not {arch.value}'s")
     version = era.version(snapshot)
     madt = tables.madt(snapshot.acpi.madt)

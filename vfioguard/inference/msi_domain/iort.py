@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vfioguard.acpi import iort, madt
-from vfioguard.acpi._iort_bodies import ItsGroup, NamedComponent
-from vfioguard.acpi._madt_arm import Gicd, GicIts, GicMsiFrame, GicV5Its, GicV5ItsTranslate
+from vfioguard.acpi.parts.iort_bodies import ItsGroup, NamedComponent
+from vfioguard.acpi.parts.madt_arm import Gicd, GicIts, GicMsiFrame, GicV5Its, GicV5ItsTranslate
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, iort_ids
 from vfioguard.inference.borders import Version

@@ -13,6 +13,7 @@ from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import era
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device, is_pci
+from vfioguard.kernel.identity.arch import is_arm, is_s390, is_x86
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from vfioguard.inference.msi_domain.resolution import Domain
     from vfioguard.kernel.firmware.devicetree import Nodes
 
-X86 = frozenset({"x86_64", "i686"})
-ARM = frozenset({"aarch64", "arm"})
-#: arch_is_isolated_msi() is true only here (arch/s390/include/asm/msi.h).
-S390 = frozenset({"s390x", "s390"})
 #: No irqchip driver of it sets the flag, and no vendor's kernel is known to.
 LOONGARCH = frozenset({"loongarch64", "loongarch32"})
 #: The newest kernel whose source was read for irqchips. In v5.10 to v7.3 the flag is set in four
@@ -52,12 +49,13 @@ class MsiDomains:
         self._family = family
         self._route = route
         arch = self._arch.value if isinstance(self._arch, Fact) else ""
-        self._s390 = arch in S390
+        # arch_is_isolated_msi() is true only on s390 (arch/s390/include/asm/msi.h).
+        self._s390 = is_s390(self._arch)
         self._never = arch in LOONGARCH
         # Plain functions: a bound method refers back to this object, so that only the cycle
         # collector would free it.
         self._topology = (
-            MsiDomains._x86 if arch in X86 else MsiDomains._arm if arch in ARM
+            MsiDomains._x86 if is_x86(self._arch) else MsiDomains._arm if is_arm(self._arch)
             else MsiDomains._riscv if arch == "riscv64" else MsiDomains._other
         )  # fmt: skip
 
@@ -95,8 +93,7 @@ class MsiDomains:
         vendor's may have a family that nobody listed and that isolates.
         """
         claim = f"{device.name} has isolated MSIs (unknown irqchip)"
-        arm = isinstance(self._arch, Fact) and self._arch.value in ARM
-        if arm and self._was_read() and _no_its(chip):
+        if is_arm(self._arch) and self._was_read() and _no_its(chip):
             return Answer(claim, False, (chip, self._release))
         return ask(claim, chip, lambda _: None)
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era
-from vfioguard.inference.msi_domain.of_device import X86
 from vfioguard.inference.remapping.enabled import refused
 from vfioguard.inference.witnesses import Witnesses
+from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, agree, ask, every
 from vfioguard.snapshot import Snapshot
@@ -28,8 +28,7 @@ CLAIM = "every MSI domain of this machine isolates MSIs"
 
 def isolated(snapshot: Snapshot, witnesses: Witnesses, firmware: Callable[[], Answer]) -> Answer:
     """The machine-wide test; `firmware()` says if firmware names only controllers that isolate."""
-    arch = snapshot.kernel.arch
-    if isinstance(arch, Fact) and arch.value in X86:
+    if is_x86(snapshot.kernel.arch):
         return agree(CLAIM, _x86_witnesses(snapshot, witnesses))
     return agree(CLAIM, _witnesses(snapshot, witnesses, firmware))
 

@@ -192,8 +192,8 @@ def _rejected(ivrs: Fact[Ivrs], asked: Asked) -> list[Part]:
     These are a wrong checksum (check_ivrs_checksum()), and an entry that add_special_device() does
     not know.
     """
-    from vfioguard.acpi._ivrs_entries import Special
     from vfioguard.acpi.ivrs import Ivhd, kernel_ivhd_type
+    from vfioguard.acpi.parts.ivrs_entries import Special
 
     claim = "the kernel accepts the IVRS"
     faults: list[Part] = []

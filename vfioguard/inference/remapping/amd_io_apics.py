@@ -49,8 +49,8 @@ class Syntax(NamedTuple):
 
 def special_io_apics(table: Ivrs) -> dict[int, int]:
     """IO-APIC id -> segment and requester id, from the blocks that the kernel looks at."""
-    from vfioguard.acpi._ivrs_entries import Special
     from vfioguard.acpi.ivrs import Ivhd, kernel_ivhd_type
+    from vfioguard.acpi.parts.ivrs_entries import Special
 
     chosen = kernel_ivhd_type(table.blocks)
     places: dict[int, int] = {}

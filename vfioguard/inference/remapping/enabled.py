@@ -174,7 +174,7 @@ def refused(log: Log) -> bool:
 
 
 def _incapable(snapshot: Snapshot) -> Iterator[Answer]:
-    """An answer that is no if no Intel unit can remap.
+    """An answer with the truth False if no Intel unit can remap.
 
     One unit that cannot proves nothing, because it may have been added after boot.
     """

@@ -14,15 +14,13 @@ from functools import cached_property
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import borders, era, translated
-from vfioguard.inference.msi_domain.of_device import ARM, X86
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.wiring import Wiring
+from vfioguard.kernel.identity.arch import is_arm, is_x86
 from vfioguard.kernel.iommu_class import driven, instances
 from vfioguard.kernel.uevent import Uevent
 from vfioguard.logic import Answer, ask, every
 from vfioguard.snapshot import Snapshot
-
-_ARCHES = ARM | {"riscv64"}
 
 
 def concerned(snapshot: Snapshot) -> bool:
@@ -30,9 +28,9 @@ def concerned(snapshot: Snapshot) -> bool:
     arch = snapshot.kernel.arch
     if isinstance(arch, Gap):
         return False
-    if arch.value in X86:
+    if is_x86(arch):
         return driven(snapshot.iommus, "virtio-iommu")
-    return arch.value in _ARCHES and snapshot.wiring is not None
+    return (is_arm(arch) or arch.value == "riscv64") and snapshot.wiring is not None
 
 
 class LateGroups:

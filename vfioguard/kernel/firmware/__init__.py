@@ -1,1 +1,1 @@
-"""What firmware handed to the kernel: ACPI tables and the devicetree."""
+"""The data that firmware hands to the kernel: ACPI tables and the device tree."""

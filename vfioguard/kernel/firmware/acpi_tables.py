@@ -1,9 +1,10 @@
-"""/sys/firmware/acpi/tables: firmware tables, one file each, readable by root alone.
+"""/sys/firmware/acpi/tables: firmware tables, one file each, which only root can read.
 
 Documentation/ABI/testing/sysfs-firmware-acpi. A table that may not be read is a gap, never "no
-table"; so is the whole directory where a container runtime hides /sys/firmware.
+table". If a container runtime hides /sys/firmware, every table is such a gap.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
@@ -15,10 +16,10 @@ _LIMIT = 4 << 20
 
 
 class AcpiTables(NamedTuple):
-    """Tables, unparsed: most commands need none of them.
+    """The bytes of the tables, unparsed: most commands need none of them.
 
-    The first four bear on interrupts; the others tell of virtio's IOMMUs, of PCI segments and of
-    RISC-V's IOMMUs, and no verdict rests on them.
+    The first four bear on interrupts. The others describe virtio's IOMMUs, PCI segments and
+    RISC-V's IOMMUs; no verdict rests on them.
     """
 
     dmar: Reading[bytes]
@@ -29,25 +30,37 @@ class AcpiTables(NamedTuple):
     mcfg: Reading[bytes]
     rimt: Reading[bytes]
 
+    def by_name(self) -> Iterable[tuple[str, Reading[bytes]]]:
+        """Each table with the name of its field, in the order of the fields."""
+        return self._asdict().items()
 
-#: The files, in the order of the fields: the MADT's is called APIC.
+
+#: The tables' files, in the order of the fields. The MADT's file is called APIC.
 FILES = ("DMAR", "IVRS", "APIC", "IORT", "VIOT", "MCFG", "RIMT")
 
 
 def read(root: Root) -> AcpiTables:
     """The tables of the running host."""
-    directory = _Directory(root)
-    return AcpiTables(*map(directory.table, FILES))
+    table = _Directory(root).table
+    return AcpiTables(
+        dmar=table("DMAR"),
+        ivrs=table("IVRS"),
+        madt=table("APIC"),
+        iort=table("IORT"),
+        viot=table("VIOT"),
+        mcfg=table("MCFG"),
+        rimt=table("RIMT"),
+    )
 
 
 def devicetree_boot(tables: AcpiTables) -> bool:
-    """Whether the host booted without ACPI; where both forms are there, ACPI counts."""
-    found = tables.madt
-    return isinstance(found, Gap) and found.why is Why.ABSENT and found.source == PATH
+    """Whether the host booted without ACPI. A host with a device tree and ACPI booted with ACPI."""
+    madt = tables.madt
+    return isinstance(madt, Gap) and madt.why is Why.ABSENT and madt.source == PATH
 
 
 def state(reading: Reading[bytes]) -> str:
-    """present, absent, denied, hidden (by a container runtime), failed."""
+    """One word: present, absent, denied, failed, or hidden (by a container runtime)."""
     if isinstance(reading, Fact):
         return "present"
     hidden = reading.why is Why.DENIED and reading.source == PATH
@@ -55,28 +68,28 @@ def state(reading: Reading[bytes]) -> str:
 
 
 class _Directory:
-    """The directory of the tables, listed at most once, and only where a table is not there."""
+    """The directory of the tables. It is listed only if a table is missing, and only once."""
 
     def __init__(self, root: Root) -> None:
         self._root = root
         self._listed: list[str] | Gap | None = None
 
     def table(self, signature: str) -> Reading[bytes]:
-        """The table; of several that share a signature the first, as the kernel takes it.
+        """The table. If several share the signature, the first, which the kernel takes as well.
 
-        The kernel numbers all of those (APIC1, APIC2): drivers/acpi/sysfs.c
+        The kernel then numbers all of them (APIC1, APIC2): drivers/acpi/sysfs.c
         acpi_table_attr_init().
         """
-        found = self._file(signature)
-        if isinstance(found, Fact) or found.why is not Why.ABSENT:
-            return found
+        table = self._file(signature)
+        if isinstance(table, Fact) or table.why is not Why.ABSENT:
+            return table
         visible = self._names()
         if isinstance(visible, Gap):
             return visible
         if f"{signature}1" in visible:
             return self._file(f"{signature}1")
-        if visible:  # an absent table is one only where other tables are there to be seen
-            return found
+        if visible:  # other tables can be seen, so this one is really absent
+            return table
         return Gap(Why.DENIED, PATH, "empty: /sys/firmware is hidden here")
 
     def _names(self) -> list[str] | Gap:
@@ -88,7 +101,7 @@ class _Directory:
         return self._listed
 
     def _missing(self, gap: Gap) -> Gap:
-        """A container runtime masks /sys/firmware by an empty directory; no kernel leaves it so."""
+        """Say "hidden" if /sys/firmware is empty: container runtimes mask it so, no kernel does."""
         if gap.why is not Why.ABSENT:
             return gap
         try:
@@ -104,6 +117,6 @@ class _Directory:
             raw = self._root.read(path, _LIMIT)
         except OSError as error:
             return gap_from(error, source)
-        if not raw:  # a capture may list a table that its recorder did not read
+        if not raw:  # a capture may have a table's name without its content
             return Gap(Why.FAILED, source, "empty: recorded without its content")
         return Fact(raw, raw, source)

@@ -1,6 +1,6 @@
 """/sys/firmware/devicetree/base: the nodes that say which MSI controller and IOMMU a device uses.
 
-One property a file, big-endian cells (Documentation/devicetree/bindings/pci/pci-msi.txt,
+Each property is a file of big-endian cells (Documentation/devicetree/bindings/pci/pci-msi.txt,
 pci/pci-iommu.txt, interrupt-controller/msi.txt). A host that booted with ACPI has no such nodes.
 """
 
@@ -27,15 +27,15 @@ V2M = "arm,gic-v2m-frame"
 _MAX_NODES = 20_000
 _LIMIT = 64 << 10
 _IOMMU = "#iommu-cells"
-# A node that has one of these bears on MSIs, or is an IOMMU.
+# A node that has one of these properties bears on MSIs, or is an IOMMU.
 _TELLING = frozenset(
     ["msi-map", "msi-parent", "msi-controller", "#msi-cells", "mbi-ranges", PRE_ITS, _IOMMU]
 )
-#: Who accesses memory coherently: a property of the node or of the nearest one above.
+#: Whether a device accesses memory coherently: a property of its node or of the nearest one above.
 _COHERENT = {"dma-coherent": True, "dma-noncoherent": False}
 #: With `interconnects` a node may have another parent towards memory (__of_get_dma_parent()).
 _MEMORY = frozenset(["interconnects", *_COHERENT])
-# Standard properties (Devicetree Specification 0.4, 2.3): not worth a system call each.
+# Standard properties (Devicetree Specification 0.4, 2.3). They are not listed: they are not nodes.
 _PROPERTIES = frozenset(
     [
         "compatible", "reg", "ranges", "status", "name", "phandle", "interrupts",
@@ -48,11 +48,11 @@ _PROPERTIES = frozenset(
 
 
 class Node(NamedTuple):
-    """A node's words on MSIs and IOMMUs; a property that it does not have is None.
+    """A node's properties that bear on MSIs and IOMMUs; None if it lacks a property.
 
-    `path` is below the base ("/pcie@10000000"). Maps and `msi_parent` are raw cells, as how many
-    belong to one controller is that controller's `msi_cells`. `host_bridge`: a PCI bus begins here.
-    `coherent`: of an IOMMU, whether its accesses to memory are; None where it is not known.
+    `path` is below the base ("/pcie@10000000"). Maps and `msi_parent` are raw cells, because a
+    controller's `msi_cells` says how many cells refer to it. `host_bridge`: whether a PCI bus
+    begins here. `coherent`: whether an IOMMU accesses memory coherently; None if not known.
     """
 
     path: str
@@ -74,12 +74,15 @@ class Node(NamedTuple):
 
     @property
     def source(self) -> str:
-        """Where the node is."""
+        """The node's directory."""
         return PATH + self.path
 
     @property
     def enabled(self) -> bool | None:
-        """of_device_is_available(): no status, "okay" or "ok"."""
+        """of_device_is_available(): true without a status, and for "okay" and "ok".
+
+        Returns None if the status cannot be read.
+        """
         if self.status is None:
             return True
         return None if isinstance(self.status, Gap) else self.status.value in {"okay", "ok"}
@@ -89,9 +92,10 @@ Nodes = Mapping[str, Node]
 
 
 def read(root: Root) -> Reading[Nodes]:
-    """The nodes that bear on MSIs, PCI host bridges, IOMMUs, and what is above some controllers.
+    """The nodes by path: those that bear on MSIs, PCI host bridges, and IOMMUs.
 
-    An msi-map may name a node of another kind too: such nodes are among them.
+    Also the parents of controllers that do not say of which kind they are, and nodes of any other
+    kind that an msi-map names.
     """
     nodes: dict[str, Node] = {}
     bridges: set[str] = set()
@@ -106,14 +110,15 @@ def read(root: Root) -> Reading[Nodes]:
             if bridge or not _TELLING.isdisjoint(names):
                 nodes[path] = _node(root, path, names, bridge=bridge)
             if _IOMMU in names:
-                above = next((at for at in (path, *_ancestors(path), "") if at in coherent), None)
-                known = False if above is None else coherent[above]
+                lineage = (path, *_ancestors(path), "")
+                nearest = next((node for node in lineage if node in coherent), None)
+                known = False if nearest is None else coherent[nearest]
                 nodes[path] = nodes[path]._replace(coherent=known)
         for path in [path for path, node in nodes.items() if _tells_little(node)]:
-            above = path.rpartition("/")[0]
-            if above not in nodes:
-                names = frozenset(root.listdir(PATH + above))
-                nodes[above] = _node(root, above, names, bridge=False)
+            parent = path.rpartition("/")[0]
+            if parent not in nodes:
+                names = frozenset(root.listdir(PATH + parent))
+                nodes[parent] = _node(root, parent, names, bridge=False)
         nodes |= _others(root, nodes)
     except OSError as error:
         return gap_from(error, PATH)
@@ -122,26 +127,26 @@ def read(root: Root) -> Reading[Nodes]:
 
 
 def _coherent(names: frozenset[str]) -> bool | None:
-    """of_dma_is_coherent(); one that reaches memory otherwise has another parent for that."""
-    found = [value for name, value in _COHERENT.items() if name in names]
-    return found[0] if found else None
+    """of_dma_is_coherent(). Returns None if `interconnects` may name another parent to memory."""
+    values = [value for name, value in _COHERENT.items() if name in names]
+    return values[0] if values else None
 
 
 def _others(root: Root, nodes: Nodes) -> dict[str, Node]:
-    """The nodes that maps name and that bear on no MSIs: of_map_id() asks whether they exist."""
+    """The nodes that msi-maps name and `nodes` lacks: of_map_id() checks that they exist."""
     known = {node.phandle.value for node in nodes.values() if isinstance(node.phandle, Fact)}
     maps = [node.msi_map.value for node in nodes.values() if isinstance(node.msi_map, Fact)]
     wanted = {number for cells in maps for number in cells if number} - known
     regular = all(_one_cell(node) for node in nodes.values())
     if regular and not any(number in wanted for cells in maps for number in cells[1::4]):
         return {}
-    found: dict[str, Node] = {}
+    others: dict[str, Node] = {}
     for path, names in _walk(root):
         if path not in nodes and "phandle" in names:
             phandle = reading(root, f"{PATH}{path}/phandle", cell, _LIMIT)
             if isinstance(phandle, Gap) or phandle.value in wanted:
-                found[path] = _node(root, path, names, bridge=False)
-    return found
+                others[path] = _node(root, path, names, bridge=False)
+    return others
 
 
 def _one_cell(node: Node) -> bool:
@@ -151,7 +156,7 @@ def _one_cell(node: Node) -> bool:
 
 
 def _pci_bus(root: Root, path: str, names: frozenset[str]) -> bool:
-    """A host bridge or, below one, a port; only `device_type` tells one of an unusual name."""
+    """Whether the node is a host bridge, or a port below one: by its name, else `device_type`."""
     if path.rpartition("/")[2].startswith(("pcie@", "pci@")):
         return True
     if not names.issuperset(("device_type", "ranges")):
@@ -166,7 +171,11 @@ def _ancestors(path: str) -> Iterator[str]:
 
 
 def _tells_little(node: Node) -> bool:
-    """A GICv2m frame, or a controller of no kind of its own, as GICv5's translate frames are."""
+    """Whether only the parent tells a controller's kind.
+
+    This is so for GICv2m frames and for controllers without `compatible`, as GICv5's translate
+    frames are.
+    """
     if isinstance(node.compatible, Fact):
         return V2M in node.compatible.value
     return node.msi_controller
@@ -191,7 +200,7 @@ def _walk(root: Root) -> Iterator[tuple[str, frozenset[str]]]:
 
 
 def _may_be_node(name: str) -> bool:
-    if "@" in name or name == "msi-controller":  # a node of that name may have no address
+    if "@" in name or name == "msi-controller":  # a node may have this name, without an address
         return True
     return name not in _PROPERTIES and "," not in name and not name.startswith("#")
 

@@ -1,6 +1,6 @@
 """The values of a device tree's properties (Devicetree Specification 0.4, 2.2.4).
 
-Each parser raises Malformed where the bytes are no such value.
+Each parser raises Malformed if the bytes are not such a value.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def cell(raw: bytes) -> int:
 
 
 def first_cell(raw: bytes) -> int:
-    """of_property_read_u32(): what follows the first cell does not count."""
+    """The first cell, as of_property_read_u32() reads it: further cells do not count."""
     return cell(raw[:4])
 
 
 def iommu_map(raw: bytes) -> tuple[int, ...]:
-    """An empty one was listed by whoever recorded the tree, and not read."""
+    """The cells of an iommu-map. An empty one is malformed: its recorder did not read it."""
     if not raw:
         raise Malformed("an empty iommu-map")
     return all_cells(raw)

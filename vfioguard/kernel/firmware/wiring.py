@@ -1,6 +1,7 @@
-"""How firmware ties devices to MSI controllers off x86: the device tree, and places on the bus.
+"""How firmware ties devices to MSI controllers where the host is not an x86.
 
-There the kernel finds a device's MSI domain by its requester id or by its node.
+There the kernel finds a device's MSI domain by its requester id, which follows from its place on
+the PCI bus, or by its node in the device tree.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from vfioguard.root import Root
 
 
 class Wiring(NamedTuple):
-    """`places` of PCI functions; `of_nodes` of root buses (by directory) and of other devices."""
+    """`places`: where PCI functions are. `of_nodes`: the nodes of root buses and other devices.
+
+    The key of a root bus is its directory; the keys of functions and other devices are their names.
+    """
 
     nodes: Reading[Nodes]
     places: Mapping[str, Reading[Place]]
@@ -32,9 +36,9 @@ def read(
     earlier: Wiring | None = None,
     changed: frozenset[str] = frozenset(),
 ) -> Wiring:
-    """`others` maps devices of other buses to their directory.
+    """Read the wiring of `functions` (PCI) and of `others` (name -> directory of a device).
 
-    Of an `earlier` one the tree and the places of functions that did not change are kept.
+    With an `earlier` wiring, its tree is kept, and the places of functions not in `changed`.
     """
     bus = root.under(PCI)
     old: Mapping[str, Reading[Place]] = {} if earlier is None else earlier.places
@@ -43,14 +47,14 @@ def read(
         for name in functions
     }
     of_nodes = {name: _of_node(root, directory) for name, directory in sorted(others.items())}
-    found = {p.value.root_bus: p.value for p in places.values() if isinstance(p, Fact)}
-    of_nodes |= {name: _bridge_node(root, place) for name, place in sorted(found.items())}
+    buses = {p.value.root_bus: p.value for p in places.values() if isinstance(p, Fact)}
+    of_nodes |= {name: _bridge_node(root, place) for name, place in sorted(buses.items())}
     nodes = devicetree.read(root) if earlier is None else earlier.nodes
     return Wiring(nodes, places, of_nodes)
 
 
 def _bridge_node(root: Root, place: Place) -> Reading[str]:
-    """pcibios_get_phb_of_node(): the root bus's own node, else that of the device above it."""
+    """The node of a root bus, or else of the device above it: pcibios_get_phb_of_node()."""
     own = _of_node(root, place.root_bus)
     if isinstance(own, Gap) and own.why is Why.ABSENT:
         return _of_node(root, place.host_bridge)

@@ -1,6 +1,6 @@
 """The machine's architecture, as `uname -m` says it: /proc/sys/kernel/arch, else /proc/cpuinfo.
 
-The sysctl exists since v6.1 (kernel/utsname_sysctl.c); before it only cpuinfo tells, all but a
+The sysctl exists since v6.1 (kernel/utsname_sysctl.c). Before it only cpuinfo tells, but not a
 POWER's byte order.
 """
 
@@ -16,14 +16,18 @@ SYSCTL = "/proc/sys/kernel/arch"
 CPUINFO = "/proc/cpuinfo"
 #: The ELF notes of the running kernel, in its byte order: kernel/ksysfs.c notes_read().
 NOTES = "/sys/kernel/notes"
-#: The first processor is enough.
+#: Bytes of cpuinfo that are read: they hold the first processor, which is enough.
 FIRST_CPU = 2048
-#: What tells one x86 from another (processor.py).
+#: The fields that tell one x86 processor from another (processor.py).
 PROCESSOR = rb"(?m)^(vendor_id|cpu family|model)[ \t]*:[ \t]*(\w+)$"
 
+X86 = frozenset({"x86_64", "i686"})
+ARM = frozenset({"aarch64", "arm"})
+S390 = frozenset({"s390x", "s390"})
+
 _POWER = "ppc64le"
-# A field that only this architecture's show_cpuinfo() prints; s390 before x86, which share one, and
-# 32-bit Arm ("ARMv7 Processor rev 4 (v7l)") before 64-bit.
+# A text that only this architecture's show_cpuinfo() prints, in the order of the search: s390 and
+# x86 share one, so s390 comes first, and 32-bit Arm ("ARMv7 Processor rev 4 (v7l)") before 64-bit.
 _FIELDS = (
     (b"IBM/S390", "s390x"),
     (b": ARMv", "arm"),
@@ -45,8 +49,23 @@ _KNOWN = _I686 | {
 _BEGINNINGS = (*(f"armv{n}" for n in range(4, 9)), "mips", "sparc", "parisc", "sh4", "arc")
 
 
+def is_x86(arch: Reading[str]) -> bool:
+    """Whether the architecture is known to be x86."""
+    return isinstance(arch, Fact) and arch.value in X86
+
+
+def is_arm(arch: Reading[str]) -> bool:
+    """Whether the architecture is known to be Arm, 32 or 64 bit."""
+    return isinstance(arch, Fact) and arch.value in ARM
+
+
+def is_s390(arch: Reading[str]) -> bool:
+    """Whether the architecture is known to be s390, 31 or 64 bit."""
+    return isinstance(arch, Fact) and arch.value in S390
+
+
 def parse(raw: bytes) -> str:
-    """A machine's name, one for all processors of a 32 bit architecture."""
+    """The architecture's name; 32 bit x86 and Arm have one name for all their processors."""
     name = text(raw)
     if name not in _KNOWN and not (name.startswith(_BEGINNINGS) and name.isidentifier()):
         raise Malformed(f"no architecture that Linux has: {name!r:.32}")
@@ -56,14 +75,14 @@ def parse(raw: bytes) -> str:
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the fields that tell; some machines print their serial number beside them."""
+    """Keep the fields that tell. Some machines print their serial number beside them."""
     names = b"".join(field + b"\n" for field, _ in _FIELDS if field in raw)
     processor = re.finditer(PROCESSOR, raw)
     return names + b"".join([match[0] + b"\n" for match in processor])
 
 
 def parse_cpuinfo(raw: bytes) -> str:
-    """Recognise an architecture by the names of its /proc/cpuinfo fields."""
+    """The architecture whose /proc/cpuinfo has such fields."""
     for field, arch in _FIELDS:
         if field in raw:
             return arch
@@ -71,14 +90,14 @@ def parse_cpuinfo(raw: bytes) -> str:
 
 
 def order(raw: bytes) -> bytes:
-    """Keep the first word of the notes, the length of a name, which tells the byte order."""
+    """Keep the first word of the notes: it is the length of a name, so it tells the byte order."""
     return raw[:4]
 
 
 def _little(root: Root, release: str | None) -> bool:
-    """A POWER's byte order: by the notes, else by the release; little where nothing tells.
+    """Whether a POWER is little-endian: by the notes, else by the release, else yes.
 
-    No verdict hangs on it.
+    No verdict depends on it.
     """
     try:
         word = root.head(NOTES, 4, order)
@@ -91,7 +110,7 @@ def _little(root: Root, release: str | None) -> bool:
 
 
 def read(root: Root, release: str | None = None) -> Reading[str]:
-    """ "x86_64", "aarch64", "s390x" ...; `release` is the kernel's, where it is known."""
+    """ "x86_64", "aarch64", "s390x" ...; `release` is the kernel's, or None if it is not known."""
     sysctl = reading(root, SYSCTL, parse)
     if isinstance(sysctl, Fact):
         return sysctl
@@ -99,7 +118,7 @@ def read(root: Root, release: str | None = None) -> Reading[str]:
         raw = root.head(CPUINFO, FIRST_CPU, select)
     except OSError as error:
         return gap_from(error, CPUINFO)
-    found = parse_raw(raw, CPUINFO, parse_cpuinfo)
-    if isinstance(found, Fact) and found.value == _POWER and not _little(root, release):
-        return found._replace(value="ppc64")
-    return found
+    arch = parse_raw(raw, CPUINFO, parse_cpuinfo)
+    if isinstance(arch, Fact) and arch.value == _POWER and not _little(root, release):
+        return arch._replace(value="ppc64")
+    return arch

@@ -1,6 +1,6 @@
-"""/proc/sys/kernel/random/boot_id: a random UUID that is made anew at each boot (random(4)).
+"""/proc/sys/kernel/random/boot_id: a random UUID that the kernel makes at each boot (random(4)).
 
-It is no part of the Snapshot: no verdict needs it, and a capture must not name a machine's boot.
+The Snapshot does not have it: no verdict needs it, and a capture must not name a machine's boot.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def parse(raw: bytes) -> str:
     """ "%pU" of lib/vsprintf.c, lower case."""
-    found = text(raw)
-    if _UUID.fullmatch(found) is None:
-        raise Malformed(f"not a UUID: {found!r:.64}")
-    return found
+    uuid = text(raw)
+    if _UUID.fullmatch(uuid) is None:
+        raise Malformed(f"not a UUID: {uuid!r:.64}")
+    return uuid
 
 
 def read(root: Root) -> Reading[str]:
-    """The running kernel's boot."""
+    """The id of this boot."""
     return reading(root, PATH, parse)

@@ -1,7 +1,7 @@
 """/proc/cmdline: the kernel's options; only those that bear on isolation are kept.
 
 Documentation/admin-guide/kernel-parameters.txt. A command line also holds names of disks and
-sometimes keys, which are nobody's business: they are dropped where they are read.
+sometimes keys. They are private, so `select` drops them as soon as they are read.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _KEYS = frozenset(
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the options that the policies know; the module may be written with dashes.
+    """Keep the options that the policies know. A module's name may have dashes for underscores.
 
-    What follows a lone "--" is for init (kernel/params.c parse_args()).
+    Words after a lone "--" are for init (kernel/params.c parse_args()).
     """
     kept: list[bytes] = []
     for quoted in re.findall(_WORD, raw) if b'"' in raw else raw.split():
@@ -47,7 +47,7 @@ def _known(word: bytes) -> bool:
 
 
 def parse(raw: bytes) -> tuple[str, ...]:
-    """The options in their order: where one is repeated, the kernel takes the last."""
+    """The options in their order, in which the last of the same name counts for the kernel."""
     return tuple(printable_bytes(word) for word in raw.split())
 
 
@@ -57,10 +57,10 @@ def read(root: Root) -> Reading[tuple[str, ...]]:
 
 
 def remapping_disabled(words: tuple[str, ...]) -> bool:
-    """Whether the kernel was told what leaves interrupt remapping off.
+    """Whether the options leave interrupt remapping off.
 
-    `intremap=` (a comma list) and `nointremap`: the last one wins. drivers/iommu/irq_remapping.c
-    setup_irqremap() compares beginnings, so "offline" is off.
+    The last of `intremap=` (a list with commas) and `nointremap` counts. setup_irqremap() in
+    drivers/iommu/irq_remapping.c compares beginnings, so "offline" means off.
     """
     off = False
     for word in words:
@@ -74,12 +74,13 @@ def remapping_disabled(words: tuple[str, ...]) -> bool:
 
 
 def _io_apics_skipped(words: tuple[str, ...]) -> bool:
-    """Without IO-APICs or local APICs remapping is not attempted.
+    """Whether the kernel does not use IO-APICs or local APICs: then it does not try to remap.
 
     arch/x86/kernel/apic/apic.c enable_IR_x2apic() and, for nolapic, apic_intr_mode_init(). nosmp
     and maxcpus=0 do what noapic does (kernel/smp.c, arch/x86/kernel/smpboot.c
-    arch_disable_smp_support()); a later `apic` takes it back (apic_set_verbosity()). acpi=noirq
-    and pci=noacpi only keep the MADT's IO-APICs from being registered (5.10.223 to 7.3.4).
+    arch_disable_smp_support()). A later `apic` undoes it (apic_set_verbosity()). acpi=noirq and
+    pci=noacpi are not such options: the kernel only does not register the MADT's IO-APICs
+    (5.10.223 to 7.3.4).
     """
     skipped = False
     for word in words:
@@ -94,11 +95,11 @@ def _io_apics_skipped(words: tuple[str, ...]) -> bool:
 
 
 def _acpi_off(words: tuple[str, ...]) -> bool:
-    """Of acpi=off and acpi=force the last one wins; without ACPI there is no DMAR and no IVRS."""
+    """Whether the last of acpi=off and acpi=force is off. Without ACPI there is no DMAR or IVRS."""
     last = [word for word in words if word in {"acpi=off", "acpi=force"}][-1:]
     return last == ["acpi=off"]
 
 
 def _is_zero(number: str) -> bool:
-    """As get_option() reads it: 0, 00, 0x0."""
+    """Whether get_option() reads zero: "0", "00", "0x0"."""
     return number != "" and not number.lower().removeprefix("0x").strip("0")

@@ -1,11 +1,11 @@
 """The kernel's build configuration: /boot/config-R, /lib/modules/R/config or /proc/config.gz.
 
-Alpine has one of each flavour, /boot/config-lts, which is the running kernel's only where its title
-names the release's version. /lib/modules/R/build/.config is not asked: whoever builds a next kernel
-has changed it.
+Alpine has a file for each flavour, for instance /boot/config-lts. It is the running kernel's only
+if its title names the release's version. /lib/modules/R/build/.config is not read, because building
+a next kernel changes it.
 
-Only the options that decide which attach paths this kernel has are kept, and one more: PROC_FS
-stands behind all of them, so a file without it was cut, and what it lacks is not known to be off.
+Only the options are kept that decide which attach paths this kernel has, and PROC_FS. That one
+comes after all of them, so a file without it was cut, and options that it lacks may be on.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root, first, reading, text
 
 GZ = "/proc/config.gz"
-#: By release; the third is the second where a recorded tree lacks the link /lib -> usr/lib.
+#: By release. The third path is for a recorded tree that lacks the link /lib -> usr/lib.
 PATHS = (
     "/boot/config-{release}",
     "/lib/modules/{release}/config",
     "/usr/lib/modules/{release}/config",
 )
 _LIMIT = 1 << 20
-#: Its third line: the `mainmenu` of the kernel's Kconfig.
+#: The third line of a configuration: the `mainmenu` of the kernel's Kconfig.
 _TITLE = rb"(?m)^# Linux/\S+ (\S+) Kernel Configuration$"
 
 OPTIONS = (
@@ -48,32 +48,32 @@ Config: TypeAlias = Mapping[str, str]
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the lines of `OPTIONS`; searching beats splitting a 260 kB file into lines."""
+    """Keep the lines of `OPTIONS`. Searching is faster than splitting 260 kB into lines."""
     raw = b"\n" + raw
     kept: list[bytes] = []
     for option in OPTIONS:
         for line in (f"\nCONFIG_{option}=", f"\n# CONFIG_{option} is not set"):
-            at = raw.find(line.encode())
-            if at >= 0:
-                end = raw.find(b"\n", at + 1)
-                kept.append(raw[at + 1 : end if end >= 0 else len(raw)])
+            before = raw.find(line.encode())
+            if before >= 0:
+                end = raw.find(b"\n", before + 1)
+                kept.append(raw[before + 1 : end if end >= 0 else len(raw)])
                 break
     return b"".join(line + b"\n" for line in kept)
 
 
 def parse(raw: bytes) -> Config:
-    """An option that a configuration does not name is not built."""
-    found: dict[str, str] = dict.fromkeys(OPTIONS, "n")
+    """The options; one that the file does not name is "n". Raises Malformed if the file was cut."""
+    config: dict[str, str] = dict.fromkeys(OPTIONS, "n")
     lines = select(raw).decode("ascii", "replace").splitlines()
     if not lines:
         raise Malformed("not a kernel configuration")
     for line in lines:
         name, equals, value = line.removeprefix("CONFIG_").partition("=")
         if equals:
-            found[name] = printable(value)
-    if found["PROC_FS"] != "y":
+            config[name] = printable(value)
+    if config["PROC_FS"] != "y":
         raise Malformed("not the whole of a kernel configuration")
-    return found
+    return config
 
 
 def _read_gz(root: Root) -> Reading[Config]:
@@ -91,7 +91,7 @@ def _read_gz(root: Root) -> Reading[Config]:
 
 
 def read(root: Root, release: str | None) -> Reading[Config]:
-    """The configuration of the running kernel, as far as OPTIONS go."""
+    """The `OPTIONS` of the running kernel; `release` is None if it is not known."""
     readings: list[Reading[Config]] = []
     for path in PATHS if release else ():
         readings.append(reading(root, path.format(release=release), parse, _LIMIT, select))
@@ -104,16 +104,16 @@ def read(root: Root, release: str | None) -> Reading[Config]:
 
 
 def _flavour(release: str) -> str | None:
-    """Alpine's releases are "6.6.32-0-lts": version, release of the package, flavour."""
+    """The flavour in Alpine's release "6.6.32-0-lts": version, package's release, flavour."""
     match = re.fullmatch(r"\d[\d.]*(?:-rc\d+)?-\d+-([a-z][a-z0-9.]*)", release)
     return match[1] if match else None
 
 
 def _read_flavour(root: Root, release: str, flavour: str) -> Reading[Config]:
-    """The configuration of the flavour that is installed, if that is the running one.
+    """The configuration of the installed flavour. Returns a gap if another release is running.
 
-    Its title names the version alone; the package's own note names the whole release, where it
-    stands (Alpine, main/linux-lts/APKBUILD).
+    The file's title names only the version. The package's kernel.release names the whole release,
+    but not every package has it (Alpine, main/linux-lts/APKBUILD).
     """
     path = f"/boot/config-{flavour}"
 
@@ -124,13 +124,13 @@ def _read_flavour(root: Root, release: str, flavour: str) -> Reading[Config]:
             raise Malformed(f"the configuration of {version}, and {release} is running")
         return parse(raw)
 
-    found = reading(root, path, of_release, _LIMIT, _select_titled)
-    if isinstance(found, Gap):
-        return found
+    config = reading(root, path, of_release, _LIMIT, _select_titled)
+    if isinstance(config, Gap):
+        return config
     note = reading(root, f"/usr/share/kernel/{flavour}/kernel.release", text)
     if isinstance(note, Fact) and note.value != release:
         return Gap(Why.MALFORMED, path, f"{note.value} is installed, and {release} is running")
-    return found
+    return config
 
 
 def _select_titled(raw: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""/sys/class/dmi/id: who made this machine and what it is called, which firmware cannot be without.
+"""/sys/class/dmi/id: the machine's vendor and product name.
 
-Documentation/ABI/testing/sysfs-firmware-dmi-entries; drivers/firmware/dmi-id.c. Neither names one
-machine alone: serial numbers and UUIDs are nobody's business and not read.
+Documentation/ABI/testing/sysfs-firmware-dmi-entries; drivers/firmware/dmi-id.c. Many machines share
+both. Serial numbers and UUIDs, which tell one machine from all others, are not read.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ PATH = "/sys/class/dmi/id"
 
 
 class Machine(NamedTuple):
-    """As DMI has them: "LENOVO", "81FB"."""
+    """The names in DMI: "LENOVO", "81FB"."""
 
     vendor: str
     product: str
 
 
 def read(root: Root) -> Reading[Machine]:
-    """The machine's two names; a gap where one of them cannot be read."""
+    """The machine's two names. Returns a gap if one of them cannot be read."""
     vendor = reading(root, f"{PATH}/sys_vendor", _name)
     product = reading(root, f"{PATH}/product_name", _name)
     if isinstance(vendor, Gap):

@@ -1,4 +1,4 @@
-"""Hypervisors that put their own MSI domains in front of the ones that we know.
+"""Hypervisors that give the kernel MSI domains of their own, in front of the ones known here.
 
 /sys/hypervisor/type (Documentation/ABI/stable/sysfs-hypervisor-xen) and Hyper-V's /sys/bus/vmbus.
 """
@@ -13,7 +13,7 @@ VMBUS = "/sys/bus/vmbus/devices"
 
 
 def read(root: Root) -> Reading[str]:
-    """ "xen", "hyperv", or "" for none of the two."""
+    """ "xen", "hyperv", or "" if the kernel runs on neither."""
     kind = reading(root, XEN, text)
     if isinstance(kind, Fact):
         return kind

@@ -1,7 +1,7 @@
 """/proc/sys/kernel/osrelease: the running kernel's release string (`uname -r`).
 
-Where a recording lacks that file, /proc/version has the release in its banner. Weak evidence of
-what the kernel does: distributions backport. Symbols are better (symbols.py).
+If a recording lacks that file, the banner in /proc/version has the release. A release is weak
+evidence of what the kernel does, because distributions backport. Symbols are better (symbols.py).
 """
 
 from typing import NamedTuple
@@ -14,30 +14,30 @@ PATH = "/proc/sys/kernel/osrelease"
 VERSION = "/proc/version"
 
 _BANNER = b"Linux version "
-#: What a number may have: more is no kernel's.
+#: Digits of a number at most; no kernel has more.
 _DIGITS = 4
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
-# Vendors whose kernels carry years of backports under an old number. RPM distributions leave a
-# mark (.el9_4, .oe2203, .vz9, .ky10, .uelc20, .tl4, .hce2, .es8); these marks are of distributions
-# that follow mainline, of architectures, and of what only looks like one.
+# Some vendors' kernels carry years of backports under an old number. RPM distributions leave a mark
+# (.el9_4, .oe2203, .vz9, .ky10, .uelc20, .tl4, .hce2, .es8). The marks in _FOLLOWING are not such:
+# they are of distributions that follow mainline, of architectures, and of other words.
 _FOLLOWING = frozenset({
     "amzn", "arch", "azl", "bpo", "cm", "deb", "fc", "mga", "pclos", "ph", "rc",
     "aarch", "armv", "i", "loongarch", "ppc", "riscv", "s", "x",
 })  # fmt: skip
 _OF_VENDORS = ("tlinux", "euleros", "vhulk", "kylin", ".bsk.", ".ve.", "_fbk", "-fbk")
-#: NVIDIA's kernels take what its machines need long before their number has it.
+#: NVIDIA's kernels backport whatever its machines need.
 _NVIDIAS = frozenset({"nvidia", "tegra", "bluefield"})
-# SUSE's have a release of their own before the flavour (5.14.21-150500.33.57-azure), where Ubuntu's
-# have one number (6.8.0-1014-azure). The first number of a newer one has six digits.
+# SUSE's kernels have a dotted release before the flavour (5.14.21-150500.33.57-azure); Ubuntu's
+# have one number there (6.8.0-1014-azure). The first number of newer SUSE kernels has six digits.
 _SUSES = frozenset({"azure", "preempt", "rt", "64kb", "kvmsmall", "xen", "pae", "vanilla"})
 _SUSE_DIGITS = 6
 
 
 class Release(NamedTuple):
-    """`version` is (major, minor); `backports` says that it is not to be trusted.
+    """A kernel's release. `version` is (major, minor); `backports`: whether the kernel has more.
 
-    `sublevel` is that of kernel.org's stable series, None where the string does not tell it.
+    `sublevel` is the number in kernel.org's stable series, or None if the text does not tell it.
     """
 
     text: str
@@ -54,8 +54,8 @@ def parse(raw: bytes) -> Release:
     if "/" in release or not minor or not (major.isdigit() and len(major) <= _DIGITS):
         raise Malformed(f"no kernel version: {release!r:.64}")
     sublevel, rest = _number(rest[1:]) if rest.startswith(".") else ("", rest)
-    # Debian 12, Ubuntu and Raspberry Pi OS write 6.1.0-50-amd64, 6.8.0-45-generic, 6.1.0-rpi7: that
-    # 0 is nobody's sublevel.
+    # Debian 12, Ubuntu and Raspberry Pi OS write 6.1.0-50-amd64, 6.8.0-45-generic, 6.1.0-rpi7: the
+    # 0 is not a sublevel.
     own = rest[:1] == "-" and not rest.startswith("-rc")
     told = bool(sublevel) and not (sublevel == "0" and own)
     return Release(
@@ -67,7 +67,7 @@ def parse(raw: bytes) -> Release:
 
 
 def _number(words: str) -> tuple[str, str]:
-    """The digits that a text begins with, none if they are too many, and what follows."""
+    """The digits that `words` begins with, and the rest. Too many digits count as none."""
     rest = words.lstrip("0123456789")
     digits = words[: len(words) - len(rest)]
     return (digits if len(digits) <= _DIGITS else ""), rest
@@ -88,13 +88,13 @@ def _backports(release: str) -> bool:
 
 
 def _marked(part: str) -> bool:
-    """Whether letters and then a digit are the mark of a vendor."""
+    """Whether `part` begins with a vendor's mark: letters, then a digit."""
     letters = part[: len(part) - len(part.lstrip(_LETTERS))]
     return bool(letters) and part[len(letters) :][:1].isdigit() and letters not in _FOLLOWING
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the banner up to the release: what follows names who built the kernel, and where."""
+    """Keep the banner up to the release. The rest, which names the kernel's builder, is private."""
     if not raw.startswith(_BANNER):
         return b""
     return _BANNER + raw[len(_BANNER) :].partition(b" ")[0]
@@ -107,8 +107,8 @@ def parse_banner(raw: bytes) -> Release:
 
 def read(root: Root) -> Reading[Release]:
     """The running kernel's release."""
-    found = reading(root, PATH, parse)
-    if not isinstance(found, Gap) or found.why is not Why.ABSENT:
-        return found
+    release = reading(root, PATH, parse)
+    if not isinstance(release, Gap) or release.why is not Why.ABSENT:
+        return release
     banner = reading(root, VERSION, parse_banner, select=select)
-    return found if isinstance(banner, Gap) and banner.why is Why.ABSENT else banner
+    return release if isinstance(banner, Gap) and banner.why is Why.ABSENT else banner

@@ -1,6 +1,6 @@
-"""/proc/cpuinfo of an x86: whose processor this is, as AMD's driver asks (boot_cpu_data).
+"""/proc/cpuinfo of an x86: vendor, family and model, which AMD's driver tests (boot_cpu_data).
 
-arch/x86/kernel/cpu/proc.c show_cpuinfo(). The first processor is enough, and no more is kept of it.
+arch/x86/kernel/cpu/proc.c show_cpuinfo(). Only the first processor is read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vfioguard.root import Root
 
 
 class Processor(NamedTuple):
-    """ "HygonGenuine", family 0x18, model 4."""
+    """A kind of processor: "HygonGenuine", family 0x18, model 4."""
 
     vendor: str
     family: int
@@ -23,7 +23,7 @@ class Processor(NamedTuple):
 
 
 def parse(raw: bytes) -> Processor:
-    """From the fields that arch.select() keeps."""
+    """The processor, from the fields that arch.select() keeps."""
     fields = dict(re.findall(arch.PROCESSOR, raw))
     try:
         vendor, family, model = fields[b"vendor_id"], fields[b"cpu family"], fields[b"model"]

@@ -1,4 +1,4 @@
-"""Which kernel is running, and what it was told: everything that is static in a boot."""
+"""The running kernel and its options: everything that stays the same during a boot."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -6,15 +6,15 @@ from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.kernel.identity import arch, cmdline, config, hypervisor, osrelease, symbols
 from vfioguard.root import Root
 
-# What most hosts do not need is imported where it is read.
+# Most hosts do not need this parser, so `read` imports it.
 if TYPE_CHECKING:
     from vfioguard.kernel.identity.stable import Stable
-else:  # a name for the annotation below, which is no string (ARCHITECTURE.md)
+else:  # a name for the annotation below, which is not a string (ARCHITECTURE.md)
     Stable = object
 
 
 class Kernel(NamedTuple):
-    """`stable` is read where the release has no sublevel, and something may turn on it."""
+    """The running kernel. `stable` is None unless it may matter and `release` has no sublevel."""
 
     release: Reading[osrelease.Release]
     arch: Reading[str]
@@ -26,7 +26,10 @@ class Kernel(NamedTuple):
 
 
 def read(root: Root, *, ivrs: bool) -> Kernel:
-    """`ivrs`: whether this host has one: of an x86 no stable release changed anything else."""
+    """The running kernel. `ivrs`: whether the host has an IVRS.
+
+    On an x86 stable releases changed only how an IVRS counts, so without one `stable` is not read.
+    """
     release = osrelease.read(root)
     text = release.value.text if isinstance(release, Fact) else None
     kernel = Kernel(
@@ -38,13 +41,8 @@ def read(root: Root, *, ivrs: bool) -> Kernel:
         hypervisor=hypervisor.read(root),
     )
     told = isinstance(release, Gap) or release.value.sublevel is not None
-    if told or (is_x86(kernel) and not ivrs):
+    if told or (arch.is_x86(kernel.arch) and not ivrs):
         return kernel
     from vfioguard.kernel.identity import stable
 
     return kernel._replace(stable=stable.read(root))
-
-
-def is_x86(kernel: Kernel) -> bool:
-    """Whether this is known to be an x86."""
-    return isinstance(kernel.arch, Fact) and kernel.arch.value in {"x86_64", "i686"}

@@ -1,8 +1,9 @@
 """/proc/version_signature, /proc/version: the stable release that a distribution builds from.
 
-Debian 12 and Ubuntu write 6.1.0-50-amd64 and 6.8.0-45-generic where kernel.org has 6.1.176 and
-6.8.12. Ubuntu says so in a file of its own (debian.master/ of its sources, fs/proc/
-version_signature.c), Debian in UTS_VERSION: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-07-02)".
+Debian 12 and Ubuntu name their kernels 6.1.0-50-amd64 and 6.8.0-45-generic, although they build
+from kernel.org's 6.1.176 and 6.8.12. Ubuntu tells that release in /proc/version_signature (fs/proc/
+version_signature.c of its sources), Debian in UTS_VERSION: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1
+(2026-07-02)".
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ VERSION = "/proc/version"
 #: (major, minor, sublevel)
 Stable: TypeAlias = tuple[int, int, int]
 
-# Of "Linux version 6.1.0-50-amd64 (who@where) (compiler) #1 SMP Debian 6.1.176-1 (2026-07-02)".
+# "Linux version 6.1.0-50-amd64 (who@where) (compiler) #1 SMP Debian 6.1.176-1 (2026-07-02)".
 _BUILT = rb"Linux version [\w.+~-]{1,64}"
-# A blank before it: the compiler is "(Debian 12.2.0-14)".
+# The blank before "Debian" excludes the compiler: "(Debian 12.2.0-14)".
 _DEBIAN = rb" Debian (?:\d+:)?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?=[-~+])"
 _UBUNTU = rb"Ubuntu \S+ (\d{1,4})\.(\d{1,4})\.(\d{1,4})\n?"
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the release and Debian's version: who built it, where and how is nobody's business."""
+    """Keep the release and Debian's version. The rest tells who built the kernel: it is private."""
     kept = (re.match(_BUILT, raw), re.search(_DEBIAN + rb"[-~+]", raw))
     return b"".join([match[0] for match in kept if match]) + b"\n"
 
@@ -41,7 +42,7 @@ def parse(raw: bytes) -> Stable:
 
 
 def read(root: Root) -> Reading[Stable]:
-    """What the running kernel is built from."""
+    """The stable release that the running kernel is built from."""
     signature = reading(root, SIGNATURE, parse)
     if isinstance(signature, Fact):
         return signature

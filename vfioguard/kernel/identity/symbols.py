@@ -1,8 +1,8 @@
-"""Which attach predicate this kernel carries, by the functions it has.
+"""Which attach predicate this kernel carries, by the names of its functions.
 
-/sys/kernel/btf/vmlinux names the kernel's functions in 2 MiB behind 3 MiB of types (2.6 ms);
-/proc/kallsyms names them all, but is formatted line by line (75 ms), so it comes second. Only
-presence is evidence: BTF may leave functions out.
+/sys/kernel/btf/vmlinux names functions in 2 MiB, after 3 MiB of types (2.6 ms). /proc/kallsyms
+names all of them, but the kernel formats it line by line (75 ms), so it comes second. Only a name
+that is there is evidence: BTF may leave functions out.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Predicate(StrEnum):
 
 
 _DECISIVE = (Predicate.ISOLATED_MSI, Predicate.CHECK_MSI_REMAP)
-#: In every kernel since v3.6 that has IOMMU groups: shows that the list of names was not cut.
+#: Every kernel since v3.6 with IOMMU groups has it. It shows that the list of names was not cut.
 _ALWAYS = b" iommu_group_get\n"
 
 
 def parse(raw: bytes) -> Predicate:
-    """The newest predicate that occurs decides: v6.3 removed the older one."""
+    """The newest predicate that occurs: v6.3 removed the older one."""
     for predicate in _DECISIVE:
         if predicate.encode() in raw:
             return predicate
@@ -52,10 +52,10 @@ def read(root: Root) -> Reading[Predicate]:
 
 
 def names_begin(head: bytes) -> int:
-    """Where the names of a BTF begin, 0 where that is not known.
+    """The offset of the names in a BTF that begins with `head`. Returns 0 if it is not known.
 
     struct btf_header, include/uapi/linux/btf.h: the magic number in the machine's byte order,
-    version 1, then at 4 the length of the header and at 16 the offset of the names behind it.
+    version 1, then at 4 the header's length, and at 16 the names' offset from the header's end.
     """
     little = head.startswith(b"\x9f\xeb\x01")
     if not little and not head.startswith(b"\xeb\x9f\x01"):

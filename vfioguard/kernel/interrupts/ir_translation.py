@@ -1,7 +1,7 @@
 """/sys/kernel/debug/iommu/intel/ir_translation_struct (CONFIG_INTEL_IOMMU_DEBUGFS).
 
-drivers/iommu/intel/debugfs.c ir_translation_struct_show(): reads GSTS.IRES, the hardware's own bit
-(VT-d 5.0 11.4.4.2), for every unit that can remap.
+ir_translation_struct_show() in drivers/iommu/intel/debugfs.c reads the hardware's own bit for every
+unit that can remap: GSTS.IRES (VT-d 5.0 11.4.4.2).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _UNIT = (
 
 
 def select(raw: bytes) -> bytes:
-    """Keep a unit's heading and its state, not the table."""
+    """Keep each unit's heading and state, and drop its table."""
     return b"".join(match[0] + b"\n" for match in re.finditer(_UNIT, raw))
 
 
 def parse(raw: bytes) -> bool:
-    """Whether every unit that can remap does."""
+    """Whether every unit that can remap interrupts remaps them."""
     states = [b"IR table address" in match[0] for match in re.finditer(_UNIT, raw)]
     if not states:
         raise Malformed("no unit that supports remapped interrupts")

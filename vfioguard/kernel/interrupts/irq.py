@@ -1,7 +1,7 @@
 """/sys/kernel/irq/N/chip_name: the top irq_chip of one interrupt.
 
-Documentation/ABI/testing/sysfs-kernel-irq (v4.9). For an MSI it names the domain that allocated it;
-for a wired x86 interrupt it tells whether the IO-APIC sits behind the remapping unit.
+Documentation/ABI/testing/sysfs-kernel-irq (v4.9). The chip of an MSI tells which domain allocated
+it. The chip of a wired x86 interrupt tells whether the IO-APIC's interrupts are remapped.
 """
 
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from vfioguard.fact import Gap, Reading, gap_from, parse
 from vfioguard.root import Directory, Root, text
 
 PATH = "/sys/kernel/irq"
-#: How the chips of remapped interrupts begin on x86 (irqchip/x86_remapping.py).
+#: The names of x86 chips whose interrupts are remapped begin so (irqchip/x86_remapping.py).
 REMAPPED = ("IR-", "vIR-")
-#: Global system interrupts of the first IO-APIC; MSIs are numbered above all wired ones.
+#: Global system interrupts of the first IO-APIC. MSIs have higher numbers than all wired ones.
 _WIRED = range(24)
 
 
@@ -29,7 +29,7 @@ def directory(root: Root) -> Directory:
 
 
 def chip_name(irqs: Directory, irq: int) -> Reading[str]:
-    """The chip of one interrupt; empty for a chip without a name."""
+    """The chip of interrupt `irq`; "" if the chip has no name."""
     path = f"{irq}/chip_name"
     try:
         raw = irqs.read(path)
@@ -39,13 +39,13 @@ def chip_name(irqs: Directory, irq: int) -> Reading[str]:
 
 
 def wired(irqs: Directory) -> tuple[WiredIrq, ...]:
-    """x86's wired interrupts up to the first that is on an IO-APIC: one speaks for the machine."""
-    found: list[WiredIrq] = []
+    """x86's wired interrupts up to the first on an IO-APIC: all IO-APICs are treated alike."""
+    interrupts: list[WiredIrq] = []
     for irq in _WIRED:
         chip = chip_name(irqs, irq)
         if isinstance(chip, Gap) and chip.why == "absent":
             continue
-        found.append(WiredIrq(irq, chip))
+        interrupts.append(WiredIrq(irq, chip))
         if not isinstance(chip, Gap) and chip.value.endswith("IO-APIC"):
             break
-    return tuple(found)
+    return tuple(interrupts)

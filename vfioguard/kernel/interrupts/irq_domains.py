@@ -1,8 +1,8 @@
 """/sys/kernel/debug/irq/domains: irq_domains with their flags (CONFIG_GENERIC_IRQ_DEBUGFS).
 
-kernel/irq/irqdomain.c irq_domain_debug_show(). The only place where the kernel shows the very bit
-that it tests; most distributions do not build it. Domains of single devices are left out: their
-flags are their parent's business.
+kernel/irq/irqdomain.c irq_domain_debug_show(). Only here the kernel shows the very bit that it
+tests, but most distributions do not build it. Domains of single devices are left out: their parents
+have the flag.
 """
 
 import re
@@ -24,7 +24,7 @@ _REMAPPING = r"INTEL-IR-\d+(?:-\d+)?"
 
 
 class IrqDomain(NamedTuple):
-    """`flags` of the domain and of each parent, the domain first."""
+    """A domain. `flags` are its own, then those of each parent."""
 
     name: str
     flags: tuple[int, ...]
@@ -36,20 +36,24 @@ class IrqDomain(NamedTuple):
 
     @property
     def isolated(self) -> bool:
-        """Whether it or a parent has the flag: msi_device_has_isolated_msi(), kernel/irq/msi.c."""
+        """Whether the domain or a parent has the flag that msi_device_has_isolated_msi() tests.
+
+        kernel/irq/msi.c.
+        """
         return any(flags & FLAG_ISOLATED_MSI for flags in self.flags)
 
     @property
     def remapping(self) -> bool:
-        """Whether it is a domain of Intel's that is there only while interrupts are remapped.
+        """Whether this is a domain that Intel's driver has only while interrupts are remapped.
 
-        AMD makes and flags its own before it decides. The suffix is a bus token that changes.
+        AMD's driver makes and flags its domains before it decides to remap. The name's last number
+        is a bus token, which differs between kernels.
         """
         return re.fullmatch(_REMAPPING, self.name) is not None
 
 
 def parse(raw: bytes) -> IrqDomain:
-    """The hexadecimal flags, never their names, which came late and changed."""
+    """A domain. Its flags are read as numbers; their names came late and changed."""
     fields = [(key, value.rstrip(b" ")) for key, value in re.findall(_FIELD, raw)]
     try:
         name = next(value for key, value in fields if key == b"name")
@@ -62,7 +66,7 @@ def parse(raw: bytes) -> IrqDomain:
 
 
 def read(root: Root) -> Reading[tuple[Reading[IrqDomain], ...]]:
-    """The shared domains, each a reading of its own."""
+    """The domains that devices share; each is a reading of its own."""
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names

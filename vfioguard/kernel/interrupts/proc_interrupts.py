@@ -1,6 +1,6 @@
-"""/proc/interrupts: the second witness of what /sys/kernel/irq says (kernel/irq/proc.c).
+"""/proc/interrupts: a second witness beside /sys/kernel/irq (kernel/irq/proc.c).
 
-Only its head is read: the wired interrupts come first, and a large host has megabytes of MSIs.
+Only the beginning is read: wired interrupts come first, and a large host has megabytes of MSIs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from vfioguard.root import Root
 
 PATH = "/proc/interrupts"
 _SIZE = 64 << 10
-#: Below this an x86 interrupt is wired; see kernel/interrupts/irq.py.
+#: The x86 interrupts with lower numbers are wired; see kernel/interrupts/irq.py.
 _WIRED = 24
 
-# Behind the chip: "1048576-edge", "27 Level", or an old kernel's "IO-APIC-edge" in one word.
+# After the chip's name: "1048576-edge", "27 Level", or in old kernels one word: "IO-APIC-edge".
 _CHIP = re.compile(rb"(\S+(?: \S+)*?)(?: +\d+(?:-\w+)?(?: +(?:Level|Edge))?)(?: |$)")
 _FLOW = rb"-(?:edge|level|fasteoi)$"
 
@@ -42,14 +42,14 @@ def parse(raw: bytes) -> Mapping[int, str]:
 
 
 def _cpus(header: bytes) -> int:
-    """How many it has columns for; 0 for what is no header."""
+    """The number of CPUs that have a column. Returns 0 if the line is not the header."""
     words = [word for word in header.split(b" ") if word]
     known = all(word.startswith(b"CPU") and word[3:].isdigit() for word in words)
     return len(words) if known and header.startswith(b" ") else 0
 
 
 def _wired(line: bytes) -> int | None:
-    """The number of a wired interrupt with its counts; None for any other line."""
+    """The number of the wired interrupt in `line`. Returns None for any other line."""
     head, _, rest = line.partition(b":")
     number = head.lstrip(b" ")
     if not number.isdigit() or len(number) > 9 or int(number) >= _WIRED:
@@ -59,8 +59,8 @@ def _wired(line: bytes) -> int | None:
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the header and the wired lines; device names of the rest are nobody's business."""
-    lines = raw.split(b"\n")[:-1]  # what follows the last newline was cut
+    """Keep the header and the wired interrupts. The other lines name devices, which is private."""
+    lines = raw.split(b"\n")[:-1]  # a line without its newline was cut
     kept = [line for line in lines[1:] if _wired(line) is not None]
     return b"".join(line + b"\n" for line in [*lines[:1], *kept])
 

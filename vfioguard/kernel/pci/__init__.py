@@ -1,1 +1,1 @@
-"""What the PCI core shows of functions and buses: one file per kernel interface."""
+"""PCI functions and buses as the PCI core shows them: one file per kernel interface."""

@@ -1,7 +1,7 @@
 """Intel's 5500, 5520 and X58: chipsets whose early revisions cannot remap interrupts reliably.
 
-Their host bridge is 0000:00:00.0; its revision is in `revision` (Documentation/ABI/testing/
-sysfs-bus-pci), which costs no access to the hardware.
+Their host bridge is 0000:00:00.0. Reading its `revision` (Documentation/ABI/testing/sysfs-bus-pci)
+does not access the hardware.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from vfioguard.kernel.devices import Device
 from vfioguard.root import Directory
 
 HOST_BRIDGE = "0000:00:00.0"
-#: 5520 and its kin, as the quirk names them.
+#: The PCI ids that the kernel's quirk names.
 IDS = frozenset({"8086:3403", "8086:3405", "8086:3406"})
 
 
 def revision(bus: Directory, functions: Iterable[Device]) -> Reading[tuple[str, int]] | None:
-    """The host bridge's PCI id and revision; None on any other chipset, where nothing is read."""
+    """The host bridge's PCI id and revision. Returns None, and reads nothing, on other chipsets."""
     bridge = next((device for device in functions if device.name == HOST_BRIDGE), None)
     uevent = bridge.uevent if bridge else None
     identity = uevent.value.pci_id if isinstance(uevent, Fact) else None
@@ -39,10 +39,10 @@ def _number(raw: bytes) -> int:
     return int(digits, 16)
 
 
-def broken(found: tuple[str, int]) -> bool:
-    """Whether Linux leaves interrupt remapping off for it.
+def broken(bridge: tuple[str, int]) -> bool:
+    """Whether Linux leaves interrupt remapping off for a host bridge (PCI id, revision).
 
     arch/x86/kernel/early-quirks.c intel_remapping_check(), the same from 5.10.223 to 7.3.4.
     """
-    identity, number = found
+    identity, number = bridge
     return number <= 0x13 or (identity == "8086:3405" and number == 0x22)

@@ -1,8 +1,9 @@
 """`config` of a PCI function: whether it has an MSI or MSI-X capability.
 
-Slow (each dword traps in a guest) and able to wake a sleeping device, so it is read only of devices
-that are awake, and only where the answer matters (snapshot.py). Without CAP_SYS_ADMIN the kernel
-returns the first 64 bytes, which end before the capabilities (drivers/pci/pci-sysfs.c).
+Reading `config` is slow, because each dword traps in a guest, and may wake a sleeping device. So it
+is read only if the answer matters and the device is awake (reading/msi_capability.py). Without
+CAP_SYS_ADMIN the kernel returns the first 64 bytes, which end before the capabilities
+(drivers/pci/pci-sysfs.c).
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ _MAX_CAPABILITIES = 48
 
 
 def parse(raw: bytes) -> bool:
-    """Walk the capability list of a 256-byte configuration space."""
+    """Whether a configuration space of 256 bytes or more lists MSI or MSI-X."""
     if len(raw) < 256:
         raise Malformed(f"only {len(raw)} bytes")
-    if raw[:_HEADER] == b"\xff" * _HEADER:  # not its first bytes: a VF has no vendor of its own
+    if raw[:_HEADER] == b"\xff" * _HEADER:  # not only the vendor, which a VF has as ffff too
         raise Malformed("the device does not answer")
     if not raw[_STATUS] & _STATUS_CAP_LIST:
         return False
-    at = raw[_CAPABILITY_LIST] & ~3
+    offset = raw[_CAPABILITY_LIST] & ~3
     for _ in range(_MAX_CAPABILITIES):
-        if at < _HEADER:
+        if offset < _HEADER:
             return False
-        if raw[at] in {_CAP_ID_MSI, _CAP_ID_MSIX}:
+        if raw[offset] in {_CAP_ID_MSI, _CAP_ID_MSIX}:
             return True
-        at = raw[at + 1] & ~3
+        offset = raw[offset + 1] & ~3
     raise Malformed("the capability list does not end")
 
 
 def msi_capability(bus: Directory, name: str) -> Reading[bool]:
-    """Whether the function can be linked to an MSI controller; a gap where it sleeps."""
+    """Whether the function has MSI or MSI-X. Returns a gap if it sleeps or cannot be read."""
     state_path, path = f"{name}/power/runtime_status", f"{name}/config"
     try:
         state = parse_raw(bus.read(state_path), bus.prefix + state_path, text)

@@ -1,4 +1,4 @@
-"""Where a PCI function sits: the path that its link in /sys/bus/pci/devices resolves to.
+"""Where a PCI function is: the path that its link in /sys/bus/pci/devices resolves to.
 
 drivers/pci/search.c pci_for_each_dma_alias(), drivers/pci/msi/irqdomain.c get_msi_id_cb().
 """
@@ -14,10 +14,11 @@ from vfioguard.root import Directory
 
 
 class Place(NamedTuple):
-    """`host_bridge` is the device above the root bus, `bridges` the functions from the root down.
+    """Where a PCI function is.
 
-    `root_bus` is the root bus's own device below it. `express`: whether the function is PCI Express
-    (only those show a link speed).
+    `root_bus` is the directory of its root bus, `host_bridge` the one of the device above that bus.
+    `bridges` are the functions above it, from the root bus down. `express`: whether it is PCI
+    Express; only such functions show a link speed.
     """
 
     host_bridge: str
@@ -39,7 +40,7 @@ def read(bus: Directory, name: str) -> Reading[Place]:
 
 
 def bridges(bus: Directory, name: str) -> Reading[tuple[str, ...]]:
-    """The functions above one, from the root bus down: what its link alone tells."""
+    """The functions above `name`, from the root bus down. Reads only its link."""
     source = bus.prefix + name
     try:
         target = bus.readlink(name)
@@ -61,10 +62,10 @@ def _has(bus: Directory, path: str) -> bool:
 
 
 def _place(target: str, *, express: bool) -> Place:
-    """ "../../../devices/platform/x.pcie/pci0000:00/0000:00:14.0/0000:05:00.0"."""
+    """Parse "../../../devices/platform/x.pcie/pci0000:00/0000:00:14.0/0000:05:00.0"."""
     above, devices, below = target.partition("/devices/")
     parts = below.split("/")
-    roots = [at for at, part in enumerate(parts) if _root_bus(part)]
+    roots = [index for index, part in enumerate(parts) if _root_bus(part)]
     if above.strip("./") or not devices or not roots or printable(target) != target:
         raise Malformed(f"not below a root bus: {target!a:.96}")
     root = roots[-1]  # a VMD has one root bus below another
@@ -84,29 +85,30 @@ def _root_bus(part: str) -> bool:
 
 
 def requester_id(name: str, places: Mapping[str, Reading[Place]]) -> int | Gap:
-    """The 16-bit id that the function's MSIs carry.
+    """The 16-bit id that the function's MSIs carry. Returns a gap if it is not known.
 
-    Its own, or that of the last bridge that takes over: a PCI Express bridge above conventional
-    functions sends as (its secondary bus, 00.0), a conventional bridge as itself.
+    It is the function's own id, or the id of the last bridge that replaces it. A conventional
+    bridge sends as itself. A PCI Express bridge above conventional functions sends as (its
+    secondary bus, 00.0).
     """
-    found = places.get(name) or Gap(Why.ABSENT, name, "not a PCI function")
+    place = places.get(name) or Gap(Why.ABSENT, name, "not a PCI function")
     own = parse_bdf(name)
-    if isinstance(found, Gap) or own is None:
-        return found if isinstance(found, Gap) else Gap(Why.MALFORMED, name, "not a PCI address")
+    if isinstance(place, Gap) or own is None:
+        return place if isinstance(place, Gap) else Gap(Why.MALFORMED, name, "not a PCI address")
     rid = _rid(own)
-    below, below_express = own, found.value.express
-    for bridge in reversed(found.value.bridges):
-        at, place = parse_bdf(bridge), places.get(bridge)
-        if at is None or place is None or isinstance(place, Gap):
-            return place if isinstance(place, Gap) else Gap(Why.ABSENT, bridge, "no such bridge")
+    below, below_express = own, place.value.express
+    for bridge in reversed(place.value.bridges):
+        address, above = parse_bdf(bridge), places.get(bridge)
+        if address is None or above is None or isinstance(above, Gap):
+            return above if isinstance(above, Gap) else Gap(Why.ABSENT, bridge, "no such bridge")
         alias = None
-        if not place.value.express:
-            alias = _rid(at)
+        if not above.value.express:
+            alias = _rid(address)
         elif not below_express:
             alias = below.bus << 8
-        if alias is not None and (at.bus != rid >> 8 or alias >> 8 != rid >> 8):
+        if alias is not None and (address.bus != rid >> 8 or alias >> 8 != rid >> 8):
             rid = alias
-        below, below_express = at, place.value.express
+        below, below_express = address, above.value.express
     return rid
 
 
@@ -115,6 +117,6 @@ def _rid(bdf: Bdf) -> int:
 
 
 def segment(name: str) -> int | None:
-    """The PCI domain, which ACPI calls segment."""
+    """The PCI domain, which ACPI calls segment. Returns None if `name` is not a PCI address."""
     bdf = parse_bdf(name)
     return None if bdf is None else bdf.domain

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from vfioguard.acpi import Header, Unknown, _iort_bodies
+from vfioguard.acpi import Header, Unknown
 from vfioguard.acpi import dmar as _dmar
 from vfioguard.acpi import iort as _iort
 from vfioguard.acpi import ivrs as _ivrs
 from vfioguard.acpi import madt as _madt
 from vfioguard.acpi import mcfg as _mcfg
 from vfioguard.acpi import viot as _viot
-from vfioguard.acpi._ivrs_entries import Special
-from vfioguard.acpi._madt_arm import Gicd, GicIts, GicMsiFrame
+from vfioguard.acpi.parts import iort_bodies
+from vfioguard.acpi.parts.ivrs_entries import Special
+from vfioguard.acpi.parts.madt_arm import Gicd, GicIts, GicMsiFrame
 from vfioguard.output.firmware.others import mcfg_lines, viot_lines
 
 #: Lines about memory that firmware keeps for devices begin so.
@@ -139,7 +140,7 @@ def _node(node: _iort.IortNode, nodes: dict[int, _iort.Node]) -> Iterator[str]:
     if isinstance(node, Unknown):
         yield f"unknown node of type {node.type}, {len(node.raw)} bytes"
         return
-    if isinstance(node.body, _iort_bodies.Rmr):
+    if isinstance(node.body, iort_bodies.Rmr):
         devices = ", ".join(_mapping(mapping, nodes, ids="id") for mapping in node.mappings)
         for memory in node.body.ranges:
             span = _span(memory.base, memory.base + max(memory.length, 1) - 1)
@@ -164,14 +165,14 @@ def _mapping(mapping: _iort.Mapping, nodes: dict[int, _iort.Node], ids: str) -> 
 def _named(node: _iort.Node) -> str:
     body = node.body
     match body:
-        case _iort_bodies.ItsGroup():
+        case iort_bodies.ItsGroup():
             return f"ITS group ({', '.join(map(str, body.its_ids))})"
-        case _iort_bodies.RootComplex():
+        case iort_bodies.RootComplex():
             return f"root complex of segment {body.segment}"
-        case _iort_bodies.NamedComponent():
+        case iort_bodies.NamedComponent():
             return body.name
-        case _iort_bodies.Smmu() | _iort_bodies.SmmuV3():
-            version = "v3" if isinstance(body, _iort_bodies.SmmuV3) else ""
+        case iort_bodies.Smmu() | iort_bodies.SmmuV3():
+            version = "v3" if isinstance(body, iort_bodies.SmmuV3) else ""
             return f"SMMU{version} at {body.base:#x}"
         case _:
             return f"{type(body).__name__}, type {node.type}"

@@ -33,7 +33,7 @@ class Blocks:
         if changed is None:
             return Blocks(self._render, self._between)
         stale = {number // _BLOCK for number in changed}
-        # Of a copy, as a request may be adding blocks in another thread.
+        # Walk through a copy: a request may be adding blocks in another thread.
         kept = {block: text for block, text in self._kept.copy().items() if block not in stale}
         return Blocks(self._render, self._between, kept)
 

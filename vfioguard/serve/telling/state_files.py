@@ -39,7 +39,7 @@ class Kept(NamedTuple):
 
 
 def default_directory(environment: Mapping[str, str]) -> str | None:
-    """The directory that systemd made for us, or None. Of several, with colons, the first."""
+    """The first directory that systemd made for us, or None. Colons stand between several."""
     return environment.get("STATE_DIRECTORY", "").partition(":")[0] or None
 
 

@@ -18,7 +18,7 @@ _OTHER = Refusal(403, "the certificate has none of the names in client_allowed_s
 
 
 class FileGuard:
-    """Decides as exporter-toolkit does: by the rate first, and then by who the client is."""
+    """Decides as exporter-toolkit does: first by the rate, then by the client's identity."""
 
     def __init__(self, secured: Secured) -> None:
         self._secured = secured
@@ -50,7 +50,7 @@ class FileGuard:
 
 
 def origin(scope: Message) -> str:
-    """The address that a request comes from. Of IPv6 the /64, as each host has all of one."""
+    """The address that a request comes from. For IPv6 its /64, which one host has as a whole."""
     host = str((scope.get("client") or ("?",))[0]).partition("%")[0]
     if ":" not in host:
         return host

@@ -1,13 +1,12 @@
-"""The one way in which a structure of a table becomes a value: fields in the order of the bytes.
+"""How the bytes of a structure become a value: a NamedTuple lists the fields in their order.
 
-A structure is a NamedTuple whose annotations are widths (`U8` ... `U64`, `Text8`, `Bytes3`), all
-little-endian and packed (ACPI 6.5 5.2). Offsets follow from the order, so that a declaration reads
-as the specification's table does. Three kinds of field need no bytes of their own: `offset`, which
-comes first where a structure says where it stood; and what stands after the last width, which the
-table's own parser provides (scopes, mappings).
+The annotations are widths (`U8` ... `U64`, `Text8`, `Bytes3`), all little-endian and packed (ACPI
+6.5 5.2). Offsets follow from the order, so a declaration reads like the specification's table.
+Two kinds of field have no width. One is `offset`, the first field of a structure that knows where
+it stood. The others follow the last width, and the table's parser provides them (scopes, mappings).
 
-Firmware is not believed: every read is inside the bytes that there are, every structure costs one
-of a table's `MOST`, and the first thing that was wrong is noted beside what could be read.
+Firmware is not believed. Every read stays inside the bytes. Every structure costs one of a table's
+`MOST`. The first thing that is wrong is noted beside what could be read.
 """
 
 # Not `from __future__ import annotations`: the widths are read at run time.
@@ -37,20 +36,20 @@ Text4: TypeAlias = Annotated[str, "4s"]
 Text6: TypeAlias = Annotated[str, "6s"]
 Text8: TypeAlias = Annotated[str, "8s"]
 
-#: Structures of one table, scopes and mappings included, before the rest is given up: twice the
-#: processors that Linux can have at most (NR_CPUS 8192), a processor and its NMI each. What has
+#: Structures of one table, scopes and mappings included, before the rest is given up. A processor
+#: and its NMI are two structures, and Linux can have 8192 processors (NR_CPUS). A structure with
 #: many fields counts as several.
 MOST = 16384
 
-#: Type, offset and end of a structure.
-Found: TypeAlias = tuple[int, int, int]
+#: Type, start and end of a structure, as offsets in the table.
+Extent: TypeAlias = tuple[int, int, int]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
 class BadTable(Malformed):
-    """What is wrong with a table, and at which offset of it."""
+    """What is wrong with a table (`why`), and at which `offset` in it."""
 
     def __init__(self, offset: int, why: str) -> None:
         super().__init__(f"offset {offset}: {why}")
@@ -68,7 +67,7 @@ class BadTable(Malformed):
 
 
 class Unknown(NamedTuple):
-    """A structure that nobody here knows, or one too short for what it says it is: all of it."""
+    """All bytes of a structure whose type is not known here, or that is too short for its type."""
 
     offset: int
     type: int
@@ -79,7 +78,7 @@ _SHOWN = bytes(c if 32 <= c < 127 else 32 for c in range(256))
 
 
 def text(raw: bytes) -> str:
-    """The characters before the first NUL; what cannot be printed is a space, as iasl has it."""
+    """The characters before the first NUL. Unprintable ones become spaces, as in iasl's output."""
     return raw.partition(b"\0")[0].translate(_SHOWN).decode("ascii")
 
 
@@ -119,15 +118,18 @@ class Layout(Generic[T_co]):
         self._whole = forms[-1]
         self._cuts = [(form, len(codes) - n) for form, n in zip(forms, later, strict=False)][::-1]
         self._texts = tuple(texts)
-        # What the class itself does, half the price of its _make(): it does not count, so that
-        # whoever reads must hand over everything that has no width.
+        # The class's own __new__, at half the price of its _make(). It does not count the fields,
+        # so the caller of read() must pass every field that has no width.
         new: Callable[..., T_co] = getattr(tuple, "__new__")  # noqa: B009 - it is untyped
         self._make: Callable[[Iterable[object]], T_co] = partial(new, value)
         self.size, self.least = forms[-1].size, forms[0].size
         self.weight = 1 + len(fields) // 8
 
     def read(self, data: bytes, offset: int, stop: int, *rest: object) -> T_co:
-        """The structure at `offset`, of which the bytes before `stop` may be used, or BadTable."""
+        """The structure at `offset`, read from the bytes before `stop`.
+
+        `rest` are the fields that have no width. Raises BadTable if the bytes are too few.
+        """
         room = min(stop, len(data)) - offset
         if offset < 0 or room < self.least:
             raise BadTable(offset, f"{self.name} needs {self.least} bytes and has {max(room, 0)}")
@@ -138,7 +140,7 @@ class Layout(Generic[T_co]):
         return self._make((offset, *fields, *rest) if self._located else (*fields, *rest))
 
     def _some(self, data: bytes, offset: int, room: int) -> tuple[object, ...]:
-        """The fields where some of them are text or missing."""
+        """The fields of a structure that holds text or lacks later fields."""
         form, missing = self._whole, 0
         if room < self.size:
             form, missing = next(cut for cut in self._cuts if cut[0].size <= room)
@@ -148,16 +150,20 @@ class Layout(Generic[T_co]):
         return tuple(fields)
 
     def many(self, data: bytes, offset: int, count: int) -> tuple[T_co, ...]:
-        """So many located structures without later fields or text, one after another."""
+        """`count` structures in a row, each with an `offset` and without later fields or text."""
         stop = offset + count * self.size
-        places = range(offset, stop, self.size)
-        pieces = self._whole.iter_unpack(data[offset:stop])
+        starts = range(offset, stop, self.size)
+        rows = self._whole.iter_unpack(data[offset:stop])
         make = self._make
-        return tuple([make((at, *piece)) for at, piece in zip(places, pieces, strict=True)])
+        return tuple([make((start, *fields)) for start, fields in zip(starts, rows, strict=True)])
 
 
-class Reader:
-    """The bytes of one table that count, the first thing wrong with them, and the work left."""
+class TableReader:
+    """Reads the structures of one table.
+
+    Bytes of `data` up to `end` count. `broken` is the first thing that is wrong. `left` is how many
+    structures may still be made.
+    """
 
     __slots__ = ("broken", "data", "end", "left")
 
@@ -168,11 +174,11 @@ class Reader:
         self.left = MOST
 
     def note(self, offset: int, why: str) -> None:
-        """Remember what is wrong; what was found first counts."""
+        """Remember what is wrong at `offset`, unless something was noted before."""
         self.broken = self.broken or BadTable(offset, why)
 
     def spend(self, offset: int, count: int = 1) -> int:
-        """How many of the next `count` structures may still be made."""
+        """Take `count` structures from what is left. Returns how many of them may be made."""
         if count > self.left:
             self.note(offset, f"more than {MOST} structures")
             count = max(self.left, 0)
@@ -180,18 +186,18 @@ class Reader:
         return count
 
     def count(self, offset: int, stop: int, wanted: int, size: int) -> int:
-        """How many of `wanted` structures of `size` bytes are before `stop` and may be made."""
+        """How many of `wanted` structures of `size` bytes fit before `stop` and may be made."""
         there = max(min(stop, self.end) - offset, 0) // size
         if wanted > there:
             self.note(offset, f"{wanted} times {size} bytes are announced and {there} fit")
             wanted = there
         return self.spend(offset, wanted)
 
-    def walk(self, start: int, stop: int, head: Struct, what: str) -> Iterator[Found]:
-        """Type, offset and end of each structure in a list; `head` unpacks (type, length).
+    def walk(self, start: int, stop: int, head: Struct, what: str) -> Iterator[Extent]:
+        """Type, start and end of each structure in a list; `head` unpacks (type, length).
 
-        One that runs past the list is the last, and ends where the list ends. Without a length
-        there is no next one.
+        A structure that runs past the list ends where the list ends, and is the last. A structure
+        whose length is too small for its head ends the walk. `what` names a structure in a note.
         """
         stop = min(stop, self.end)
         while start < stop and self.spend(start):
@@ -209,32 +215,35 @@ class Reader:
             yield kind, start, end
             start = end
 
-    def nodes(self, start: int, count: int, least: int, head: Struct) -> Iterator[Found]:
-        """The `count` nodes at `start`, which must be behind the `least` bytes of the fixed part.
+    def nodes(self, start: int, count: int, least: int, head: Struct) -> Iterator[Extent]:
+        """The `count` nodes from `start` on, which must be after the fixed part's `least` bytes.
 
-        What follows the last node that is counted is none, as the kernel has it.
+        Bytes after the last of them are ignored, as the kernel ignores them.
         """
         if not count:
             return
         if start < least:
             self.note(start, f"the nodes begin inside the first {least} bytes")
             return
-        found = 0
-        for found, node in enumerate(self.walk(start, self.end, head, "node"), 1):
+        fitting = 0
+        for fitting, node in enumerate(self.walk(start, self.end, head, "node"), 1):
             yield node
-            if found == count:
+            if fitting == count:
                 return
-        if found < count:
-            self.note(self.end, f"{count} nodes are announced and {found} fit")
+        if fitting < count:
+            self.note(self.end, f"{count} nodes are announced and {fitting} fit")
 
     def unknown(self, kind: int, start: int, stop: int) -> Unknown:
-        """All of a structure, as it stood."""
+        """All bytes of a structure."""
         return Unknown(start, kind, self.data[start:stop])
 
-    def one(
+    def structure(
         self, layout: Layout[T], kind: int, start: int, stop: int, *rest: object
     ) -> T | Unknown:
-        """The structure, or `Unknown` and a note where it is too short to be one."""
+        """The structure at `start`. Returns `Unknown` and notes why if it is too short.
+
+        `rest` are the fields that have no width.
+        """
         self.left -= layout.weight - 1
         try:
             return layout.read(self.data, start, stop, *rest)

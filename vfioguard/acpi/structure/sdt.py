@@ -2,7 +2,16 @@
 
 from typing import NamedTuple
 
-from vfioguard.acpi.layout import U8, U32, BadTable, Layout, Reader, Text4, Text6, Text8
+from vfioguard.acpi.structure.layout import (
+    U8,
+    U32,
+    BadTable,
+    Layout,
+    TableReader,
+    Text4,
+    Text6,
+    Text8,
+)
 
 
 class Fields(NamedTuple):
@@ -20,9 +29,10 @@ class Fields(NamedTuple):
 
 
 class Header(NamedTuple):
-    """The header, whether the bytes of the table sum to 0, and how many bytes follow the table.
+    """The header, with two values that are computed.
 
-    A wrong checksum is not a break: the kernel warns and goes on, and vendors ship such tables.
+    `checksum_ok`: whether the bytes of the table sum to 0. A wrong checksum is not a break: the
+    kernel warns and goes on, and vendors ship such tables. `trailing`: bytes after the table.
     """
 
     signature: str
@@ -43,22 +53,37 @@ SIZE = FIELDS.size
 
 
 def header(data: bytes) -> Header:
-    """The header of a table, or BadTable where there are not even 36 bytes."""
+    """The header of a table. Raises BadTable if there are fewer than 36 bytes."""
     if len(data) < SIZE:
         raise BadTable(0, f"a header has {SIZE} bytes, and {len(data)} are there")
     fields = FIELDS.read(data, 0, len(data))
     body = data[: fields.length] if fields.length < len(data) else data
-    return Header(*fields, sum(body) & 0xFF == 0, max(len(data) - fields.length, 0))
+    return Header(
+        signature=fields.signature,
+        length=fields.length,
+        revision=fields.revision,
+        checksum=fields.checksum,
+        oem_id=fields.oem_id,
+        oem_table_id=fields.oem_table_id,
+        oem_revision=fields.oem_revision,
+        creator_id=fields.creator_id,
+        creator_revision=fields.creator_revision,
+        checksum_ok=sum(body) & 0xFF == 0,
+        trailing=max(len(data) - fields.length, 0),
+    )
 
 
-def begin(data: bytes, head: Header, signature: str, least: int) -> Reader:
-    """The reader of the table's own part; BadTable where it is another table or too short."""
+def begin(data: bytes, head: Header, signature: str, least: int) -> TableReader:
+    """A reader of the part after the header, which has `least` bytes at least, header included.
+
+    Raises BadTable if `data` is another table or too short.
+    """
     if head.signature != signature:
         raise BadTable(0, f"the signature is {head.signature!r}, not {signature!r}")
     end = min(head.length, len(data))
     if end < least:
         raise BadTable(end, f"{signature} has {least} bytes at least")
-    reader = Reader(data, end)
+    reader = TableReader(data, end)
     if head.length > len(data):
         reader.note(end, f"the header says {head.length} bytes, {end} are there")
     return reader

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from vfioguard.acpi.layout import U8, U16, U32, U64
+from vfioguard.acpi.structure.layout import U8, U16, U32, U64
 
 
 class Rintc(NamedTuple):
@@ -17,12 +17,12 @@ class Rintc(NamedTuple):
     hart_id: U64
     uid: U32
     ext_intc_id: U32
-    imsic_base: U64  # 0 where the hart has no IMSIC
+    imsic_base: U64  # 0 if the hart has no IMSIC
     imsic_size: U32
 
 
 class Imsic(NamedTuple):
-    """What all incoming MSI controllers have in common (5.2.12.23)."""
+    """The settings that all incoming MSI controllers share (5.2.12.23)."""
 
     offset: int
     type: U8
@@ -48,7 +48,7 @@ class Aplic(NamedTuple):
     aplic_id: U8
     flags: U32
     hardware_id: U64
-    num_idcs: U16  # 0 where it sends MSIs
+    num_idcs: U16  # 0 if it sends MSIs
     num_sources: U16
     gsi_base: U32
     base: U64

@@ -2,11 +2,21 @@
 
 from typing import NamedTuple
 
-from vfioguard.acpi.layout import U8, U16, U32, U64, Bytes3, Later8, Later16, Later32, Later64
+from vfioguard.acpi.structure.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Bytes3,
+    Later8,
+    Later16,
+    Later32,
+    Later64,
+)
 
 
 class Gicc(NamedTuple):
-    """A processor's interface; later revisions of ACPI made it longer (5.2.12.14)."""
+    """A processor's interface (5.2.12.14); later revisions of ACPI have more fields."""
 
     offset: int
     type: U8
@@ -47,12 +57,12 @@ class Gicd(NamedTuple):
     hardware_id: U32
     base: U64
     vector_base: U32
-    version: U8  # of the GIC; 0 where the hardware has to be asked
+    version: U8  # of the GIC; 0 if only the hardware knows it
     reserved2: Bytes3
 
 
 class GicMsiFrame(NamedTuple):
-    """A GICv2m frame: an MSI doorbell that does not know who writes to it (5.2.12.16)."""
+    """A GICv2m frame: an MSI doorbell that cannot tell which device writes to it (5.2.12.16)."""
 
     offset: int
     type: U8
@@ -60,7 +70,7 @@ class GicMsiFrame(NamedTuple):
     reserved: U16
     frame_id: U32
     base: U64
-    flags: U32  # bit 0: count and base below win over the frame's own register
+    flags: U32  # bit 0: the two fields below override the frame's own register
     spi_count: U16
     spi_base: U16
 
@@ -85,7 +95,7 @@ class GicIts(NamedTuple):
     length: U8
     flags: U8
     reserved: U8
-    translation_id: U32  # what an ITS group of the IORT names
+    translation_id: U32  # an ITS group of the IORT names the ITS by this id
     base: U64
     reserved2: U32
 
@@ -106,7 +116,7 @@ class GicV5Irs(NamedTuple):
 
 
 class GicV5Its(NamedTuple):
-    """GICv5 interrupt translation service, its configuration frame (5.2.12.27)."""
+    """The configuration frame of a GICv5 interrupt translation service (5.2.12.27)."""
 
     offset: int
     type: U8
@@ -118,7 +128,7 @@ class GicV5Its(NamedTuple):
 
 
 class GicV5ItsTranslate(NamedTuple):
-    """A translate frame of a GICv5 ITS: what an ITS group of the IORT names (5.2.12.28)."""
+    """A translate frame of a GICv5 ITS (5.2.12.28); an ITS group of the IORT names such frames."""
 
     offset: int
     type: U8

@@ -3,7 +3,7 @@
 from struct import Struct
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from vfioguard.acpi.layout import (
+from vfioguard.acpi.structure.layout import (
     U8,
     U16,
     U32,
@@ -14,7 +14,7 @@ from vfioguard.acpi.layout import (
     Later32,
     Later64,
     Layout,
-    Reader,
+    TableReader,
     text,
 )
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Unparsed(NamedTuple):
-    """The bytes behind the head of a node whose type nobody here knows, or that is too short."""
+    """The bytes after a node's head. The node is too short, or its type is not known here."""
 
     raw: bytes
 
@@ -148,25 +148,25 @@ _RANGE = Layout(MemoryRange)
 _IWB = Layout(Iwb)
 _WORD = Struct("<I")
 _PAIR = Struct("<II")
-#: The head of a node, which is read elsewhere.
+#: Bytes of a node's head, which iort.py reads.
 _HEAD_SIZE = 16
 
 
-def _its(reader: Reader, at: int, end: int) -> ItsGroup:
-    (wanted,) = _WORD.unpack_from(reader.data, at) if end - at >= _WORD.size else (0,)
-    count = reader.count(at + _ITS.size, end, wanted, _WORD.size)
-    ids = [_WORD.unpack_from(reader.data, at + 4 + 4 * n)[0] for n in range(count)]
-    return _ITS.read(reader.data, at, end, tuple(ids))
+def _its(reader: TableReader, start: int, end: int) -> ItsGroup:
+    (wanted,) = _WORD.unpack_from(reader.data, start) if end - start >= _WORD.size else (0,)
+    count = reader.count(start + _ITS.size, end, wanted, _WORD.size)
+    ids = [_WORD.unpack_from(reader.data, start + 4 + 4 * n)[0] for n in range(count)]
+    return _ITS.read(reader.data, start, end, tuple(ids))
 
 
-def _pairs(reader: Reader, at: int, end: int, wanted: int) -> tuple[tuple[int, int], ...]:
-    count = reader.count(at, end, wanted, _PAIR.size)
-    return tuple(_PAIR.iter_unpack(reader.data[at : at + count * _PAIR.size]))
+def _pairs(reader: TableReader, start: int, end: int, wanted: int) -> tuple[tuple[int, int], ...]:
+    count = reader.count(start, end, wanted, _PAIR.size)
+    return tuple(_PAIR.iter_unpack(reader.data[start : start + count * _PAIR.size]))
 
 
-def _smmu(reader: Reader, at: int, end: int) -> Smmu:
-    bare = _SMMU.read(reader.data, at, end, (), (), ())
-    node = at - _HEAD_SIZE
+def _smmu(reader: TableReader, start: int, end: int) -> Smmu:
+    bare = _SMMU.read(reader.data, start, end, (), (), ())
+    node = start - _HEAD_SIZE
     both = 2 if bare.global_interrupt_offset else 0
     return bare._replace(
         global_interrupts=_pairs(reader, node + bare.global_interrupt_offset, end, both),
@@ -179,22 +179,25 @@ def _smmu(reader: Reader, at: int, end: int) -> Smmu:
     )
 
 
-def _rmr(reader: Reader, at: int, end: int) -> Rmr:
-    bare = _RMR.read(reader.data, at, end, ())
-    start = at - _HEAD_SIZE + bare.range_offset
-    count = reader.count(start, end, bare.range_count, _RANGE.size)
-    places = range(start, start + count * _RANGE.size, _RANGE.size)
-    return bare._replace(ranges=tuple(_RANGE.read(reader.data, place, end) for place in places))
+def _rmr(reader: TableReader, start: int, end: int) -> Rmr:
+    bare = _RMR.read(reader.data, start, end, ())
+    first = start - _HEAD_SIZE + bare.range_offset
+    count = reader.count(first, end, bare.range_count, _RANGE.size)
+    offsets = range(first, first + count * _RANGE.size, _RANGE.size)
+    return bare._replace(ranges=tuple(_RANGE.read(reader.data, offset, end) for offset in offsets))
 
 
-def _name(reader: Reader, at: int, limit: int) -> str:
-    """The name that ends before the mappings or at its NUL."""
-    return text(reader.data[at : max(at, limit)])
+def _name(reader: TableReader, start: int, limit: int) -> str:
+    """The name at `start`, which ends at its NUL or at `limit`, where the mappings begin."""
+    return text(reader.data[start : max(start, limit)])
 
 
-def body(reader: Reader, kind: int, at: int, end: int, limit: int) -> Body:
-    """The body of the node at `at`, whose mappings begin at `limit`."""
-    start = at + _HEAD_SIZE
+def body(reader: TableReader, kind: int, node: int, end: int, limit: int) -> Body:
+    """The body of the node at offset `node`, whose mappings begin at `limit`.
+
+    Returns `Unparsed` and notes why if the body is too short.
+    """
+    start = node + _HEAD_SIZE
     reader.left -= 2  # a node is a head and a body
     try:
         return _known(reader, kind, start, end, limit)
@@ -203,7 +206,7 @@ def body(reader: Reader, kind: int, at: int, end: int, limit: int) -> Body:
         return Unparsed(reader.data[start:end])
 
 
-def _known(reader: Reader, kind: int, start: int, end: int, limit: int) -> Body:
+def _known(reader: TableReader, kind: int, start: int, end: int, limit: int) -> Body:
     match kind:
         case 0:
             return _its(reader, start, end)
@@ -226,6 +229,6 @@ def _known(reader: Reader, kind: int, start: int, end: int, limit: int) -> Body:
             return Unparsed(reader.data[start:end])
 
 
-def _revised(layout: Layout[T], reader: Reader, start: int, end: int, limit: int) -> T:
-    """A structure whose later fields are there only before the mappings."""
+def _revised(layout: Layout[T], reader: TableReader, start: int, end: int, limit: int) -> T:
+    """A structure with later fields; only those that end before the mappings at `limit` count."""
     return layout.read(reader.data, start, max(limit, min(start + layout.least, end)))

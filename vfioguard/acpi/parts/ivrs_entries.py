@@ -2,12 +2,12 @@
 
 from typing import NamedTuple, TypeAlias
 
-from vfioguard.acpi.layout import (
+from vfioguard.acpi.structure.layout import (
     U8,
     U16,
     U32,
     Layout,
-    Reader,
+    TableReader,
     Text8,
     Unknown,
     text,
@@ -15,7 +15,7 @@ from vfioguard.acpi.layout import (
 
 
 class Entry(NamedTuple):
-    """Four bytes: 1 all devices, 2 one, 3 and 4 first and last of a range, 0 padding."""
+    """Four bytes. Types: 0 padding, 1 all devices, 2 one device, 3 and 4 a range's two ends."""
 
     offset: int
     type: U8
@@ -24,7 +24,7 @@ class Entry(NamedTuple):
 
 
 class Alias(NamedTuple):
-    """42h one device, 43h the first of a range: its requests carry the id of another."""
+    """Types 42h (one device) and 43h (the first of a range): requests carry another device's id."""
 
     offset: int
     type: U8
@@ -36,7 +36,7 @@ class Alias(NamedTuple):
 
 
 class Extended(NamedTuple):
-    """46h one device, 47h the first of a range, with more settings."""
+    """Types 46h (one device) and 47h (the first of a range), with more settings."""
 
     offset: int
     type: U8
@@ -46,19 +46,19 @@ class Extended(NamedTuple):
 
 
 class Special(NamedTuple):
-    """48h: an IO-APIC (variety 1) or HPET (variety 2) and the id that its requests carry."""
+    """Type 48h: an IO-APIC (variety 1) or HPET (variety 2), and the id that its requests carry."""
 
     offset: int
     type: U8
     device_id: U16
     data: U8
-    handle: U8  # of an IO-APIC: its id in the MADT
+    handle: U8  # an IO-APIC's id in the MADT
     source_device_id: U16
     variety: U8
 
 
 class AcpiHid(NamedTuple):
-    """F0h: a device that only ACPI names."""
+    """Type F0h: a device that only ACPI names."""
 
     offset: int
     type: U8
@@ -80,15 +80,16 @@ _SPECIAL = Layout(Special)
 _ACPI_HID = Layout(AcpiHid)
 
 
-def _length(reader: Reader, kind: int, at: int, stop: int) -> int:
-    """The two upper bits of the type say how long an entry is, but of F0h; 0 is: nobody knows.
+def _length(reader: TableReader, kind: int, start: int, stop: int) -> int:
+    """The bytes of the entry at `start`; 0 if they are not known.
 
+    The top two bits of the type give the length, except for types from F0h on.
     drivers/iommu/amd/init.c ivhd_entry_length() knows 4, 8 and F0h.
     """
     if kind < 0xF0:
         return 4 << (kind >> 6)
-    if kind == 0xF0 and at + _ACPI_HID.size <= stop:
-        return _ACPI_HID.size + reader.data[at + _ACPI_HID.size - 1]
+    if kind == 0xF0 and start + _ACPI_HID.size <= stop:
+        return _ACPI_HID.size + reader.data[start + _ACPI_HID.size - 1]
     return 0
 
 
@@ -102,35 +103,35 @@ def _uid(raw: bytes, kind: int) -> str | int | None:
             return None
 
 
-def _entry(reader: Reader, kind: int, at: int, end: int) -> DeviceEntry:
+def _entry(reader: TableReader, kind: int, start: int, end: int) -> DeviceEntry:
     if kind < 0x40:
-        return reader.one(_ENTRY, kind, at, end)
+        return reader.structure(_ENTRY, kind, start, end)
     match kind:
         case 0x42 | 0x43:
-            return reader.one(_ALIAS, kind, at, end)
+            return reader.structure(_ALIAS, kind, start, end)
         case 0x46 | 0x47:
-            return reader.one(_EXTENDED, kind, at, end)
+            return reader.structure(_EXTENDED, kind, start, end)
         case 0x48:
-            return reader.one(_SPECIAL, kind, at, end)
+            return reader.structure(_SPECIAL, kind, start, end)
         case 0xF0:
-            uid = _uid(reader.data[at + _ACPI_HID.size : end], reader.data[at + 20])
-            return reader.one(_ACPI_HID, kind, at, end, uid)
+            uid = _uid(reader.data[start + _ACPI_HID.size : end], reader.data[start + 20])
+            return reader.structure(_ACPI_HID, kind, start, end, uid)
         case _:
-            return reader.unknown(kind, at, end)
+            return reader.unknown(kind, start, end)
 
 
-def device_entries(reader: Reader, start: int, stop: int) -> tuple[DeviceEntry, ...]:
-    """The entries that fill the rest of an IVHD."""
-    found: list[DeviceEntry] = []
+def device_entries(reader: TableReader, start: int, stop: int) -> tuple[DeviceEntry, ...]:
+    """The entries that fill an IVHD from `start` to `stop`."""
+    entries: list[DeviceEntry] = []
     while start < stop and reader.spend(start):
         kind = reader.data[start]
         length = _length(reader, kind, start, stop)
         end = start + length
         if not length or end > stop:
             reader.note(start, f"a device entry of type {kind:#x} does not end in its IVHD")
-            # Where it ends is not known: all that is left is kept.
-            found.append(reader.unknown(kind, start, stop))
+            # The entry's end is not known: one Unknown keeps all bytes that are left.
+            entries.append(reader.unknown(kind, start, stop))
             break
-        found.append(_entry(reader, kind, start, end))
+        entries.append(_entry(reader, kind, start, end))
         start = end
-    return tuple(found)
+    return tuple(entries)

@@ -1,0 +1,1 @@
+"""The structures inside a table that would not fit into the table's own file."""
