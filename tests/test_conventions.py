@@ -221,15 +221,12 @@ def test_no_name_of_a_package_is_also_one_of_its_files(package: Path) -> None:
     assert not files & set(bound_at_the_top(package))
 
 
-#: The rooms whose owner still has to build values by keyword, write sentences that read at once, or
-#: give locals a noun: each follows, and leaves its list then (here only serve/http is missing).
-POSITIONAL = {"serve"}
-UNREAD = {"serve"}
-PRONOUNS = {"serve"}
-
-
 def room(source: Path) -> str:
     return source.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+#: A file at the top of the package is a room as well.
+ROOMS = sorted({room(source) for source in SOURCES})
 
 
 @cache
@@ -259,10 +256,7 @@ def by_position(tree: ast.AST, fields: dict[str, int]) -> Iterator[ast.Call]:
                 yield node
 
 
-@pytest.mark.parametrize(
-    "name",
-    sorted({room(source) for source in SOURCES} - POSITIONAL),
-)
+@pytest.mark.parametrize("name", ROOMS)
 def test_a_value_of_four_fields_or_more_is_built_by_keyword(name: str) -> None:
     assert [
         f"{source.name}:{call.lineno}: {ast.unparse(call)[:80]}"
@@ -295,7 +289,7 @@ def written(source: str) -> Iterator[str]:
     yield " ".join(block)
 
 
-@pytest.mark.parametrize("name", sorted({room(source) for source in SOURCES} - UNREAD))
+@pytest.mark.parametrize("name", ROOMS)
 def test_a_sentence_in_the_code_has_none_of_the_banned_forms(name: str) -> None:
     """The forms that make a reader go back; no limit of words, as lists of facts may be long."""
     assert [
@@ -315,7 +309,7 @@ def test_such_a_sentence_is_seen_in_a_docstring_and_in_a_comment() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", sorted({room(source) for source in SOURCES} - PRONOUNS))
+@pytest.mark.parametrize("name", ROOMS)
 def test_a_local_is_a_noun(name: str) -> None:
     assert [
         f"{source.name}:{node.lineno}: {called}"

@@ -12,7 +12,7 @@ import pytest
 from tests.serve.serving import latest_of, problem, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.serve.asgi import Message, Refusal
-from vfioguard.serve.http.front import Face
+from vfioguard.serve.http.front import Admission
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import ChangeTeller
 
@@ -34,9 +34,9 @@ class Doorman:
         return "", self.refusal
 
 
-def get(path: str, face: Face | None = None, host: str = "localhost") -> httpx.Response:
+def get(path: str, admission: Admission | None = None, host: str = "localhost") -> httpx.Response:
     async def go() -> httpx.Response:
-        app = build(latest_of(scan_of(x86_host(1))), ChangeTeller(), face)
+        app = build(latest_of(scan_of(x86_host(1))), ChangeTeller(), admission)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://192.0.2.7:8080"
@@ -46,7 +46,7 @@ def get(path: str, face: Face | None = None, host: str = "localhost") -> httpx.R
     return asyncio.run(go())
 
 
-def over_unix(path: str, face: Face) -> int:
+def over_unix(path: str, admission: Admission) -> int:
     """The status of a request that came without a port."""
     sent: list[dict[str, Any]] = []
 
@@ -61,7 +61,9 @@ def over_unix(path: str, face: Face) -> int:
         "raw_path": path.encode(), "root_path": "", "scheme": "http", "headers": [],
         "server": ("/run/vfioguard.sock", None), "client": None,
     }  # fmt: skip
-    asyncio.run(build(latest_of(scan_of(x86_host(1))), ChangeTeller(), face)(scope, receive, send))
+    asyncio.run(
+        build(latest_of(scan_of(x86_host(1))), ChangeTeller(), admission)(scope, receive, send)
+    )
     status: int = sent[0]["status"]
     return status
 
@@ -90,11 +92,11 @@ def test_another_name_is_refused_on_every_route(path: str) -> None:
 
 
 def test_a_name_that_was_allowed_is_ours_with_or_without_port_in_any_case() -> None:
-    face = Face(hosts=frozenset({"host1.example"}))
+    admission = Admission(hosts=frozenset({"host1.example"}))
     for host in ("host1.example", "HOST1.example:18346", "host1.example."):
-        assert get("/-/healthy", face, host).status_code == 200
+        assert get("/-/healthy", admission, host).status_code == 200
     for host in ("host1.example.evil.example", "xhost1.example", "example", "host1.example@evil"):
-        assert get("/-/healthy", face, host).status_code == 400
+        assert get("/-/healthy", admission, host).status_code == 400
 
 
 def test_the_address_that_was_connected_to_is_ours_and_no_other() -> None:
@@ -105,7 +107,7 @@ def test_the_address_that_was_connected_to_is_ours_and_no_other() -> None:
 @pytest.mark.parametrize("path", ROUTES)
 def test_who_is_not_let_in_sees_nothing(path: str) -> None:
     doorman = Doorman(Refusal(401, "no", ((b"www-authenticate", b"Basic"),)))
-    response = get(path, Face(guard=doorman))
+    response = get(path, Admission(guard=doorman))
     assert response.status_code == 401
     assert response.json()["detail"] == "no"
     assert response.headers["www-authenticate"] == "Basic"
@@ -114,18 +116,18 @@ def test_who_is_not_let_in_sees_nothing(path: str) -> None:
 @pytest.mark.parametrize("status", [401, 403, 429, 503])
 @pytest.mark.parametrize("path", ROUTES)
 def test_who_is_not_let_in_gets_a_problem(path: str, status: int) -> None:
-    response = get(path, Face(guard=Doorman(Refusal(status, "no"))))
+    response = get(path, Admission(guard=Doorman(Refusal(status, "no"))))
     assert problem(response)["status"] == status
 
 
 def test_who_comes_by_the_socket_file_is_let_in_by_its_mode() -> None:
     doorman = Doorman(Refusal(401, "no"))
-    assert over_unix("/-/healthy", Face(guard=doorman)) == 200
+    assert over_unix("/-/healthy", Admission(guard=doorman)) == 200
     assert not doorman.asked
 
 
 def test_headers_of_the_file_win_and_an_empty_one_is_none() -> None:
     doorman = Doorman(headers=((b"content-security-policy", b"x"), (b"x-frame-options", b"")))
-    headers = get("/", Face(guard=doorman)).headers
+    headers = get("/", Admission(guard=doorman)).headers
     assert headers.get_list("content-security-policy") == ["x"]
     assert "x-frame-options" not in headers

@@ -18,7 +18,7 @@ from vfioguard.serve.connection.connections import Connections, Limits, Pool
 from vfioguard.serve.connection.listeners import CannotListen, Listeners
 from vfioguard.serve.connection.server import Server, affordable
 from vfioguard.serve.http.access_log import Access
-from vfioguard.serve.http.front import Face
+from vfioguard.serve.http.front import Admission
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import ChangeTeller
 
@@ -36,7 +36,7 @@ class Running:
         access = Access(clock=self.clock)
         self.connections = Connections(Limits(4, 4, 1), self.clock, access.malformed)
         self.latest = latest_of(scan_of(x86_host(groups)), clock=self.clock)
-        app = build(self.latest, ChangeTeller(), Face(access=access))
+        app = build(self.latest, ChangeTeller(), Admission(access=access))
         self.server = Server(app, self.connections)
         self.path = ""
         self._writers: list[asyncio.StreamWriter] = []

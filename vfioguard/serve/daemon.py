@@ -72,7 +72,7 @@ class Parts(NamedTuple):
     notifier: Notifier
 
 
-def serve(web: Web, host: Followed) -> None:
+def serve(settings: Web, host: Followed) -> None:
     """Follow `host`, and serve until SIGTERM or SIGINT.
 
     Raises `CannotOpen`, and `CannotListen` before the host is read.
@@ -81,12 +81,12 @@ def serve(web: Web, host: Followed) -> None:
     patience = Patience(Marks(directory(), host.root))
     reader = HostReader(host.root, host.policy, host.tables, patience=patience)
     teller = _teller(host)
-    with opened(web) as face:
-        asyncio.run(_serve(face, host, reader, teller))
+    with opened(settings) as web:
+        asyncio.run(_serve(web, host, reader, teller))
 
 
-async def _serve(face: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> None:
-    parts = compose(face, host, reader, teller)
+async def _serve(web: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> None:
+    parts = compose(web, host, reader, teller)
 
     def stop() -> None:
         parts.notifier.stopping()
@@ -110,7 +110,7 @@ async def _serve(face: Opened, host: Followed, reader: HostReader, teller: Chang
     for task in tasks:
         task.add_done_callback(partial(_ended, parts.server))
     try:
-        await parts.server.serve(face.listeners.sockets)
+        await parts.server.serve(web.listeners.sockets)
     finally:
         parts.senses.close()
         for task in tasks:
@@ -121,7 +121,7 @@ async def _serve(face: Opened, host: Followed, reader: HostReader, teller: Chang
             raise error
 
 
-def compose(face: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> Parts:
+def compose(web: Opened, host: Followed, reader: HostReader, teller: ChangeTeller) -> Parts:
     """Make the parts of the daemon. Call it within the event loop, as they make futures."""
     notifier = Notifier()
     backlog = Backlog(reader.patience)
@@ -134,13 +134,13 @@ def compose(face: Opened, host: Followed, reader: HostReader, teller: ChangeTell
     follower = Follower(
         _read(reader, teller), backlog, latest, host.intervals, _hooks(notifier, teller)
     )
-    connections = Connections(face.limits, told=face.access.malformed)
+    connections = Connections(web.limits, told=web.access.malformed)
     counted = (
         partial(counts.of_senses, senses),
         partial(counts.of_reader, reader),
         partial(counts.of_connections, connections),
     )
-    server = Server(build(latest, teller, face.face, counted), connections, face.tls)
+    server = Server(build(latest, teller, web.admission, counted), connections, web.tls)
     return Parts(
         server=server,
         backlog=backlog,

@@ -1,4 +1,4 @@
-"""The settings of the HTTP face. They open its sockets, and set up TLS and the guard."""
+"""The settings of the HTTP admission. They open its sockets, and set up TLS and the guard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vfioguard.serve.connection.connections import Limits
 from vfioguard.serve.connection.listeners import CannotListen, Listeners
 from vfioguard.serve.connection.server import TlsNow, affordable
 from vfioguard.serve.http.access_log import Access
-from vfioguard.serve.http.front import Face, Guard, name_of
+from vfioguard.serve.http.front import Admission, Guard, name_of
 
 #: One in this many TCP connections may wait for a check of its password.
 _WAITING = 3
@@ -42,7 +42,7 @@ class Opened(NamedTuple):
     """Sockets that listen, and the parts that will serve them."""
 
     listeners: Listeners
-    face: Face
+    admission: Admission
     access: Access
     tls: TlsNow | None
     limits: Limits
@@ -62,7 +62,7 @@ def opened(web: Web) -> Generator[Opened]:
         access = Access(every=web.access_log)
         yield Opened(
             listeners=listeners,
-            face=Face(hosts, checked.guard, access),
+            admission=Admission(hosts, checked.guard, access),
             access=access,
             tls=checked.tls,
             limits=affordable(web.limits, listeners.sockets),

@@ -38,8 +38,8 @@ class Guard(Protocol):
     async def admit(self, scope: Message) -> tuple[str, Refusal | None]: ...
 
 
-class Face(NamedTuple):
-    """The surroundings of the application. `hosts`: additional host names that it answers to."""
+class Admission(NamedTuple):
+    """Who is admitted, and how requests are logged. `hosts` are additional names of this host."""
 
     hosts: frozenset[str] = frozenset()
     guard: Guard | None = None
@@ -53,12 +53,12 @@ class Front:
     (DNS rebinding). The Host header then has that name. A browser cannot reach a UNIX socket.
     """
 
-    def __init__(self, app: App, requests: Counter[tuple[str, int]], face: Face) -> None:
+    def __init__(self, app: App, requests: Counter[tuple[str, int]], admission: Admission) -> None:
         self._app = app
         self._requests = requests
-        self._hosts = face.hosts
-        self._guard = face.guard
-        self._access = face.access or Access()
+        self._hosts = admission.hosts
+        self._guard = admission.guard
+        self._access = admission.access or Access()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""

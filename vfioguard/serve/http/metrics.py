@@ -39,14 +39,14 @@ class DaemonMetrics:
     """
 
     def __init__(
-        self, latest: Latest, requests: Requests, follow: ChangeTeller, counted: Sequence[Counted]
+        self, latest: Latest, requests: Requests, teller: ChangeTeller, counted: Sequence[Counted]
     ) -> None:
         def measure() -> Iterator[Measured]:
             return chain(
                 measured(READINGS, latest),
                 measured(REQUESTS, requests),
                 *(part() for part in counted),
-                measured(CHANGES, follow),
+                measured(CHANGES, teller),
             )
 
         self._registry = registry_of(
@@ -124,21 +124,21 @@ CHANGES: Table[ChangeTeller] = {
         help="Changes of groups, devices and the host by kind, since the daemon was started and "
         "against the state that it had kept.",
         labels=("kind",),
-    ): lambda follow: by_label(follow.counts),
+    ): lambda teller: by_label(teller.counts),
     Family(
         name="vfioguard_event_streams",
         kind="gauge",
         help="Clients that follow /v1/events now.",
-    ): lambda follow: single(follow.hub.streams),
+    ): lambda teller: single(teller.hub.streams),
     Family(
         name="vfioguard_event_resets",
         kind="counter",
         help="Times that a client of /v1/events had missed changes and was told to read anew.",
-    ): lambda follow: single(follow.hub.resets),
+    ): lambda teller: single(teller.hub.resets),
     Family(
         name="vfioguard_state_kept",
         kind="gauge",
         help="Whether the state could be written for the next start. Absent without a directory "
         "for it.",
-    ): lambda follow: single(None if follow.kept is None else int(follow.kept)),
+    ): lambda teller: single(None if teller.kept is None else int(teller.kept)),
 }

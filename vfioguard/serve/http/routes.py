@@ -22,7 +22,7 @@ from vfioguard.serve.asgi import App
 from vfioguard.serve.http import negotiate, v1
 from vfioguard.serve.http.errors import add_handlers
 from vfioguard.serve.http.exposition import OPENMETRICS
-from vfioguard.serve.http.front import Face, Front
+from vfioguard.serve.http.front import Admission, Front
 from vfioguard.serve.http.lookup import Lookup
 from vfioguard.serve.http.metrics import Counted, DaemonMetrics, report_metrics
 from vfioguard.serve.http.openapi import Description
@@ -35,7 +35,10 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 
 
 def build(
-    latest: Latest, follow: ChangeTeller, face: Face | None = None, counted: Sequence[Counted] = ()
+    latest: Latest,
+    teller: ChangeTeller,
+    admission: Admission | None = None,
+    counted: Sequence[Counted] = (),
 ) -> App:
     """The ASGI application over the latest answer and what changes in it.
 
@@ -61,15 +64,15 @@ def build(
     v1.add_whole(app, lookup, describe)
     v1.add_single(app, lookup, describe)
     v1.add_gate(app, lookup, describe)
-    v1.add_events(app, follow.hub, describe)
-    _add_metrics(app, latest, DaemonMetrics(latest, requests, follow, counted), describe)
+    v1.add_events(app, teller.hub, describe)
+    _add_metrics(app, latest, DaemonMetrics(latest, requests, teller, counted), describe)
     _add_pages(app, lookup, describe)
     _add_document(app, latest.policies, describe)
     for route in app.routes:
         if isinstance(route, APIRoute) and route.methods:
             route.methods.add("HEAD")  # only now: it is not an operation of its own
     add_handlers(app)
-    return Front(app, requests, face or Face())
+    return Front(app, requests, admission or Admission())
 
 
 def _add_metrics(app: FastAPI, latest: Latest, own: DaemonMetrics, describe: Description) -> None:
