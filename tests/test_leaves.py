@@ -41,5 +41,7 @@ def test_a_leaf_that_does_not_exist_is_refused() -> None:
     [("vfioguard.iommu", "DRIVER", IommuDriver), ("vfioguard.irqchip", "IRQCHIP", Irqchip)],
 )
 def test_one_by_one_all_leaves_come(package: str, attribute: str, kind: type[object]) -> None:
-    found = list(leaves.one_by_one(package, attribute, kind))
-    assert found[::-1] == list(leaves.all_of(package, attribute, kind))
+    every = leaves.all_of(package, attribute, kind)
+    assert list(leaves.one_by_one(package, attribute, kind)) == list(every)
+    last = leaves.names(package)[-1]
+    assert list(leaves.one_by_one(package, attribute, kind, (last,))) == [every[-1], *every[:-1]]

@@ -51,7 +51,7 @@ def one_by_one(
 ) -> Iterator[T]:
     """The `attribute` of every leaf of a package; a leaf is loaded when its turn comes.
 
-    `first` come first, then the others from the end of the alphabet, where x86's are.
+    `first` names the leaves that most hosts need; the others follow by name.
     """
-    others = [leaf for leaf in reversed(names(package)) if leaf not in first]
+    others = [leaf for leaf in names(package) if leaf not in first]
     return (load(package, leaf, attribute, kind) for leaf in (*first, *others))

@@ -13,6 +13,8 @@ _DEVICE = r"-[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$"
 #: The family of Intel's and AMD's remapping, and the family of x86 without it.
 REMAPPING = "x86 interrupt remapping"
 GENERIC = "generic PCI-MSI"
+#: A chip is looked for in these families first, so that most hosts load no other.
+_FIRST = ("x86_remapping", "x86_vector", "gic_v3_its")
 
 
 #: The longest name that `name[48]` of struct msi_domain_template holds (include/linux/msi.h, v6.2
@@ -36,7 +38,7 @@ class Chips:
     """
 
     def __init__(self) -> None:
-        self._others = leaves.one_by_one("vfioguard.irqchip", "IRQCHIP", Irqchip)
+        self._others = leaves.one_by_one("vfioguard.irqchip", "IRQCHIP", Irqchip, _FIRST)
         self._families: dict[str, Irqchip] = {}
         self._seen: dict[str, Irqchip | None] = {}
 
