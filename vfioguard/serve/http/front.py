@@ -39,7 +39,7 @@ class Guard(Protocol):
 
 
 class Admission(NamedTuple):
-    """Who is admitted, and how requests are logged. `hosts` are additional names of this host."""
+    """The rules of admission, and the access log. `hosts` are additional names of this host."""
 
     hosts: frozenset[str] = frozenset()
     guard: Guard | None = None
