@@ -14,7 +14,7 @@ from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import Scope, dmar, drhd, hid, ivhd, ivmd, ivrs, rmrr, special
 from vfioguard.inference.memory import reserved
-from vfioguard.inference.memory.region import Memory as Kept
+from vfioguard.inference.memory.region import ReservedRegion as Kept
 from vfioguard.inference.memory.region import by_device
 from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory, Refused

@@ -18,21 +18,21 @@ _BYTES, _COLUMNS = 16, 48
 _WIDE = 96
 
 
-class Taken(NamedTuple):
+class DumpLine(NamedTuple):
     """Bytes of a table, and `end`: where their lines end. Without bytes, `end` is the start."""
 
     raw: bytes
     end: int
 
 
-def take(data: bytes, start: int, offset: int, most: int) -> Taken:
+def take(data: bytes, start: int, offset: int, most: int) -> DumpLine:
     """Read up to `most` lines of `data` from `start` on; their first byte is `offset` of a table.
 
     Takes no bytes if the lines do not all have the usual form.
     """
     first = _FIRST.match(data, start)
     if first is None:
-        return Taken(b"", start)
+        return DumpLine(b"", start)
     colon = len(first[1])
     lines = data[start : start + most * _WIDE].split(b"\n", most)[:-1]  # the last may be cut
     count = _alike(lines, colon)
@@ -42,16 +42,16 @@ def take(data: bytes, start: int, offset: int, most: int) -> Taken:
     digits = columns.translate(None, b" ")
     behind = b"".join([line[cells + _COLUMNS : cells + _COLUMNS + 1] for line in lines])
     if columns[::3].strip(b" ") or len(digits) != count * _BYTES * 2 or behind.strip(b" \t\r"):
-        return Taken(b"", start)
+        return DumpLine(b"", start)
     if not _offsets_fit([line[:colon] for line in lines], offset):
-        return Taken(b"", start)
+        return DumpLine(b"", start)
     end = start + sum(map(len, lines)) + count
     if data.count(b"\r", start, end) != data.count(b"\r\n", start, end):
-        return Taken(b"", start)
+        return DumpLine(b"", start)
     try:
-        return Taken(unhexlify(digits), end)
+        return DumpLine(unhexlify(digits), end)
     except Error:
-        return Taken(b"", start)
+        return DumpLine(b"", start)
 
 
 def _alike(lines: list[bytes], colon: int) -> int:

@@ -14,12 +14,12 @@ from vfioguard.acpi.ivrs import Ivhd, Ivmd, Ivrs, kernel_ivhd_type
 from vfioguard.acpi.parts.ivrs_entries import AcpiHid
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference.functions import Function, Index
-from vfioguard.inference.memory.region import Memory, holder, pages
+from vfioguard.inference.memory.region import ReservedRegion, holder, pages
 
 _ALL, _ONE = 0x20, 0x21
 
 
-def memory(table: Fact[Ivrs], index: Index) -> Iterator[Memory]:
+def memory(table: Fact[Ivrs], index: Index) -> Iterator[ReservedRegion]:
     """Every IVMD in the order of the table."""
     named = _Named(table.value, index)
     for block in table.value.blocks:
@@ -27,11 +27,11 @@ def memory(table: Fact[Ivrs], index: Index) -> Iterator[Memory]:
             yield _memory(table, block, index, named)
 
 
-def _memory(table: Fact[Ivrs], block: Ivmd, index: Index, named: _Named) -> Memory:
+def _memory(table: Fact[Ivrs], block: Ivmd, index: Index, named: _Named) -> ReservedRegion:
     start = pages(block.start)
     end = start + max(pages(block.memory_length), 1) - 1
     functions, missing = _devices(block, index, named)
-    return Memory(
+    return ReservedRegion(
         kind="IVMD",
         start=start,
         end=end,

@@ -17,7 +17,7 @@ from vfioguard.acpi.parts.iort_bodies import NamedComponent, Rmr
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import functions, iort_ids
 from vfioguard.inference.functions import Function, Index
-from vfioguard.inference.memory.region import Memory, holder, pages
+from vfioguard.inference.memory.region import ReservedRegion, holder, pages
 from vfioguard.kernel.pci.pci_topology import Place, requester_id
 
 _FIRST_REVISION = 5
@@ -30,7 +30,7 @@ _Streams = Mapping[int, Sequence[tuple[int, int, "Function | str"]]]
 
 def memory(
     table: Fact[Iort], index: Index, places: Mapping[str, Reading[Place]]
-) -> Iterator[Memory]:
+) -> Iterator[ReservedRegion]:
     """Every range of every RMR node, in the order of the table."""
     nodes = iort_ids.nodes(table)
     kept = [node for node in nodes.by_offset.values() if isinstance(node.body, Rmr)]
@@ -44,7 +44,7 @@ def memory(
                 holders = tuple(
                     holder(function, start, end, relaxable=relaxable) for function in devices
                 )
-                yield Memory(
+                yield ReservedRegion(
                     kind="RMR",
                     start=start,
                     end=end,

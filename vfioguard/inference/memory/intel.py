@@ -11,12 +11,12 @@ from vfioguard.acpi.dmar import Dmar, Rmrr
 from vfioguard.fact import Fact
 from vfioguard.inference.dmar_scopes import named
 from vfioguard.inference.functions import Function, Index
-from vfioguard.inference.memory.region import Memory, holder
+from vfioguard.inference.memory.region import ReservedRegion, holder
 
 _USB, _DISPLAY = 0x0C03, 0x03
 
 
-def memory(table: Fact[Dmar], index: Index) -> Iterator[Memory]:
+def memory(table: Fact[Dmar], index: Index) -> Iterator[ReservedRegion]:
     """Every RMRR, in the order of the table."""
     for unit in table.value.units:
         if isinstance(unit, Rmrr):
@@ -25,7 +25,7 @@ def memory(table: Fact[Dmar], index: Index) -> Iterator[Memory]:
                 holder(function, unit.base, unit.limit, relaxable=_relaxable(function))
                 for function in scoped.functions
             )
-            yield Memory(
+            yield ReservedRegion(
                 kind="RMRR",
                 start=unit.base,
                 end=unit.limit,

@@ -11,7 +11,7 @@ from vfioguard.inference.functions import Function
 _PAGE = 4096
 
 
-class Holder(NamedTuple):
+class RegionHolder(NamedTuple):
     """A device that has the memory, and its group.
 
     `relaxable`: Linux gives the memory up when a guest gets the device. `shown`: the group's
@@ -24,7 +24,7 @@ class Holder(NamedTuple):
     shown: bool | None
 
 
-class Memory(NamedTuple):
+class ReservedRegion(NamedTuple):
     """A region: `kind` is RMRR, IVMD or RMR; `start` and `end` are Linux's first and last byte.
 
     `source` is the table's path, `offset` the structure's place in it. `gaps` are devices that the
@@ -36,7 +36,7 @@ class Memory(NamedTuple):
     end: int
     source: str
     offset: int
-    holders: tuple[Holder, ...]
+    holders: tuple[RegionHolder, ...]
     gaps: tuple[Gap, ...]
 
 
@@ -45,10 +45,10 @@ def pages(length: int) -> int:
     return -(-length // _PAGE) * _PAGE
 
 
-def holder(function: Function, start: int, end: int, *, relaxable: bool) -> Holder:
+def holder(function: Function, start: int, end: int, *, relaxable: bool) -> RegionHolder:
     """The holder of the region from `start` to `end` that `function` is."""
     group = None if function.members is None else function.members.group.id
-    return Holder(
+    return RegionHolder(
         device=function.device.name,
         group=group,
         relaxable=relaxable,
@@ -72,9 +72,9 @@ def _shown(function: Function, start: int, end: int) -> bool | None:
     )
 
 
-def by_device(regions: Iterable[Memory]) -> dict[str, tuple[Memory, ...]]:
+def by_device(regions: Iterable[ReservedRegion]) -> dict[str, tuple[ReservedRegion, ...]]:
     """Device name -> the regions that firmware keeps for it."""
-    devices: dict[str, tuple[Memory, ...]] = {}
+    devices: dict[str, tuple[ReservedRegion, ...]] = {}
     for region in regions:
         for holder in region.holders:
             devices[holder.device] = (*devices.get(holder.device, ()), region)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables
 from vfioguard.inference.functions import Index, functions
-from vfioguard.inference.memory.region import Memory
+from vfioguard.inference.memory.region import ReservedRegion
 from vfioguard.kernel.pci.pci_topology import Place
 from vfioguard.snapshot import Snapshot
 
@@ -31,7 +31,7 @@ _MOST = 65536
 class ReservedMemory(NamedTuple):
     """All reserved memory; `gaps` are tables that may hold more and cannot be read."""
 
-    memory: tuple[Memory, ...]
+    memory: tuple[ReservedRegion, ...]
     gaps: tuple[Gap, ...]
 
 
@@ -54,7 +54,7 @@ def _memory(
     iort: Reading[Iort],
     index: Index,
     places: Mapping[str, Reading[Place]],
-) -> Iterator[Memory]:
+) -> Iterator[ReservedRegion]:
     """The regions of all tables. Each reader is imported here, because a host needs only one."""
     if isinstance(dmar, Fact):
         from vfioguard.inference.memory import intel
@@ -70,9 +70,9 @@ def _memory(
         yield from arm.memory(iort, index, places)
 
 
-def _bounded(regions: Iterator[Memory]) -> ReservedMemory:
+def _bounded(regions: Iterator[ReservedRegion]) -> ReservedMemory:
     """All regions, or the first ones if a table names thousands of devices thousands of times."""
-    kept: list[Memory] = []
+    kept: list[ReservedRegion] = []
     left = _MOST
     for region in regions:
         left -= 1 + len(region.holders) + len(region.gaps)

@@ -55,7 +55,7 @@ def possible(evidence: Evidence) -> Possible:
         classes = None if evidence.classes is None else dict(evidence.classes)
         quirks = None if evidence.machine is None else amd_io_apics.quirks(evidence.machine)
         dumped = evidence.options == NOT_GIVEN
-        asked = amd.Asked(
+        asked = amd.Circumstances(
             options=evidence.options,
             classes=classes,
             version=evidence.version,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HPET = 2
 
 
-class Asked(NamedTuple):
+class Circumstances(NamedTuple):
     """What decides beside the tables. `quirks` are IO-APICs that Linux adds on this machine.
 
     `version` is that of the kernel that is to remap. `dumped`: the tables are from elsewhere, and
@@ -46,30 +46,32 @@ class Asked(NamedTuple):
     dumped: bool = False
 
 
-def conditions(ivrs: Reading[Ivrs], madts: Sequence[Reading[Madt]], asked: Asked) -> list[Part]:
+def conditions(
+    ivrs: Reading[Ivrs], madts: Sequence[Reading[Madt]], circumstances: Circumstances
+) -> list[Part]:
     """The conditions of AMD's remapping."""
     if isinstance(ivrs, Gap):
         return [unreadable("IVRS", ivrs)]
-    words = asked.options.value if isinstance(asked.options, Fact) else ()
+    words = circumstances.options.value if isinstance(circumstances.options, Fact) else ()
     allows = Part("IVRS allows interrupt remapping", None)
-    parts = [allows, *_rejected(ivrs, asked), *_disabled(asked.options, words)]
-    quirks = asked.quirks
+    parts = [allows, *_rejected(ivrs, circumstances), *_disabled(circumstances.options, words)]
+    quirks = circumstances.quirks
     if isinstance(quirks, Gap) and quirks.why is not Why.ABSENT:  # without DMI no quirk applies
-        plain = _in_every_form(ivrs, madts, asked, ({},))
+        plain = _in_every_form(ivrs, madts, circumstances, ({},))
         if any(condition.missing for condition in plain):
             claim = "which machine this is is known (DMI), as Linux corrects the IVRS of some"
             missing = plain[0].missing
             return [*parts, part(plain[0].finding, claim, None, quirks, missing=missing)]
         return [*parts, *plain]
     added: Mapping[int, int] = quirks.value if isinstance(quirks, Fact) else {}
-    sure = not added or borders.AMD_QUIRKS.passed(asked.version)
-    return [*parts, *_in_every_form(ivrs, madts, asked, (added,) if sure else (added, {}))]
+    sure = not added or borders.AMD_QUIRKS.passed(circumstances.version)
+    return [*parts, *_in_every_form(ivrs, madts, circumstances, (added,) if sure else (added, {}))]
 
 
 def _in_every_form(
     ivrs: Fact[Ivrs],
     madts: Sequence[Reading[Madt]],
-    asked: Asked,
+    circumstances: Circumstances,
     additions: Sequence[Mapping[int, int]],
 ) -> list[Part]:
     """The conditions by every form of check_ioapic_information() that the kernel may have.
@@ -77,9 +79,9 @@ def _in_every_form(
     `additions` are the IO-APICs that its quirks may add.
     """
     answers = [
-        _in_form(ivrs, madts, asked, form, places)
-        for places in _places(ivrs.value, asked, additions)
-        for form in amd_southbridge.forms(asked.version)
+        _in_form(ivrs, madts, circumstances, form, places)
+        for places in _places(ivrs.value, circumstances, additions)
+        for form in amd_southbridge.forms(circumstances.version)
     ]
     minding = next((parts for parts in answers if conclude(parts).possible is not True), answers[0])
     if len({conclude(parts).possible for parts in answers}) == 1:
@@ -93,17 +95,17 @@ def _in_every_form(
 
 
 def _places(
-    table: Ivrs, asked: Asked, additions: Sequence[Mapping[int, int]]
+    table: Ivrs, circumstances: Circumstances, additions: Sequence[Mapping[int, int]]
 ) -> Iterator[Mapping[int, int]]:
     """IO-APIC id -> requester id, in each way that the kernel may know them.
 
     The ids come from the table, from Linux's own list and from the command line.
     """
-    words = asked.options.value if isinstance(asked.options, Fact) else ()
+    words = circumstances.options.value if isinstance(circumstances.options, Fact) else ()
     known = special_io_apics(table)
     seen: list[Mapping[int, int]] = []
     for added in additions:
-        for syntax in syntaxes(asked.version):
+        for syntax in syntaxes(circumstances.version):
             places = {**known, **added, **overrides(words, syntax)}
             if places not in seen:
                 seen.append(places)
@@ -113,7 +115,7 @@ def _places(
 def _in_form(
     ivrs: Fact[Ivrs],
     madts: Sequence[Reading[Madt]],
-    asked: Asked,
+    circumstances: Circumstances,
     form: Form,
     places: Mapping[int, int],
 ) -> list[Part]:
@@ -125,7 +127,11 @@ def _in_form(
     if isinstance(madt, Fact):
         order, owners = _listed(madt.value)
     seen = IoApics(
-        places=places, order=order, owners=owners, classes=asked.classes, processor=asked.processor
+        places=places,
+        order=order,
+        owners=owners,
+        classes=circumstances.classes,
+        processor=circumstances.processor,
     )
     forgotten = amd_southbridge.forgotten(form, seen)
     if coverage.missing and coverage.answer is not None and forgotten is not False:
@@ -134,12 +140,12 @@ def _in_form(
         answer = coverage.answer._replace(truth=forgotten)
         coverage = coverage._replace(finding=text, answer=answer)
     parts = [coverage, *_southbridge(ivrs, form, amd_southbridge.present(form, seen))]
-    hidden = isinstance(asked.options, Gap) and not asked.dumped
+    hidden = isinstance(circumstances.options, Gap) and not circumstances.dumped
     if not hidden or conclude(parts).possible is not False:
         return parts
     finding = f"{_deciding(parts).finding}, unless the command line corrects it"
     claim = "the command line has no ivrs_ioapic="
-    return [part(finding, claim, None, asked.options, missing=coverage.missing)]
+    return [part(finding, claim, None, circumstances.options, missing=coverage.missing)]
 
 
 def _deciding(parts: Sequence[Part]) -> Part:
@@ -186,7 +192,7 @@ def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[P
     return []
 
 
-def _rejected(ivrs: Fact[Ivrs], asked: Asked) -> list[Part]:
+def _rejected(ivrs: Fact[Ivrs], circumstances: Circumstances) -> list[Part]:
     """The faults that make the driver do without the whole table.
 
     These are a wrong checksum (check_ivrs_checksum()), and an entry that add_special_device() does
@@ -197,7 +203,7 @@ def _rejected(ivrs: Fact[Ivrs], asked: Asked) -> list[Part]:
 
     claim = "the kernel accepts the IVRS"
     faults: list[Part] = []
-    if not ivrs.value.header.checksum_ok and not asked.dumped:
+    if not ivrs.value.header.checksum_ok and not circumstances.dumped:
         faults.append(part("IVRS has a wrong checksum", claim, False, ivrs))
     chosen = kernel_ivhd_type(ivrs.value.blocks)
     blocks = [b for b in ivrs.value.blocks if isinstance(b, Ivhd) and b.type == chosen]

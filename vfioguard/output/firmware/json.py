@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from vfioguard.fact import Gap
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
-from vfioguard.inference.memory.region import Memory
+from vfioguard.inference.memory.region import ReservedRegion
 from vfioguard.inference.memory.reserved import ReservedMemory
 from vfioguard.report import SCHEMA_VERSION
 
@@ -34,7 +34,7 @@ def _memory(reserved: ReservedMemory) -> shapes.Memory:
     }
 
 
-def _region(region: Memory) -> shapes.MemoryRegion:
+def _region(region: ReservedRegion) -> shapes.MemoryRegion:
     return {
         "kind": region.kind,
         "start": region.start,

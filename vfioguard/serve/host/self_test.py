@@ -31,7 +31,7 @@ _FIRMWARE = (
 _DECISIVE = frozenset({"DMAR", "IVRS", "APIC", "IORT"})
 
 
-class Line(NamedTuple):
+class SourceLine(NamedTuple):
     """One kind of evidence. `can` is "yes", "no", or "none" if this host has no such thing."""
 
     can: str
@@ -47,7 +47,7 @@ class Result(NamedTuple):
 
     possible: bool
     summary: str
-    lines: tuple[Line, ...]
+    lines: tuple[SourceLine, ...]
 
 
 class _Kind(NamedTuple):
@@ -153,7 +153,7 @@ def _summary(report: Report, possible: bool) -> str:
     return f"verdicts can be made: {', '.join(parts)} of {len(report.groups)} IOMMU groups"
 
 
-def _try(root: Root, kind: _Kind, release: Fact[osrelease.Release] | Gap) -> Line:
+def _try(root: Root, kind: _Kind, release: Fact[osrelease.Release] | Gap) -> SourceLine:
     """A line about the first path that can be read, or else the first that exists."""
     name = release.value.text if isinstance(release, Fact) else ""
     calls: dict[str, Callable[[str], object]] = {
@@ -168,53 +168,55 @@ def _try(root: Root, kind: _Kind, release: Fact[osrelease.Release] | Gap) -> Lin
         except OSError as error:
             failed.append(gap_from(error, path))
         else:
-            return Line("yes", kind.name, path)
+            return SourceLine("yes", kind.name, path)
     worst = next((gap for gap in failed if gap.why != "absent"), failed[0])
-    return Line("no", kind.name, f"{worst.source}: {worst.detail}; not known: {kind.without}")
+    return SourceLine("no", kind.name, f"{worst.source}: {worst.detail}; not known: {kind.without}")
 
 
-def _tables(tables: AcpiTables) -> Iterator[Line]:
+def _tables(tables: AcpiTables) -> Iterator[SourceLine]:
     for name, reading in zip(FILES, tables, strict=True):
         title = f"table {name}"
         if isinstance(reading, Fact):
-            yield Line("yes", title, f"{reading.source}, {len(reading.value)} bytes")
+            yield SourceLine("yes", title, f"{reading.source}, {len(reading.value)} bytes")
         elif state(reading) == "absent":
-            yield Line("none", title, f"{reading.source}: {reading.detail}")
+            yield SourceLine("none", title, f"{reading.source}: {reading.detail}")
         else:
             without = f"not known: {_FIRMWARE}" if name in _DECISIVE else "no verdict rests on it"
-            yield Line("no", title, f"{reading.source}: {reading.detail}; {without}")
+            yield SourceLine("no", title, f"{reading.source}: {reading.detail}; {without}")
 
 
-def _uevents() -> Line:
+def _uevents() -> SourceLine:
     name = "uevents"
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_KOBJECT_UEVENT) as netlink:
             netlink.bind((0, _KERNEL))
     except OSError as error:
         why = f"netlink: {error.strerror}; a change is seen at the next reading and no sooner"
-        return Line("no", name, why)
-    return Line("yes", name, "the kernel's, by netlink")
+        return SourceLine("no", name, why)
+    return SourceLine("yes", name, "the kernel's, by netlink")
 
 
-def _state(path: str) -> Line:
+def _state(path: str) -> SourceLine:
     name = "state directory"
     if not path:
-        return Line("none", name, "$STATE_DIRECTORY is not set")
+        return SourceLine("none", name, "$STATE_DIRECTORY is not set")
     if os.access(path, os.W_OK | os.X_OK):
-        return Line("yes", name, path)
-    return Line("no", name, f"{path} cannot be written; not known: what changed over a restart")
+        return SourceLine("yes", name, path)
+    return SourceLine(
+        "no", name, f"{path} cannot be written; not known: what changed over a restart"
+    )
 
 
-def _process() -> Line:
+def _process() -> SourceLine:
     """What the kernel says of this process: proc_pid_status(5)."""
     wanted = ("CapEff", "NoNewPrivs", "Seccomp")
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:
             parts = [line.partition(":") for line in file]
     except OSError as error:
-        return Line("no", "this process", f"/proc/self/status: {error.strerror}")
+        return SourceLine("no", "this process", f"/proc/self/status: {error.strerror}")
     facts = ", ".join(f"{name} {value.strip()}" for name, _, value in parts if name in wanted)
-    return Line("yes", "this process", f"uid {os.getuid()}, gid {os.getgid()}, {facts}")
+    return SourceLine("yes", "this process", f"uid {os.getuid()}, gid {os.getgid()}, {facts}")
 
 
 def _lists(root: Root, path: str) -> bool:
