@@ -1,4 +1,8 @@
-"""What people name on a host: `group:N`, a PCI address, or the name of another device."""
+"""What people name on a host: a group or a device, as they have it at hand.
+
+`group:12` is also `group 12`, /dev/vfio/12 (or noiommu-12), and the group's directory in sysfs. A
+PCI address may lack its domain, be in capitals, be libvirt's `pci_0000_01_00_0`, or end a path.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,15 @@ from vfioguard import unchanged, wording
 from vfioguard.report import GroupReport, Report, UngroupedDevice
 
 _GROUP = "group:"
+#: What stands before a group's number where people see it; drivers/vfio/group.c names the nodes.
+_BEFORE_A_NUMBER = (
+    _GROUP,
+    "group ",
+    "/dev/vfio/noiommu-",
+    "/dev/vfio/",
+    "/sys/kernel/iommu_groups/",
+)
+_NODEDEV = "pci_"
 _number: Callable[[GroupReport], int] = attrgetter("id")
 
 
@@ -40,18 +53,40 @@ class Targets:
         return named
 
     def canonical(self, target: str) -> str:
-        """The name that the kernel has for a target: people type a PCI address without domain."""
-        if target.startswith(_GROUP) or target in self.group_of or target in self._ungrouped:
-            return target
-        from vfioguard.bdf import parse_bdf  # it compiles patterns, and scripts copy the name
+        """The name that the kernel has for a target, or the target if it is no such name.
 
-        bdf = parse_bdf(target)
-        return target if bdf is None else str(bdf)
+        Raises `NoTarget` if an address lacks its domain and several domains have it.
+        """
+        if target in self.group_of or target in self._ungrouped:
+            return target  # before all else, as scripts copy the name
+        name = spelled(target)
+        from vfioguard.bdf import parse_bdf  # it compiles patterns
+
+        bdf = parse_bdf(name)
+        if bdf is None:
+            return name
+        if name.count(":") == 2:
+            return str(bdf)
+        return self._in_any_domain(name.lower()) or str(bdf)
+
+    def _in_any_domain(self, short: str) -> str | None:
+        """The device with this address in its domain; None if there is none.
+
+        Raises `NoTarget` if there are several.
+        """
+        names = [
+            name
+            for name in dict.fromkeys((*self.group_of, *self._ungrouped))
+            if name.endswith(f":{short}")
+        ]
+        if len(names) > 1:
+            listed = wording.listed(names)
+            raise NoTarget(f"{short} is in {len(names)} PCI domains: say which, {listed}")
+        return names[0] if names else None
 
     def _group(self, target: str) -> GroupReport | None:
         digits = target.removeprefix(_GROUP)
-        plain = digits.isascii() and digits.isdecimal() and len(digits) < 10
-        return self._numbered(int(digits)) if plain and str(int(digits)) == digits else None
+        return self._numbered(int(digits)) if _is_number(digits) else None
 
     def _numbered(self, number: int) -> GroupReport | None:
         place = unchanged.numbered(self._report.groups, number, _number)
@@ -63,7 +98,7 @@ class Targets:
         return self._ungrouped.get(name) if number is None else self._numbered(number)
 
     def _missing(self, target: str) -> str:
-        if target.startswith(_GROUP):
+        if spelled(target).startswith(_GROUP):
             groups = [f"{_GROUP}{group.id}" for group in self._report.groups]
             return wording.missing(target, "IOMMU group", groups)
         names = dict.fromkeys((*self.group_of, *self._ungrouped))
@@ -72,6 +107,27 @@ class Targets:
     @cached_property
     def _ungrouped(self) -> dict[str, UngroupedDevice]:
         return {device.name: device for device in self._report.ungrouped}
+
+
+def spelled(target: str) -> str:
+    """`group:N` or a name for what people have at hand; any other target as it is."""
+    for before in _BEFORE_A_NUMBER:
+        number = target.removeprefix(before).rstrip("/")
+        if target.startswith(before) and _is_number(number):
+            return f"{_GROUP}{number}"
+    if target.startswith("/sys/"):
+        return target.rstrip("/").rpartition("/")[2]
+    if target.startswith(_NODEDEV):
+        parts = target.removeprefix(_NODEDEV).split("_")
+        if len(parts) == 4:
+            return "{}:{}:{}.{}".format(*parts)
+    return target
+
+
+def _is_number(digits: str) -> bool:
+    """Whether this is a group's number as the kernel prints it."""
+    plain = digits.isascii() and digits.isdecimal() and len(digits) < 10
+    return plain and str(int(digits)) == digits
 
 
 def _group_of(report: Report) -> Mapping[str, int]:

@@ -131,8 +131,13 @@ def missing(target: str, kind: str, names: list[str]) -> str:
     none = f"no {target!r:.64}" if target.startswith("group:") else f"no {kind} {target!r:.64}"
     if not names:
         return f"{none} here; there is no {kind}"
+    return f"{none} here; there are {listed(names)}"
+
+
+def listed(names: list[str]) -> str:
+    """The first of these names, and how many more there are."""
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return f"{none} here; there are {', '.join(names[:_NAMES])}{more}"
+    return f"{', '.join(names[:_NAMES])}{more}"
 
 
 def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:

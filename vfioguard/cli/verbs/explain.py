@@ -16,7 +16,7 @@ from vfioguard.output.explain.symptom import is_symptom, named, symptom_lines
 from vfioguard.reading.take import take
 from vfioguard.report import NO_GROUP, UNBINDABLE, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
-from vfioguard.target import Targets
+from vfioguard.target import Targets, spelled
 from vfioguard.verdict import Outcome, Verdict, exit_code, severity
 
 
@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     for number, target in enumerate(options.target):
         if number:
             print()
-        if is_symptom(target):
+        if is_symptom(target) and spelled(target) == target:
             outcomes.append(_symptom(target, snapshot, report, host.again(options)))
             continue
         named = targets.find(target)
