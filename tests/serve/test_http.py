@@ -255,13 +255,15 @@ def test_before_the_first_reading_only_the_process_answers() -> None:
         else:
             assert problem(response)["detail"] == "the host has not been read yet"
             assert response.status_code == 503
+            assert response.headers["retry-after"] == "1"
 
 
 def test_a_failed_reading_closes_the_gate_and_keeps_the_report() -> None:
     latest = latest_of(scan_of(ALLOWED))
     client = Client(latest)
     latest.fail("OSError: gone")
-    assert problem(client.get("/v1/check/group:0"))["status"] == 503
+    gate = client.get("/v1/check/group:0")
+    assert (problem(gate)["status"], gate.headers["retry-after"]) == (503, "1")
     assert "OSError: gone" in problem(client.get("/-/ready"))["detail"]
     assert client.get("/v1/report").status_code == 200
     assert client.get("/-/healthy").text == "healthy\n"

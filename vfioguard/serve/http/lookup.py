@@ -13,6 +13,9 @@ from vfioguard.serve.answer.view import View
 from vfioguard.serve.http.errors import Problem
 from vfioguard.target import NoTarget
 
+#: Seconds after which a client may ask again that was told 503: the host is being read.
+_SOON = 1
+
 
 class Lookup:
     """Every method raises `Problem`; `policy` is what the client asked for, if it did."""
@@ -23,7 +26,7 @@ class Lookup:
     def ready(self) -> None:
         """Return if the answers may be relied on."""
         if (reason := self._latest.unready()) is not None:
-            raise Problem(503, reason)
+            raise Problem(503, reason, again=_SOON)
 
     async def body(
         self, policy: str | None, name: str, make: Callable[[View], Body], *, keep: bool = True
@@ -33,7 +36,7 @@ class Lookup:
         try:
             body = await self._latest.body(policy, name, make, keep=keep)
         except Busy:
-            raise Problem(503, "too many others ask for as much", again=1) from None
+            raise Problem(503, "too many others ask for as much", again=_SOON) from None
         if body is None:
             raise self._unread()
         return body
@@ -42,7 +45,9 @@ class Lookup:
         """The decoded firmware tables as JSON."""
         body = await asyncio.to_thread(self._latest.firmware)
         if body is None:
-            raise Problem(503, self._latest.unready() or "the firmware has not been read")
+            raise Problem(
+                503, self._latest.unready() or "the firmware has not been read", again=_SOON
+            )
         return body
 
     def single(self, policy: str | None) -> Single:
@@ -59,7 +64,8 @@ class Lookup:
             raise Problem(422, f"no policy {policy!r:.64}; there are {names}")
 
     def _unread(self) -> Problem:
-        return Problem(503, self._latest.unready() or "the host has not been read yet")
+        reason = self._latest.unready() or "the host has not been read yet"
+        return Problem(503, reason, again=_SOON)
 
 
 def target_in(single: Single, target: str) -> GroupReport | UngroupedDevice:
