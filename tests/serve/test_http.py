@@ -366,3 +366,17 @@ def test_json_is_ascii_whatever_the_host_calls_its_devices() -> None:
         assert client.get(path).content.isascii()
     name = client.json("/v1/report")["groups"][0]["devices"][0]["name"]
     assert client.get(f"/v1/devices/{quote(name)}").status_code == 200
+
+
+@pytest.mark.parametrize("target", ["group:0", "group%200"])
+def test_a_group_is_no_device_however_it_is_spelled(target: str) -> None:
+    response = served(ALLOWED).get(f"/v1/devices/{target}")
+    assert response.status_code == 404
+    assert "a group is at /v1/groups" in problem(response)["detail"]
+
+
+def test_the_gate_takes_an_address_without_its_domain_or_in_capitals() -> None:
+    client = served(ALLOWED)
+    (device,) = client.json("/v1/groups/0")["devices"][:1]
+    short = device["name"].removeprefix("0000:").upper()
+    assert client.json(f"/v1/check/{short}")["target"] == device["name"]

@@ -22,6 +22,7 @@ from vfioguard.serve.http.openapi import Description
 from vfioguard.serve.http.responses import JSON, LINES, Asked, fresh, kept, tagged
 from vfioguard.serve.http.stream import EVENT_STREAM, Stream
 from vfioguard.serve.telling.events import Hub
+from vfioguard.target import spelled
 from vfioguard.verdict import Outcome
 
 Policy = Annotated[str | None, Query(description="judge by this predicate")]
@@ -93,7 +94,7 @@ def add_single(app: FastAPI, lookup: Lookup, describe: Description) -> None:
     async def device(request: Request, bdf: Address, policy: Policy = None) -> Response:
         """A device, the verdict on it, and its group."""
         single = lookup.single(policy)
-        if bdf.startswith("group:"):
+        if spelled(bdf).startswith("group:"):
             raise Problem(404, "a group is at /v1/groups/{id}")
         member = target_in(single, bdf)
         name = single.view.targets.canonical(bdf)
