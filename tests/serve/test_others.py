@@ -11,7 +11,7 @@ from tests.serve.serving import Clock, scan_of
 from tests.support.hosts import x86_host
 from vfioguard.report import GroupReport, Report
 from vfioguard.serve.answer.body import Body
-from vfioguard.serve.answer.others import Others, Reading
+from vfioguard.serve.answer.others import NumberedScan, Others
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.host.scan import Scan
 
@@ -26,8 +26,8 @@ class Judged:
         self._scan = scan_of(x86_host(2))
         self.others = Others(self.latest, self.render, Clock(), kept)
 
-    def latest(self) -> Reading:
-        return Reading(self.scan(), 1)
+    def latest(self) -> NumberedScan:
+        return NumberedScan(self.scan(), 1)
 
     def scan(self) -> Scan:
         def under(policy: str, groups: Iterable[GroupReport]) -> Sequence[GroupReport]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from vfioguard.report import GroupReport, Report
 from vfioguard.serve.answer.body import Body, whole
-from vfioguard.serve.answer.others import Others, Reading
+from vfioguard.serve.answer.others import NumberedScan, Others
 from vfioguard.serve.answer.passing import Passing
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.host.scan import Scan
@@ -103,9 +103,9 @@ class Latest:
         self._failure = None
         self._others.forget()
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> NumberedScan:
         assert self._current is not None, "a policy is asked for after the first reading"
-        return Reading(self._current.scan, self._current.number)
+        return NumberedScan(self._current.scan, self._current.number)
 
     def fail(self, reason: str) -> None:
         """A reading failed. The answer stays, but is not relied on. `reason` is one line."""

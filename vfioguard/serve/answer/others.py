@@ -25,7 +25,7 @@ _REUSED = 4096
 _IDLE = 75.0
 
 
-class Reading(NamedTuple):
+class NumberedScan(NamedTuple):
     """A scan and its number. Views with the same number say the same."""
 
     scan: Scan
@@ -47,7 +47,7 @@ class Others:
 
     def __init__(
         self,
-        latest: Callable[[], Reading],
+        latest: Callable[[], NumberedScan],
         render: Callable[[Report, View | None], View],
         clock: Callable[[], float],
         kept: int = _KEPT,
