@@ -32,4 +32,6 @@ def main(root: str, names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:  # nothing to judge is not "all allowed"
+        sys.exit(__doc__)
     sys.exit(main(sys.argv[1], sys.argv[2:]))

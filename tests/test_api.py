@@ -85,12 +85,16 @@ def test_its_import_loads_nothing_but_the_standard_library() -> None:
     assert set(re.findall(r"\w+", loaded)) == {"vfioguard", "__main__"}
 
 
-def test_the_example_of_the_document_runs(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("device", ["0000:41:00.0", "0000:99:00.0"])
+def test_the_example_of_the_document_runs(device: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also on a host without the device that it names."""
     (block,) = re.findall(
         r"```python\n(.*?)```", (REPOSITORY / "docs/api.md").read_text(), re.DOTALL
     )
-    exec(block.replace('"/"', repr(CAPTURE)).replace("0000:41:00.0", "0000:00:08.0"), {})
-    assert capsys.readouterr().out.count("refused no: ") > 1
+    exec(block.replace('"/"', repr(CAPTURE)).replace("0000:41:00.0", device), {})
+    printed = capsys.readouterr().out
+    assert printed.count("refused no: ") > 1
+    assert ("no device '0000:99:00.0' here" in printed) == (device == "0000:99:00.0")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +111,15 @@ def test_the_example_judges_what_it_is_asked_for(names: list[str], status: int, 
     assert result.returncode == status
     assert said in result.stdout
     assert bool(result.stderr) == (said == "")
+
+
+@pytest.mark.parametrize("arguments", [[], [CAPTURE]])
+def test_the_example_shows_its_usage_if_no_target_is_named(arguments: list[str]) -> None:
+    command = [sys.executable, "examples/judge.py", *arguments]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "usage: python judge.py ROOT TARGET...\n" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_the_example_ends_with_0_where_all_is_allowed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from vfioguard.change.compare import changes
 from vfioguard.change.state import FindingState, MemberState, State, carried
 from vfioguard.verdict import Outcome
 
-A, B, C, D = (f"0000:0{number}:00.0" for number in range(4))
+A, B, C = (f"0000:0{number}:00.0" for number in range(3))
 SWITCH = "vfio_iommu_type1.allow_unsafe_interrupts"
 
 

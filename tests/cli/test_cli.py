@@ -157,6 +157,11 @@ def test_a_usage_error_is_the_usage_line_and_exit_3(arguments: list[str]) -> Non
     assert wrong
 
 
+def test_a_command_line_without_a_verb_is_told_the_verbs() -> None:
+    _, wrong = vfioguard().stderr.splitlines()
+    assert wrong.startswith("vfioguard: no VERB: choose from report, check, explain, ")
+
+
 def test_the_same_option_twice_with_one_value_is_no_contradiction() -> None:
     twice = ("--root", ALLOWED, "--root", ALLOWED)
     assert vfioguard("report", *twice).returncode == 0

@@ -100,4 +100,4 @@ def test_what_is_no_side_is_one_line_and_exit_3(
 
 def test_a_pinned_policy_judges_both_sides() -> None:
     result = vfioguard("diff", OLDER, REFUSED, "--policy", "iommu_capable")
-    assert "it is decided by" not in result.stdout
+    assert "groups are judged by" not in result.stdout

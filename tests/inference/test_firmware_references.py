@@ -16,7 +16,7 @@ from vfioguard.reading.take import take
 from vfioguard.root import capture
 
 CAPTURES = sorted(Path("tests/fixtures/sysfs").glob("*/*.tar.xz"))
-ITS, SMMU, COMPLEX = 48, 72, 72 + 16 + 64 + 20
+ITS, SMMU = 48, 72
 NOWHERE = 0x4242
 
 

@@ -174,7 +174,7 @@ def _subject(change: Change) -> str:
 _SENTENCES: dict[Kind, Callable[[Change], str]] = {
     Kind.BOOT: lambda _: "the host was started anew",
     Kind.KERNEL: lambda c: f"kernel {_shown(c.before)} -> {_shown(c.after)}",
-    Kind.POLICY: lambda c: f"it is decided by {_shown(c.after)}; it was by {_shown(c.before)}",
+    Kind.POLICY: lambda c: f"groups are judged by {_shown(c.after)}; before, by {_shown(c.before)}",
     Kind.REMAPPING: _remapping,
     Kind.OVERRIDE: _override,
     Kind.EVIDENCE: _evidence,

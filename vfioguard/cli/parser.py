@@ -19,7 +19,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
     `parser` is that of the verb, `run` does its work. A usage error raises SystemExit.
     """
-    options = build(arguments[0] if arguments else None).parse_args(arguments)
+    grammar = build(arguments[0] if arguments else None)
+    options = grammar.parse_args(arguments)
+    if options.verb is None:
+        grammar.error(f"no VERB: choose from {', '.join(_names())}")
     contradiction: str | None = options.contradiction(options)
     if contradiction is not None:
         options.parser.error(contradiction)
@@ -36,14 +39,17 @@ def build(chosen: str | None = None) -> Parser:
         description="Says which IOMMU groups VFIO would refuse on this host, and why.",
     )
     parser.add_argument("--version", action="version", version=f"vfioguard {__version__}")
-    verbs = parser.add_subparsers(prog=parser.prog, dest="verb", metavar="VERB", required=True)
-    names = leaves.names(_PACKAGE)
-    if chosen in names:
-        _add(verbs, chosen)
-    else:
-        for name in (*_FIRST, *(name for name in names if name not in _FIRST)):
-            _add(verbs, name)
+    verbs = parser.add_subparsers(prog=parser.prog, dest="verb", metavar="VERB")
+    names = _names()
+    for name in (chosen,) if chosen in names else names:
+        _add(verbs, name)
     return parser
+
+
+def _names() -> tuple[str, ...]:
+    """The names of all verbs, in the order of `vfioguard --help`."""
+    names = leaves.names(_PACKAGE)
+    return *_FIRST, *(name for name in names if name not in _FIRST)
 
 
 def _add(verbs: Any, name: str) -> None:  # noqa: ANN401 - argparse names no public type for it

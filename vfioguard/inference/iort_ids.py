@@ -99,7 +99,7 @@ class _Ways:
                 continue
             if not mapping.flags & _SINGLE:
                 self._ranges.append(mapping)
-            elif origin:  # every id that no range before it holds takes this one
+            elif origin:  # takes every id that is in no range before it
                 self._single = mapping.output_base, mapping.output_reference
                 break
         self._begins: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""All policies, by name."""
+"""All policies, by name: the choices of `--policy` and of `?policy=`."""
 
 from collections.abc import Mapping
 from functools import cache

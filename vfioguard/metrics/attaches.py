@@ -1,4 +1,4 @@
-"""What several metrics ask of the groups together: which need the override, and as which series."""
+"""Which groups need the override: the counts and the series that several metrics share."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -71,9 +71,10 @@ class Attaches:
                 yield (number, backend, outcome, *address), 1
 
     def _deciding(self, group: GroupReport) -> list[tuple[str, Verdict]]:
-        """The backends' verdicts; the headline where another policy was asked for or none has one.
+        """The backends with their verdicts.
 
-        The headline is of no backend, so that its name is empty.
+        If a policy is pinned, or no backend has a verdict, it is the headline alone. That belongs
+        to no backend, so the name is empty.
         """
         verdicts = [
             (backend, verdict) for backend, verdict in group.backends if verdict is not None

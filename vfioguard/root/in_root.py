@@ -58,7 +58,7 @@ class InRoot:
             os.close(fd)
 
     def open(self, path: str, flags: int) -> int:
-        """A descriptor of the file that `path` leads to inside."""
+        """Open the file that `path` leads to inside the directory. Returns its descriptor."""
         raw = os.fsencode(path or "/")  # the kernel refuses an empty path
         if b"\0" in raw:
             raise failed(errno.EINVAL)

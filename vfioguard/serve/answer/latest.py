@@ -208,7 +208,7 @@ class Latest:
 
 
 class Firmware:
-    """Makes the body of the decoded tables, once for the same text: once in a boot."""
+    """Makes the body of the decoded tables: usually once, as they stay the same for a boot."""
 
     def __init__(self) -> None:
         self._made: tuple[bytes, Body] | None = None

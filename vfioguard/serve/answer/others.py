@@ -19,7 +19,7 @@ from vfioguard.serve.host.scan import Scan
 
 #: The most groups in all kept views together: six views of 5,461 groups, or two of 16,384.
 _KEPT = 32768
-#: The most groups of a view that is kept for one more reading, for the text that both share.
+#: A view of at most so many groups is kept for one more reading, as the next one reuses its text.
 _REUSED = 4096
 #: Seconds for which a view is kept that nobody asks for: longer than the time between two scrapes.
 _IDLE = 75.0

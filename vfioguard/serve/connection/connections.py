@@ -108,12 +108,12 @@ class Connection:
         self.enter(phase)
 
     def enter(self, phase: Phase) -> None:
-        """Begin `phase` now, unless it is a stream, which stays connection."""
+        """Begin `phase` now. A connection that has become a stream stays in that phase."""
         if self.transport is not None and self.phase is not Phase.STREAM:
             self._all.enter(self, phase)
 
     def stream(self) -> bool:
-        """Move it to the pool of streams, which have no deadline. Returns False if that is full."""
+        """Move to the pool of streams, which have no deadline. Returns False if it is full."""
         return self.transport is not None and self._all.stream(self)
 
     def pause(self) -> None:

@@ -205,7 +205,8 @@ class HostReader:
         except OSError:
             names = []
         self._list_at = began + min(_SHARE * (self._clock() - began), _RARELY)
-        digest = hash(tuple(names))  # saves keeping 16,384 names, and looking each of them up
+        # A hash is compared sooner than 16,384 names, and need not hold them.
+        digest = hash(tuple(names))
         if digest == self._listed:
             return True
         same = refresh.same_functions(snapshot, names)
@@ -222,7 +223,7 @@ class HostReader:
 
 
 class _Firmware:
-    """Renders the decoded tables as JSON, once for the same tables: once in a boot."""
+    """Renders the decoded tables as JSON: usually once, as they stay the same for a boot."""
 
     def __init__(self) -> None:
         self._kept: tuple[object, bytes] | None = None

@@ -98,7 +98,7 @@ class Secured:
         return self._make(after, before)
 
     def _make(self, config: WebConfig, before: _Now | None) -> _Now:
-        """Put `config` in force. If the users are those of `before`, right passwords stay known."""
+        """What `config` makes. If its users are those of `before`, so are the passwords."""
         tls = None if config.tls is None else context(config.tls)
         if before is not None and before.config.users == config.users:
             passwords = before.passwords
