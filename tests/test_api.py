@@ -14,6 +14,9 @@ from tests.cli.test_cli import vfioguard
 from tests.support.hosts import x86_host
 from tests.support.trees import write
 from vfioguard import api
+from vfioguard.output import Style
+from vfioguard.output.json import OUTPUT
+from vfioguard.root.memory import Memory, Refused
 
 REPOSITORY = Path(__file__).parent.parent
 CAPTURE = str(REPOSITORY / "tests/fixtures/sysfs/6.12-amd64--vtd-noir/as-booted.tar.xz")
@@ -67,6 +70,26 @@ def test_errors_are_those_that_are_documented(tmp_path: Path) -> None:
         api.open_root(str(tmp_path))
     with pytest.raises(api.UnknownPolicy, match="there are iommu_capable"):
         api.judge(api.take(api.open_root(CAPTURE)), "no_such_policy")
+
+
+@pytest.mark.parametrize("path", ["/a\nb", "/\x1b[31m", "/\udcff", "/a\0b", "/" + chr(0xD800)])
+def test_the_error_about_a_path_that_cannot_be_shown_is_one_line(path: str, tmp_path: Path) -> None:
+    for arguments in ((path,), (CAPTURE, path), (write(tmp_path / "host", x86_host(1)), path)):
+        with pytest.raises(api.CannotOpen) as caught:
+            api.open_root(*arguments)
+        assert str(caught.value).isprintable()
+
+
+def test_the_command_prints_in_pieces_what_the_api_has_as_one_value() -> None:
+    host = x86_host({0: ["0000:01:00.0"], 1: ["0000:02:00.0"]}, remapping=False, override=True)
+    host["/sys/bus/pci/devices/0000:03:00.0/uevent"] = b"PCI_CLASS=20000\n"
+    host["/proc/cmdline"] = Refused(13)
+    report = api.judge(api.take(Memory(host)))
+    assert report.groups
+    assert report.ungrouped
+    assert report.findings
+    assert report.gaps
+    assert OUTPUT.render(report, Style()) == api.as_json(report)
 
 
 def test_every_public_function_and_error_is_documented() -> None:

@@ -90,6 +90,14 @@ def test_an_unknown_target_says_which_exist(target: str) -> None:
     assert "group:0" in line or "0000:00:00.0" in line
 
 
+@pytest.mark.parametrize("verb", [("report", "--root"), ("diff", MIXED), ("capture",)])
+def test_a_path_cannot_break_the_line_of_an_error(verb: tuple[str, ...]) -> None:
+    result = vfioguard(*verb, "/no\nhost\x1b[31m")
+    assert result.returncode == 3
+    assert result.stderr.startswith(r"vfioguard: /no\x0ahost\x1b[31m: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_explain_ends_in_files() -> None:
     result = vfioguard("explain", "--root", REFUSED, "0000:01:00.0")
     assert '/chip_name: "PCI-MSIX-0000:01:00.0"' in result.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from tests.support.arm_firmware import (
 from tests.support.hosts import x86_host
 from vfioguard.inference.host import Host
 from vfioguard.judging.evaluate import evaluate
+from vfioguard.logic import Answer
 from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Link, Memory
 from vfioguard.root.opening import open_root
@@ -66,6 +67,22 @@ def test_no_function_without_a_group_is_said_to_bind_or_not_against_the_kernel(n
         if device.name in truth and device.binds not in {None, truth[device.name] == "OK"}
     ]
     assert not wrong
+
+
+def claims(answer: Answer) -> Iterator[str]:
+    """The claim of the answer, and those that it rests on."""
+    yield answer.claim
+    for part in answer.because:
+        if isinstance(part, Answer):
+            yield from claims(part)
+
+
+def test_a_claim_about_one_of_several_iommus_names_it_once() -> None:
+    snapshot = take(open_root(str(HOSTS / "6.1-arm64--its-smmu-acpi" / "as-booted.tar.xz")))
+    device = next(device for device in snapshot.devices if device.name == "0000:00:00.0")
+    unit = "smmu3.0x0000000009050000"
+    about_it = [claim for claim in claims(Host(snapshot).coherent(device)) if unit in claim]
+    assert [claim.count(unit) for claim in about_it] == [1]
 
 
 def answer(host: Mapping[str, Entry]) -> bool | None:

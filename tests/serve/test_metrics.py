@@ -121,6 +121,28 @@ def test_the_groups_are_counted_once_for_each_format_and_in_a_thread() -> None:
     assert threading.current_thread() not in threads
 
 
+def test_the_groups_of_a_scrape_are_never_older_than_its_time() -> None:
+    class Groups(tuple[GroupReport, ...]):
+        """The host is read again while a thread counts these."""
+
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[GroupReport]:
+            if threading.current_thread() is not threading.main_thread():
+                latest.publish(later, latest.render(later.report))
+            return super().__iter__()
+
+    scan, later = scan_of(HOST), scan_of(x86_host(3))._replace(taken_at=1795370499.0)
+    report = scan.report._replace(groups=Groups(scan.report.groups))
+    latest = latest_of(scan._replace(report=report))
+    found = values(text_string_to_metric_families(Client(latest).get("/metrics").text))
+    assert latest.scan is later
+    assert sum(
+        value for labels, value in found["vfioguard_groups"] if labels["outcome"] == "refused"
+    )
+    assert found["vfioguard_snapshot_timestamp_seconds"] == [({}, scan.taken_at)]
+
+
 @pytest.mark.parametrize(
     ("holders", "refused"), [((Holder(4711, "qemu", ""),), [1.0]), ((), [0.0]), (None, [])]
 )

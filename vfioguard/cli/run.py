@@ -23,7 +23,7 @@ def run(arguments: list[str], work: Work) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except (Failure, CannotOpen, NoTarget) as error:
-        print(f"{_priority()}vfioguard: {error}", file=sys.stderr)
+        print(f"{_priority()}vfioguard: {_line(str(error))}", file=sys.stderr)
         return OWN_FAILURE
     except BrokenPipeError:
         # The reader went away (`| head`); Python would complain once more at exit.
@@ -32,6 +32,15 @@ def run(arguments: list[str], work: Work) -> int:
     except KeyboardInterrupt:
         return 128 + 2
     return status
+
+
+def _line(message: str) -> str:
+    """The message as one line, even if a path that it names holds a line break."""
+    if message.isprintable():
+        return message
+    from vfioguard.fact import printable  # only an odd path needs it
+
+    return printable(message)
 
 
 def _priority() -> str:

@@ -75,7 +75,8 @@ class Coherency:
     @cached_property
     def _of_units(self) -> list[Answer]:
         units = self._snapshot.iommus.value if isinstance(self._snapshot.iommus, Fact) else ()
-        return [self._of_unit(f"{unit.name} keeps caches coherent", unit) for unit in units]
+        claim = "an IOMMU of this host keeps caches coherent"
+        return [self._of_unit(claim, unit) for unit in units]
 
     def _of_unit(self, claim: str, unit: Iommu) -> Answer:
         driver = unit.driver

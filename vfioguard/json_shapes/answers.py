@@ -14,7 +14,7 @@ from vfioguard.verdict import Outcome
 class GroupList(Document):
     """Groups, all or by outcome."""
 
-    groups: list[Group]
+    groups: Annotated[list[Group], Field(description="those that were asked for, by number")]
 
 
 class OneGroup(Document, Group):
@@ -31,7 +31,9 @@ class UngroupedDevice(Ungrouped):
 class DeviceHead(TypedDict):
     """A device and the verdict on it."""
 
-    device: Device | UngroupedDevice
+    device: Annotated[
+        Device | UngroupedDevice, Field(description="the second if it is in no group")
+    ]
     outcome: Annotated[Outcome, Field(description="that of its group, `unknown` without one")]
     needs_override: NeedsOverride
 

@@ -53,7 +53,9 @@ class Table(TypedDict):
     errno: Annotated[str | None, Field(description="the kernel's error, null if it gave none")]
     detail: Annotated[str | None, Field(description="why it could not be read, null if it could")]
     broken: Annotated[Break | None, Field(description="null if all of it makes sense")]
-    lost_references: list[LostReference]
+    lost_references: Annotated[
+        list[LostReference], Field(description="structures that refer to none")
+    ]
     table: Annotated[
         dict[str, object] | None,
         Field(description="every field by its name, bytes as hex; each structure has its `kind`"),
@@ -85,7 +87,7 @@ class MemoryRegion(TypedDict):
     end: Annotated[int, Field(description="the last byte, as Linux has it")]
     path: Annotated[str, Field(description="the file of the table")]
     offset: Annotated[int, Field(description="the structure: bytes from the table's beginning")]
-    devices: list[MemoryHolder]
+    devices: Annotated[list[MemoryHolder], Field(description="the devices that go on using it")]
     unresolved: Annotated[
         list[str], Field(description="what the structure names and this host does not have")
     ]
@@ -94,7 +96,7 @@ class MemoryRegion(TypedDict):
 class Memory(TypedDict):
     """All memory of this host that firmware keeps for devices."""
 
-    regions: list[MemoryRegion]
+    regions: Annotated[list[MemoryRegion], Field(description="each by the structure that names it")]
     gaps: Annotated[
         list[GapLeaf], Field(description="tables that may name more and cannot be read")
     ]
@@ -113,4 +115,6 @@ class Firmware(TypedDict):
     memory: Annotated[
         Memory | None, Field(description="null for tables from elsewhere (`--table`)")
     ]
-    tables: list[Table]
+    tables: Annotated[
+        list[Table], Field(description="every table, those that could not be read too")
+    ]

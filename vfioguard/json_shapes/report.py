@@ -147,7 +147,7 @@ class Finding(TypedDict):
 class ReportHead(Document):
     """What stands before the groups of a report."""
 
-    host: Host
+    host: Annotated[Host, Field(description="the host, and the policies in force")]
     overrides: Annotated[
         dict[str, bool | None],
         Field(description="module.parameter -> value, null if not loaded or not readable"),
@@ -167,15 +167,17 @@ class ReportHead(Document):
 class ReportTail(TypedDict):
     """What stands behind the groups of a report."""
 
-    ungrouped_devices: list[Ungrouped]
-    findings: list[Finding]
+    ungrouped_devices: Annotated[
+        list[Ungrouped], Field(description="the PCI functions in no group")
+    ]
+    findings: Annotated[list[Finding], Field(description="everything a person should look at")]
     gaps: Annotated[list[GapLeaf], Field(description="what could not be read")]
 
 
 class Report(ReportHead, ReportTail):
     """The whole host."""
 
-    groups: list[Group]
+    groups: Annotated[list[Group], Field(description="every group, by number")]
 
 
 TableState: TypeAlias = Annotated[

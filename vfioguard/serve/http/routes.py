@@ -84,8 +84,9 @@ def _add_metrics(app: FastAPI, latest: Latest, own: DaemonMetrics, describe: Des
         openmetrics = negotiate.media_type(asked.accept, offered) != "text/plain"
         name = "openmetrics" if openmetrics else "metrics"
         make = partial(report_metrics, openmetrics=openmetrics)
-        report = await latest.body(None, name, make)
+        # First: a report may be newer than the time of the reading beside it, never older.
         daemon = pieces(own.text(openmetrics=openmetrics))
+        report = await latest.body(None, name, make)
         body = Body((*(report.pieces if report else ()), *daemon))
         media_type = OPENMETRICS if openmetrics else TEXT
         if not asked.gzip:
