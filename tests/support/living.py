@@ -22,12 +22,16 @@ _REGIONS = b"0x00000000fee00000 0x00000000feefffff msi\n"
 
 
 class Machine(NamedTuple):
-    """The parts of a host that do not change while it runs."""
+    """The parts of a host that do not change while it runs.
+
+    `listed`: /sys/kernel/iommu_groups is there; a container may not have it.
+    """
 
     vendor: str = "intel"
     release: str = "6.12.0-amd64"
     remapping: bool = True
     cmdline: bytes = b""
+    listed: bool = True
 
 
 class Living(NamedTuple):
@@ -65,6 +69,9 @@ class Living(NamedTuple):
                 entries |= link_device(function, group, _UNITS[vendor])
                 if name in self.unlinked:
                     del entries[f"{_UNITS[vendor]}/devices/{name}"]
+        if not self.machine.listed:
+            groups = "/sys/kernel/iommu_groups"
+            entries = {p: entry for p, entry in entries.items() if not p.startswith(groups)}
         return entries
 
 
@@ -123,6 +130,7 @@ def machines(draw: st.DrawFn) -> Machine:
         release=draw(st.sampled_from(_RELEASES)),
         remapping=draw(st.booleans()),
         cmdline=draw(st.sampled_from((b"", b"intremap=off", b"irqchip.gicv3_nolpi=1"))),
+        listed=draw(st.sampled_from((True, True, True, False))),
     )
 
 

@@ -44,9 +44,11 @@ def read(
         if complete is None:
             complete = _list(root, irqs, reader, number, grouped[number])
         members = grouped[number]
-        group = earlier.group(number, members, partial(reader.group, number))
-        if numbers.source == LINKS and number not in known:
-            group = _unnamed(group, members)
+        if numbers.source == LINKS:  # its name depends on `known`, so no earlier one holds
+            group = reader.group(number)
+            group = group if number in known else _unnamed(group, members)
+        else:
+            group = earlier.group(number, members, partial(reader.group, number))
         groups.append(keep(Members(group, tuple(members), complete), earlier.groups.get(number)))
     return Fact(tuple(groups), numbers.raw, numbers.source)
 
