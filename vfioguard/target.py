@@ -53,13 +53,15 @@ class Targets:
         return named
 
     def canonical(self, target: str) -> str:
-        """The name that the kernel has for a target, or the target if it is no such name.
+        """The name that the kernel has for a target; any other target as it is.
 
         Raises `NoTarget` if an address lacks its domain and several domains have it.
         """
         if target in self.group_of or target in self._ungrouped:
             return target  # before all else, as scripts copy the name
         name = spelled(target)
+        if name.startswith(_GROUP):
+            return name
         from vfioguard.bdf import parse_bdf  # it compiles patterns
 
         bdf = parse_bdf(name)
