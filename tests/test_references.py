@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import re
+import subprocess
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,3 +92,27 @@ def test_every_room_has_a_row_in_the_architecture(package: str) -> None:
         if path.name not in _ROWLESS and (path.is_file() or (path / "__init__.py").exists())
     }
     assert sorted(rooms - rows) == []
+
+
+_IMPORT = re.compile(r"^\s*from (vfioguard[\w.]*) import ([\w, ]+)$", re.MULTILINE)
+#: Programs that stand in a script, a bench or a stage of CI, which no test imports.
+_SCRIPTS = [
+    name
+    for name in subprocess.run(
+        ["git", "ls-files", ".ci", "bench", "contrib", "examples", "fuzz", "release"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout.split("\n")
+    if name and "/corpus/" not in name
+]  # fmt: skip
+
+
+def test_a_program_in_a_script_imports_what_there_is() -> None:
+    lacking = [
+        f"{script}: {module}.{name.strip()}"
+        for script in _SCRIPTS
+        for module, names in _IMPORT.findall((REPOSITORY / script).read_text(errors="replace"))
+        for name in names.split(",")
+        if not hasattr(importlib.import_module(module), name.strip())
+        and importlib.util.find_spec(f"{module}.{name.strip()}") is None
+    ]
+    assert lacking == []
