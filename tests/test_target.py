@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,8 @@ A, B, TWIN = "0000:41:00.0", "0000:41:00.1", "10000:41:00.1"
 HOST = x86_host(
     {3: [Function(A), Function(B)], 12: [Function(TWIN)], 13: [Function("10000:e1:00.0")]}
 )
-TARGETS = Targets(evaluate(take(Memory(HOST)), "now"))
+REPORT = evaluate(take(Memory(HOST)), "now")
+TARGETS = Targets(REPORT)
 
 
 def group(target: str) -> int:
@@ -73,6 +76,21 @@ def test_an_address_that_several_domains_have_names_them() -> None:
     with pytest.raises(NoTarget) as raised:
         TARGETS.find("41:00.1")
     assert str(raised.value) == f"41:00.1 is in 2 PCI domains: say which, {B}, {TWIN}"
+
+
+def test_an_address_without_domain_costs_one_look_at_all_names() -> None:
+    looks = 0
+
+    class Names(dict[str, int]):
+        def __iter__(self) -> Iterator[str]:
+            nonlocal looks
+            looks += 1
+            return super().__iter__()
+
+    targets = Targets(REPORT, Names(TARGETS.group_of))
+    for _ in range(9):
+        assert targets.canonical("41:00.0") == A
+    assert looks == 1
 
 
 def test_the_path_of_a_missing_group_is_answered_with_the_groups() -> None:

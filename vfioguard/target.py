@@ -76,11 +76,8 @@ class Targets:
 
         Raises `NoTarget` if there are several.
         """
-        names = [
-            name
-            for name in dict.fromkeys((*self.group_of, *self._ungrouped))
-            if name.endswith(f":{short}")
-        ]
+        there = (f"{domain}:{short}" for domain in self._domains)
+        names = [name for name in there if name in self.group_of or name in self._ungrouped]
         if len(names) > 1:
             listed = wording.listed(names)
             raise NoTarget(f"{short} is in {len(names)} PCI domains: say which, {listed}")
@@ -105,6 +102,12 @@ class Targets:
             return wording.missing(target, "IOMMU group", groups)
         names = dict.fromkeys((*self.group_of, *self._ungrouped))
         return wording.missing(target, "device", list(names))
+
+    @cached_property
+    def _domains(self) -> tuple[str, ...]:
+        """What stands before the first colon of a name: kept, as the gate asks for each request."""
+        names = (*self.group_of, *self._ungrouped)
+        return tuple(dict.fromkeys(name.partition(":")[0] for name in names))
 
     @cached_property
     def _ungrouped(self) -> dict[str, UngroupedDevice]:

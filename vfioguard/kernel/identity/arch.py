@@ -26,8 +26,8 @@ ARM = frozenset({"aarch64", "arm"})
 S390 = frozenset({"s390x", "s390"})
 
 _POWER = "ppc64le"
-# A text that only this architecture's show_cpuinfo() prints, in the order of the search: s390 and
-# x86 share one, so s390 comes first, and 32-bit Arm ("ARMv7 Processor rev 4 (v7l)") before 64-bit.
+# A text that only this architecture's show_cpuinfo() prints, in the order of the search. s390 and
+# x86 share one, so s390 comes first. 32-bit Arm ("ARMv7 Processor rev 4 (v7l)") is before 64-bit.
 _FIELDS = (
     (b"IBM/S390", "s390x"),
     (b": ARMv", "arm"),

@@ -156,8 +156,8 @@ class Connection:
             transport.abort()
 
 
-#: Why a connection was closed: the pool was full, another client pushed it out, it was past a
-#: deadline, the TLS handshake failed, or it sent something that is not a request.
+#: Why a connection was closed. The pool was full, another client pushed it out, or it was past a
+#: deadline. The TLS handshake failed, or it sent something that is not a request.
 REASONS = ("full", "pushed", "slow", "tls", "malformed")
 
 
