@@ -3,7 +3,8 @@
 usage: python judge.py ROOT TARGET...
 
 ROOT is `/`, a directory with another host's `sys` and `proc`, or a file that `vfioguard capture`
-wrote. A target is `group:N`, a PCI address, or the name of another device.
+wrote. A target is `group:N`, a PCI address, or the name of another device. In a clone that is not
+installed, `PYTHONPATH=. python3 examples/judge.py / group:2` runs it.
 """
 
 import sys
