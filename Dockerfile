@@ -11,6 +11,9 @@ ARG PIP_FIND_LINKS
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY vfioguard vfioguard
+# What the wheel brings for `vfioguard install-units`: release/wheel.py.
+COPY release release
+COPY systemd systemd
 # Installs the locked versions, by their hashes. The environment that is copied has no pip, so pip of
 # another one installs into it. It compiles here, as a container's file system is best read-only.
 RUN python3 -m venv /tools \

@@ -208,7 +208,8 @@ def _answered(address: str, context: ssl.SSLContext | None) -> bool:
         one.settimeout(5)
         one.connect(address if unix else ("127.0.0.1", int(address)))
         with context.wrap_socket(one) if context else contextlib.nullcontext(one) as secure:
-            secure.sendall(b"GET /v1/check/group:0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            # A virtual function; the first groups are a root port's and its physical function's.
+            secure.sendall(b"GET /v1/check/group:3 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             return bool(secure.recv(65536).startswith(b"HTTP/1.1 200 "))
 
 

@@ -149,9 +149,11 @@ def _function(sys_: str, function: Function) -> None:
     if function.vectors:
         os.mkdir(f"{path}/msi_irqs")
     if function.kind == VF:
-        pf = f"{name[:8]}00.0"
+        pf, number = f"{name[:8]}00.0", function.group % _BLOCK - 2
         _link(f"../{pf}", f"{path}/physfn")
-        _link(f"../{name}", f"{os.path.dirname(path)}/{pf}/virtfn{function.group % _BLOCK - 2}")
+        _link(f"../{name}", f"{os.path.dirname(path)}/{pf}/virtfn{number}")
+        if not number:
+            _put(f"{os.path.dirname(path)}/{pf}/sriov_numvfs", f"{_BLOCK - 2}\n")
     _link(f"../../../{function.path}", f"{sys_}/bus/pci/devices/{name}")
     managed = f"{sys_}/devices/virtual/iommu/dmar{function.unit}/devices/{name}"
     _link(f"../../../../{function.path.removeprefix('devices/')}", managed)

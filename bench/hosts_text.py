@@ -158,6 +158,6 @@ def kernel_config() -> str:
     built = (
         "CONFIG_IOMMUFD=m\nCONFIG_IOMMUFD_VFIO_CONTAINER=n\nCONFIG_IRQ_REMAP=y\nCONFIG_PCI_MSI=y\n"
         "CONFIG_VFIO=m\nCONFIG_VFIO_CONTAINER=y\nCONFIG_VFIO_IOMMU_TYPE1=m\nCONFIG_VFIO_NOIOMMU=y\n"
-        "CONFIG_PROC_FS=y\n"
+        "CONFIG_PROC_FS=y\n# CONFIG_VFIO_DEVICE_CDEV is not set\n"
     )
     return filler + built

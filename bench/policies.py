@@ -31,7 +31,7 @@ from follow import Daemon, say, serving
 from vfioguard.judging.policies import policy_names
 
 #: MB of the daemon with 16,384 groups, whatever is asked.
-_BOUND = 160.0
+_BOUND = 185.0
 _FORMS = ("application/json", "text/plain")
 _CODINGS = ("gzip", "identity")
 _OVERRIDE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"

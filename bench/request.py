@@ -21,14 +21,18 @@ from pathlib import Path
 import hosts
 import uvicorn
 
+from vfioguard.judging import causes
+from vfioguard.judging.check import check
 from vfioguard.judging.evaluate import judge
 from vfioguard.judging.policies import policy_names
 from vfioguard.judging.under import under
+from vfioguard.judging.what_if import group_if
 from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.connection.connections import Connections, Limits
 from vfioguard.serve.connection.server import Server, configured
+from vfioguard.serve.host.explaining import explain
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.telling.change_teller import ChangeTeller
@@ -43,7 +47,17 @@ def serve(root: str, listening: socket.socket, pipe: Pipe, *, ours: bool) -> Non
     """One server, which says its CPU seconds whenever it is asked."""
     judged = judge(take(open_root(root)), WHEN)
     latest = Latest(policy_names(), 3600.0)
-    scan = Scan(judged.report, partial(under, judged), judged.snapshot, time.time(), 0.0)
+    scan = Scan(
+        report=judged.report,
+        under=partial(under, judged),
+        check=partial(check, judged),
+        why=partial(causes.why, judged.host),
+        explain=partial(explain, judged),
+        what_if=partial(group_if, judged),
+        state=judged.snapshot,
+        taken_at=time.time(),
+        seconds=0.0,
+    )
     latest.publish(scan, latest.render(judged.report))
     app = build(latest, ChangeTeller())
     server = Server(app, Connections(Limits())) if ours else uvicorn.Server(configured(app))

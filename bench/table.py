@@ -74,9 +74,15 @@ def _rows(results: Results) -> Iterator[Row]:
     )
     yield from _ratios(results, "take alone / C", (_cost("take"), floor))
     yield from _ratios(results, "whole process / C", (_cost("drive"), floor))
+    yield from _ratios(results, "`report --output json` / C", (_cost("json"), floor), {4096: "4.0"})
+    yield from _ratios(results, "the same with `--proof none` / C", (_cost("brief"), floor))
+    yield from _sizes(results, "JSON, MB", "json", {})
+    yield from _sizes(results, "JSON with `--proof none`, MB", "brief", {4096: "2.5"})
     yield from _flat(results)
     yield from _calls(results, "drive", "system calls per group", goal="16")
     yield from _peak(results, {16384: "110"})
+    for verb in "check", "explain":
+        yield from _of_one_device(results, verb, "1.5")
     yield from _starts(results, "--version", "version", "2.5")
     yield from _starts(results, "check", "check", "3.5")
     if all("lspci" in rounds[0][results.forms[0]] for rounds in results.costs.values()):
@@ -103,6 +109,32 @@ def _ratios(
             for form in results.forms
         }
         yield Row(what, str(size), figures, goals.get(size))
+
+
+def _sizes(results: Results, what: str, name: str, goals: Goals) -> Iterator[Row]:
+    for size, rounds in results.costs.items():
+        figures = {
+            form: f"{median(result[form][f'{name} size'] for result in rounds) / 1e6:.2f}"
+            for form in results.forms
+        }
+        yield Row(what, str(size), figures, goals.get(size))
+
+
+def _of_one_device(results: Results, verb: str, goal: str) -> Iterator[Row]:
+    """Whether a verb that asks for one device costs the same on a large host; its system calls."""
+    sizes = list(results.costs)
+    if len(sizes) > 1:
+        pairs = list(zip(results.costs[sizes[0]], results.costs[sizes[-1]], strict=True))
+        figures = {
+            form: f"{median(large[form][verb] / small[form][verb] for small, large in pairs):.2f}"
+            for form in results.forms
+        }
+        what = f"CPU of `{verb}` of one device, large / small host"
+        yield Row(what, f"{sizes[-1]} / {sizes[0]}", figures, goal)
+    for size, forms in results.calls.items():
+        if verb in forms[results.forms[0]]:
+            figures = {form: str(sum(forms[form][verb].values())) for form in results.forms}
+            yield Row(f"system calls of `{verb}` of one device", str(size), figures)
 
 
 def _flat(results: Results) -> Iterator[Row]:

@@ -9,9 +9,21 @@ from vfioguard.cli import parser
 
 #: The kinds of arguments, by the word that stands for them in the help.
 FILES = frozenset({"A", "B", "DIR", "FILE", "FILE.tar.xz", "PATH"})
-TARGETS = frozenset({"BDF|group:N", "BDF|group:N|TEXT"})
+TARGETS = frozenset({"BDF|group:N", "BDF|group:N|TEXT|-", "TARGET"})
 #: Arguments that cannot be completed.
-FREE = frozenset({"HOST:PORT|unix:PATH", "NAME", "NUMBER", "SECONDS"})
+FREE = frozenset(
+    {
+        "HOST:PORT",
+        "HOST:PORT|unix:PATH",
+        "NAME",
+        "NAME=on|off",
+        "NUMBER",
+        "RELEASE",
+        "SECONDS",
+        "VENDOR:DEVICE",
+        "http://HOST:PORT|unix:PATH",
+    }
+)
 
 
 class Option(NamedTuple):

@@ -23,7 +23,8 @@ A virtualization host hands devices to guests through VFIO. The kernel refuses a
 the host, applies the rule of the kernel that runs there, and names the file and the bit it rests
 on.
 
-No command writes to the host, and none needs root; what may not be read is said, never guessed.
+No command but `try` changes what it judges. None needs root but `try` and `install-units`. What may
+not be read is said, never guessed.
 """
 _OUTCOMES = (
     ("allowed", "The kernel accepts the attach with every override off."),

@@ -20,6 +20,10 @@ settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("read-only", deadline=None, database=None)
 settings.load_profile("whole" if os.access(_TESTS.parent, os.W_OK) else "read-only")
 
+# Who starts the tests in the background hands them an ignored SIGINT, which their children inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_report_header() -> list[str]:
     """Say first what cannot pass, instead of failures with other reasons in the middle."""

@@ -9,19 +9,23 @@ from typing import Any
 
 import pytest
 
-from vfioguard.judging.evaluate import evaluate
+from lab import judge as lab_judge
+from vfioguard.attach import Ask, Attach, Attachment, How
+from vfioguard.blocker import Attempt
+from vfioguard.judging.attachments import all_blocked
+from vfioguard.judging.check import check
+from vfioguard.judging.evaluate import evaluate, judge
 from vfioguard.reading.take import take
-from vfioguard.report import Report
+from vfioguard.report import Choice, Report
 from vfioguard.root.opening import open_root
 from vfioguard.verdict import Outcome
 
 HOSTS = Path(__file__).parent / "fixtures" / "sysfs"
-STATES = ("as-booted", "bound")
 
 
 def states(host: str) -> list[str]:
     """Those that were recorded: a boot in which nothing could be bound has the first alone."""
-    return [s for s in STATES if s == "as-booted" or (HOSTS / host / f"{s}.tar.xz").exists()]
+    return lab_judge.states(str(HOSTS / host))
 
 
 CASES = [(host.name, state) for host in sorted(HOSTS.iterdir()) for state in states(host.name)]
@@ -35,42 +39,12 @@ def truth_of(host: str) -> dict[str, Any]:
     return json.loads((HOSTS / host / "truth.json").read_text())
 
 
-def kernel_needs_override(group: dict[str, Any], backend: str, release: str) -> bool | None:
-    """What the kernel said of the interrupts alone; None where it never came to that decision."""
-    path = "type1" if backend == "spapr_tce" else backend  # the container, whoever is behind it
-    errno, stage = group[f"{path}_safe"], group.get(f"{path}_stage_safe")
-    if backend == "iommufd":
-        return {"OK": False, "EPERM": True}.get(errno) if group["viable"] == 1 else None
-    if (errno, stage) == ("EINVAL", "get_device") and release.startswith("5.10"):
-        return False  # up to v5.18 viability is tested after the interrupts
-    return {("OK", None): False, ("EPERM", "set_iommu"): True}.get((errno, stage))
-
-
 def judged(host: str, state: str) -> list[tuple[dict[str, Any], str, bool, bool | None]]:
-    """(group of the truth, backend, what the kernel said, what we say) where it said anything."""
-    truth = truth_of(host)
-    report = report_of(host, state)
-    groups = {group.id: group for group in report.groups}
-    alone = {device.name for device in report.ungrouped}
-    found: list[tuple[dict[str, Any], str, bool, bool | None]] = []
-    for group in truth["groups"]:
-        ours = groups.get(group["group"])
-        if ours is None:  # made by a driver that was bound between the two states
-            assert state == "as-booted", f"group {group['group']} is missing"
-            continue
-        named = {device.name for device in ours.devices}
-        joined = set(group["devices"]) - named  # when a driver was bound between the two states
-        assert named <= set(group["devices"])
-        assert not joined or (state == "as-booted" and joined <= alone)
-        power = dict(ours.backends).get("spapr_tce") is not None
-        for backend, verdict in ours.backends:
-            if power and backend == "type1":
-                continue  # what the truth calls so is the container, which spapr_tce has there
-            said = kernel_needs_override(group, backend, truth["release"])
-            if said is not None:
-                assert verdict is not None, f"{backend} is not judged, and the kernel has it"
-                found.append((group, backend, said, verdict.needs_override))
-    return found
+    """(group of the truth, backend, the kernel wants the override, we say so) where it said."""
+    return [
+        (row.group, row.backend, not row.kernel, None if row.ours is None else not row.ours)
+        for row in lab_judge.compared(truth_of(host), report_of(host, state), state)
+    ]
 
 
 @pytest.mark.parametrize(("host", "state"), CASES)
@@ -103,6 +77,129 @@ def test_the_outcome_is_what_the_parameter_makes_of_it(host: str, state: str) ->
             override = value[f"{module}.allow_unsafe_interrupts"]
             refused = Outcome.BY_OVERRIDE if override else Outcome.REFUSED
             assert verdict.outcome is (refused if verdict.needs_override else Outcome.ALLOWED)
+
+
+#: The calls of an attach as the truth has them.
+STAGES = {
+    "open": "open",
+    "set_container": "VFIO_GROUP_SET_CONTAINER",
+    "set_iommu": "VFIO_SET_IOMMU",
+    "get_device": "VFIO_GROUP_GET_DEVICE_FD",
+}
+
+
+def kernel_answered(
+    group: dict[str, Any], backend: str, *, override: bool | None
+) -> tuple[str | None, str | None] | None:
+    """The errno and the call of a real attach, both None if it succeeded. None if none was tried.
+
+    The truth has no stage for iommufd, whose devices were bound to it by their own nodes.
+    """
+    path = "type1" if backend == "spapr_tce" else backend
+    mode = "unsafe" if override else "safe"
+    errno = group.get(f"{path}_{mode}")
+    if group["viable"] == -1 or errno in {None, "-"}:
+        return None
+    if errno == "OK":
+        return None, None
+    stage = STAGES[group[f"{path}_stage_{mode}"]] if path == "type1" else "VFIO_DEVICE_BIND_IOMMUFD"
+    return errno, stage
+
+
+def attached(host: str) -> list[tuple[int, str, tuple[str | None, str | None], Attachment | None]]:
+    """(group, backend, what the kernel answered, our Attachment) for each attach that was tried."""
+    report = report_of(host, "bound")
+    groups = {group.id: group for group in report.groups}
+    values = {override.name: override.value for override in report.overrides}
+    rows: list[tuple[int, str, tuple[str | None, str | None], Attachment | None]] = []
+    for group in truth_of(host)["groups"]:
+        ours = dict(groups[group["group"]].attachments)
+        container = "type1" if ours.get("spapr_tce") is None else "spapr_tce"
+        for backend in (container, "iommufd"):
+            module = "iommufd" if backend == "iommufd" else "vfio_iommu_type1"
+            override = values[f"{module}.allow_unsafe_interrupts"]
+            said = kernel_answered(group, backend, override=override)
+            if said is not None:
+                rows.append((group["group"], backend, said, ours.get(backend)))
+    return rows
+
+
+BOUND = sorted({host for host, state in CASES if state == "bound"})
+
+
+@pytest.mark.parametrize("host", BOUND)
+def test_the_attach_as_it_stands_is_the_kernels(host: str) -> None:
+    for number, backend, said, ours in attached(host):
+        assert ours is not None, f"group {number}: {backend} is not judged, and the kernel has it"
+        passes = ours.now in {Attach.YES, Attach.BY_OVERRIDE}
+        assert (ours.errno, ours.call) == said, f"group {number} by {backend}"
+        assert passes is (said[0] is None), f"group {number} by {backend}"
+        assert ours.now is not Attach.UNKNOWN
+
+
+def test_the_attaches_cover_every_call_and_errno() -> None:
+    counts = Counter((said, backend) for host in BOUND for _, backend, said, _ in attached(host))
+    by_kernel = Counter(said for said, _ in counts.elements())
+    assert counts.total() >= 883
+    assert by_kernel[None, None] > 300
+    assert by_kernel["EPERM", "VFIO_SET_IOMMU"] > 300
+    for said in (
+        ("EPERM", "VFIO_GROUP_SET_CONTAINER"),
+        ("EINVAL", "VFIO_GROUP_SET_CONTAINER"),
+        ("EINVAL", "VFIO_GROUP_GET_DEVICE_FD"),
+        ("ENODEV", "VFIO_SET_IOMMU"),
+        ("EPERM", "VFIO_DEVICE_BIND_IOMMUFD"),
+    ):
+        assert by_kernel[said], said
+
+
+#: Binds that Debian's kernels do not have: vfio-platform was built for x86 in this boot.
+_BUILT = {
+    ("6.12-amd64--vtd-ir-andd", "QEMU0002:00"),
+    ("6.12-amd64--vtd-ir-andd", "PNP0103:00"),
+}
+
+
+def bound(host: str) -> list[tuple[str, str, str | None]]:
+    """(device, what the kernel said to a bind of a VFIO driver, our errno, "OK" or None)."""
+    judged_host = judge(take(open_root(str(HOSTS / host / "as-booted.tar.xz"))), "now")
+    whole = judged_host.host
+    places = {d.name: (m, d) for m in judged_host.snapshot.members for d in m.devices}
+    alone = {device.name for device in judged_host.report.ungrouped}
+    rows: list[tuple[str, str, str | None]] = []
+    for name, said in (truth_of(host).get("bind") or {}).items():
+        if name in alone:
+            functions = ((None, name),)
+            [answer] = check(judged_host, [], [Ask(name, functions)], Choice(), How())
+            refused = answer.call == "bind" and answer.answer is Attach.NO
+            rows.append((name, said, answer.errno if refused else "OK"))
+        elif name in places:
+            members, device = places[name]
+            attempt = Attempt(
+                host=whole, members=members, backend="type1",
+                binding=(device,), used=(device,), as_is=False,
+            )  # fmt: skip
+            met = sorted(
+                (each.place, each.errno)
+                for _, each in all_blocked(attempt)
+                if each.call == "bind" and each.because.truth
+            )
+            rows.append((name, said, met[0][1] if met else "OK"))
+    return rows
+
+
+@pytest.mark.parametrize("host", sorted({host for host, _ in CASES}))
+def test_a_bind_answers_what_the_kernel_answered(host: str) -> None:
+    wrong = [row for row in bound(host) if row[2] != row[1] and (host, row[0]) not in _BUILT]
+    assert not wrong
+
+
+def test_the_binds_are_of_every_errno() -> None:
+    counts = Counter(said for host, _ in {*CASES} for _, said, _ in bound(host))
+    assert counts["OK"] > 1000
+    assert counts["EINVAL"] > 20
+    assert counts["ENODEV"] > 20
+    assert counts["EBUSY"] >= 2
 
 
 def test_an_override_from_boot_is_seen() -> None:

@@ -22,7 +22,8 @@ from vfioguard.inference import borders
 from vfioguard.inference.borders import Border
 from vfioguard.iommu import IommuDriver
 from vfioguard.irqchip import Irqchip
-from vfioguard.symptom.errors import ERRORS, WORDS
+from vfioguard.symptom.errors import ERRORS
+from vfioguard.symptom.words import WORDS
 
 REPOSITORY = Path(__file__).parent.parent
 CHANGELOG = (REPOSITORY / "CHANGELOG.md").read_text()
@@ -94,10 +95,33 @@ def policy(name: str) -> Iterator[str]:
 def finding(name: str) -> Iterator[str]:
     if not has_a_test(name):
         yield f'a test that names "{name}"'
-    if f"| `{name}` |" not in (REPOSITORY / "docs/runbook.md").read_text():
-        yield "a row in the table of findings in docs/runbook.md"
+    yield from row(name)
     if not named(name, CHANGELOG):
         yield "its name in CHANGELOG.md"
+
+
+def cause(name: str) -> Iterator[str]:
+    if not has_a_test(name):
+        yield f'a test that names "{name}"'
+    yield from row(name)
+    if not named(name, CHANGELOG):
+        yield "its name in CHANGELOG.md"
+
+
+def blocker(name: str) -> Iterator[str]:
+    tests = [text for path, text in TESTS.items() if path.parent.name == "blocker"]
+    if not any(f'"{name}"' in text for text in tests):
+        yield f'a test in tests/blocker/ that names "{name}"'
+    if f"| `{name}` |" not in section("5"):
+        yield "a row in docs/policy.md 5"
+    yield from row(name)
+    if not named(name, CHANGELOG):
+        yield "its name in CHANGELOG.md"
+
+
+def row(name: str) -> Iterator[str]:
+    if f"| [`{name}`]" not in (REPOSITORY / "docs/runbook.md").read_text():
+        yield "`Change: what to do` at the end of its docstring, and `make documents`"
 
 
 def output(name: str) -> Iterator[str]:
@@ -160,6 +184,8 @@ KINDS: dict[str, tuple[Callable[[str], Iterator[str]], tuple[str, ...]]] = {
     "firmware table": (table, acpi.leaves()),
     "predicate": (policy, leaves.names("vfioguard.policy")),
     "finding": (finding, leaves.names("vfioguard.finding")),
+    "cause": (cause, leaves.names("vfioguard.cause")),
+    "blocker": (blocker, leaves.names("vfioguard.blocker")),
     "form of output": (output, leaves.names("vfioguard.output")),
     "verb": (verb, tuple(one.name for one in verbs())),
     "setting": (setting, tuple(one.key for one in SETTINGS)),
@@ -178,7 +204,9 @@ def test_a_leaf_comes_with_what_belongs_beside_it(kind: str, name: str) -> None:
     assert not lacks, f"the {kind} {name} lacks: {'; '.join(lacks)}"
 
 
-@pytest.mark.parametrize("kind", ["predicate", "finding", "form of output", "verb", "setting"])
+@pytest.mark.parametrize(
+    "kind", ["predicate", "finding", "cause", "blocker", "form of output", "verb", "setting"]
+)
 def test_a_leaf_that_brings_nothing_lacks_its_test_and_its_words(kind: str) -> None:
     lacks = list(KINDS[kind][0]("such-as-nobody-wrote"))
     assert lacks[0].startswith("a test")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.judge import needs_override
 from tests import test_agreement as truth
 from tests.support.contained import Contained
 from tests.support.hosts import x86_host
@@ -36,7 +37,7 @@ def against_the_kernel(host: str) -> Counter[str]:
         for group in kernel["groups"]:
             ours = groups.get(group["group"])
             for backend, verdict in ours.backends if ours else ():
-                said = truth.kernel_needs_override(group, backend, kernel["release"])
+                said = needs_override(group, backend, kernel["release"])
                 if said is not None and verdict is not None:
                     answer = verdict.needs_override
                     equal = "equal" if answer is said else "wrong"

@@ -27,8 +27,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 CAPTURE = "tests/fixtures/sysfs/6.12-amd64--vtd-noir/as-booted.tar.xz"
 #: What only the daemon may cost.
 DAEMON_ONLY = {
-    "asyncio", "fastapi", "prometheus_client", "psutil", "pydantic", "pyudev", "starlette",
-    "typing_extensions", "uvicorn",
+    "asyncio", "fastapi", "jinja2", "prometheus_client", "psutil", "pydantic", "pyudev",
+    "starlette", "typing_extensions", "uvicorn",
 }  # fmt: skip
 
 
@@ -62,6 +62,8 @@ def test_linter_has_nothing_to_say(command: tuple[str, ...]) -> None:
         ["report", "--output", "json"],
         ["report", "--output", "prometheus"],
         ["report", "--output", "nfd"],
+        ["report", "--output", "nagios"],
+        ["check", "--output", "nagios", "0000:00:0a.0"],
         ["check", "0000:00:0a.0"],
         ["explain", "group:1"],
         ["policies"],
@@ -94,7 +96,7 @@ def test_a_command_imports_nothing_of_the_daemon(verb: list[str]) -> None:
 def test_json_costs_a_command_none_of_its_shapes(command: list[str]) -> None:
     code = f"import sys; from vfioguard.cli import main; main({command!r}); print(*sys.modules)"
     loaded = set(run(sys.executable, "-c", code).stdout.splitlines()[-1].split())
-    assert "vfioguard.output.json" in loaded
+    assert "vfioguard.proof_json" in loaded
     assert not {"pydantic", "typing_extensions", "vfioguard.json_shapes"} & loaded
 
 
@@ -174,7 +176,7 @@ def test_no_annotation_of_a_value_is_a_string_that_a_command_compiles(
         "from vfioguard.cli import main\n"
         f"assert main([{verb[0]!r}, '--root', {ordinary!r}, *{verb[1:]!r}]) == 0\n"
         "values = {v for m in [*sys.modules.values()] if m.__name__.startswith('vfioguard')"
-        " for v in vars(m).values() if hasattr(v, '_fields')}\n"
+        " for v in vars(m).values() if isinstance(v, type) and hasattr(v, '_fields')}\n"
         "print('values', len(values), *(v.__qualname__ for v in values"
         " if any(isinstance(a, ForwardRef) for a in v.__annotations__.values())))"
     )
@@ -312,27 +314,33 @@ def test_such_a_sentence_is_seen_in_a_docstring_and_in_a_comment() -> None:
 @pytest.mark.parametrize("name", ROOMS)
 def test_a_local_is_a_noun(name: str) -> None:
     assert [
-        f"{source.name}:{node.lineno}: {called}"
+        f"{source.name}:{line}: {called}"
         for source in SOURCES
         if room(source) == name
         for node in ast.walk(parsed(source))
-        for called in bound(node)
+        for line, called in bound(node)
         if called in {"one", "found", "at", "got", "it"}
     ] == []
 
 
-def bound(node: ast.AST) -> Iterator[str]:
-    """The names that a node gives to values; not those of fields (`at: str`)."""
+def bound(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """The names that a node gives to values, by line; not those of fields (`at: str`)."""
     if isinstance(node, ast.Assign | ast.For | ast.comprehension | ast.NamedExpr | ast.withitem):
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                yield part.id
+                yield part.lineno, part.id
     elif isinstance(node, ast.arg):
-        yield node.arg
+        yield node.lineno, node.arg
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         for part in ast.walk(node):
             if isinstance(part, ast.AnnAssign):
-                yield ast.unparse(part.target)
+                yield part.lineno, ast.unparse(part.target)
+
+
+def test_such_a_local_is_seen_wherever_it_is_bound() -> None:
+    code = "a = [found for found in b]\nat: int = 1\n\n\ndef f(it: int) -> None:\n    one: int\n"
+    seen = sorted({pair for node in ast.walk(ast.parse(code)) for pair in bound(node)})
+    assert seen == [(1, "a"), (1, "found"), (5, "it"), (6, "one")]
 
 
 def test_the_daemon_is_started_with_an_empty_file_of_settings_everywhere() -> None:

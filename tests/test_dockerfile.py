@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
@@ -47,3 +48,13 @@ def test_nothing_reaches_the_build_that_is_not_asked_for() -> None:
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE)
     let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     assert let_in == {name for names in copied for name in names.split()}
+
+
+def test_what_makes_the_wheel_reaches_the_build() -> None:
+    """The hook of the wheel, and what it takes along for `vfioguard install-units`."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    hook = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["path"]
+    rooms = re.findall(r'Path\(self\.root, "(\w+)"\)', (REPOSITORY / hook).read_text())
+    assert rooms == ["systemd"]
+    copied = re.findall(r"^COPY (?!--from)(\S+) \1$", DOCKERFILE, re.MULTILINE)
+    assert {Path(hook).parts[0], *rooms} <= set(copied)

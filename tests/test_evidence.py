@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import judge
 from tests import test_agreement as truth
 from tests.support.hiding import Hiding
 from vfioguard.judging.evaluate import evaluate
@@ -30,7 +31,7 @@ def without_interrupts(host: str) -> Counter[str]:
         for group in kernel["groups"]:
             ours = groups.get(group["group"])
             for backend, verdict in ours.backends if ours else ():
-                said = truth.kernel_needs_override(group, backend, kernel["release"])
+                said = judge.needs_override(group, backend, kernel["release"])
                 if said is None or verdict is None:
                     continue
                 answer = verdict.needs_override

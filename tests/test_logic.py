@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfioguard.fact import Fact, Gap, Reading, Why
-from vfioguard.logic import Answer, Proof, agree, ask, every, some
+from vfioguard.logic import Answer, Claim, Proof, agree, ask, every, some
 
 TRUTHS = (True, False, None)
 
@@ -41,6 +44,42 @@ def test_every_and_some_are_kleenes_tables(left: bool | None, right: bool | None
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_not_is_kleenes(truth: bool | None) -> None:
     assert (~leaf(truth)).truth is (None if truth is None else not truth)
+
+
+ON = Claim("it is on", "it is off", "nobody knows whether it is on")
+
+
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [(True, "it is on"), (False, "it is off"), (None, "nobody knows whether it is on")],
+)
+def test_what_is_said_is_true(truth: bool | None, said: str) -> None:
+    answer = leaf(truth)._replace(claim=ON)
+    assert answer.said == said
+    assert every(ON, (answer,)).said == some(ON, (answer,)).said == said
+    assert agree(ON, (answer,)).said == said
+    assert (~answer).said == said, "a denial of the denial is the claim"
+    assert (~~answer).said == said
+
+
+def test_a_claim_without_words_of_its_own_is_denied_and_doubted_in_plain_ones() -> None:
+    assert leaf(True).said == "x"
+    assert leaf(False).said == "it is not true that x"
+    assert leaf(None).said == "it is not known whether x"
+    assert (~leaf(True)).claim == "it is not true that x"
+
+
+def test_a_claim_is_equal_to_its_text_and_may_stand_where_text_stands() -> None:
+    assert ON == "it is on"
+    assert hash(ON) == hash("it is on")
+    assert json.dumps({"claim": ON}) == '{"claim": "it is on"}'
+    assert Answer(ON, True, ()) == Answer("it is on", True, ())
+    assert copy.deepcopy(ON).denied == pickle.loads(pickle.dumps(ON)).denied == "it is off"
+
+
+def test_a_contradiction_is_said_to_be_one() -> None:
+    answer = agree(ON, (leaf(True), leaf(False)))
+    assert answer.said == "sources contradict each other on whether it is on"
 
 
 def test_an_answer_is_not_a_bool() -> None:
@@ -119,7 +158,7 @@ def prove_again(answer: Answer) -> bool | None:
         assert not isinstance(reading, Answer)
         return None if isinstance(reading, Gap) else bool(reading.value)
     truths = [prove_again(part) for part in parts]
-    if answer.claim.startswith("not ("):
+    if answer.claim not in {"every", "some"}:
         return None if truths[0] is None else not truths[0]
     decisive = answer.claim == "some"
     if decisive in truths:

@@ -23,17 +23,21 @@ from vfioguard.snapshot import Snapshot
 BASES = hostile.bases()
 #: In JSON the bytes of a file stand as they are, escaped.
 RAW = frozenset({"raw"})
+#: What the pages say in their own words, which no host does.
+OWN = str.maketrans(dict.fromkeys("\u2715\u2713\u00b7\u2026\u201c\u201d", "."))
 
 
 def complaints(face: str, text: str) -> Iterator[str]:
     """What of a text a name could have told."""
+    if "html" in face or "svg" in face:
+        text = text.translate(OWN)
     lines = text.split("\n")
     if not all(line.isprintable() and line.isascii() for line in lines):
         bad = sorted({c for line in lines for c in line if not (c.isascii() and c.isprintable())})
         yield f"{face}: {bad}"
     if any(line.startswith(hostile.FORGED) for line in text.splitlines()):
         yield f"{face}: a line of the attacker's own"
-    if "text/html" in face and "<script" in text:
+    if "html" in face and text.count("<script") != 1:
         yield f"{face}: markup"
     if text.startswith("{") and "json" in face:
         yield from (

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import trees
 from tests.support.hosts import arm_host, x86_host
+from vfioguard.cli import main
 from vfioguard.reading.take import take
 from vfioguard.root import Root, capture
 from vfioguard.root.memory import Entry, Memory
@@ -30,6 +31,10 @@ SECRETS: dict[bytes, tuple[str, bytes]] = {
         b"options vfio-pci ids=8086:10d3\noptions nfs key=%s\n",
     ),
     b"modprobe-comment": ("/etc/modprobe.d/b.conf", b"# options vfio %s\n"),
+    b"modprobe-remark": (
+        "/etc/modprobe.d/d.conf",
+        b"options vfio_iommu_type1 allow_unsafe_interrupts=0 # as %s wants it\n",
+    ),
     b"second-modprobe-word": ("/etc/modprobe.d/c.conf", b"install vfio /bin/echo %s\n"),
     b"secret-interface": (
         "/proc/interrupts",
@@ -88,5 +93,36 @@ def test_a_directory_is_kept_no_wider_than_a_capture(name: str, tmp_path: Path) 
 
 def test_what_a_policy_asks_for_is_kept() -> None:
     whole = packed(Memory(HOSTS["x86"]))
-    for wanted in (b"intremap=on", b"options vfio-pci ids=8086:10d3", b"DMAR: x", b"CONFIG_VFIO=m"):
+    for wanted in (b"intremap=on", b"allow_unsafe_interrupts=0", b"DMAR: x", b"CONFIG_VFIO=m"):
         assert wanted in whole
+
+
+SITE: dict[str, Entry] = {
+    "/etc/default/grub": b'GRUB_CMDLINE_LINUX="cryptdevice=UUID=grub-secret intremap=off"\n',
+    "/etc/default/grub.d/50.cfg": b"export TOKEN=grub-d-secret\n",
+    "/etc/kernel/cmdline": b"root=UUID=cmdline-secret intel_iommu=on\n",
+    "/etc/kernel/proxmox-boot-uuids": b"uuids-secret\n",
+    "/sys/class/dmi/id/sys_vendor": b"Acme\n",
+    "/sys/class/dmi/id/product_name": b"Box\n",
+    "/sys/class/dmi/id/product_serial": b"serial-secret\n",
+    "/sys/class/dmi/id/product_uuid": b"uuid-secret\n",
+    "/sys/hypervisor/type": b"xen\n",
+    "/sys/hypervisor/uuid": b"domain-secret\n",
+    "/proc/cpuinfo": b"vendor_id\t: GenuineIntel\nflags\t\t: fpu flag-secret hypervisor\n",
+}
+
+
+@pytest.mark.parametrize("gone", [(), ("/etc/kernel/proxmox-boot-uuids",), ("/etc/default/grub",)])
+def test_a_capture_keeps_how_the_host_boots_and_nothing_private(
+    gone: tuple[str, ...], tmp_path: Path
+) -> None:
+    host = {path: entry for path, entry in (HOSTS["x86"] | SITE).items() if path not in gone}
+    file = str(tmp_path / "host.tar")
+    assert main(["capture", "--root", trees.write(tmp_path / "root", host), file]) == 0
+    whole = Path(file).read_bytes()
+    assert b"secret" not in whole
+    site, kept = take(Memory(host)).site, take(capture.load(file)).site
+    assert site is not None
+    assert kept is not None
+    assert kept.boot_loader == site.boot_loader
+    assert (kept.machine, kept.virtual, kept.vendor) == (site.machine, site.virtual, site.vendor)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
-ROOMS = ("vfioguard", "tests", "release", "bench", "fuzz", "examples")
+ROOMS = ("vfioguard", "tests", "release", "bench", "fuzz", "examples", "lab")
 SOURCES = [path for room in ROOMS for path in sorted((REPOSITORY / room).rglob("*.py"))]
 DOCUMENTS = [
     path
@@ -24,7 +24,9 @@ DOCUMENTS = [
 _FILE = re.compile(r"(?<![\w/.{-])((?:\w+/)*\w+\.py)\b")
 _MODULE = re.compile(r"(?<![\w/.-])((?:vfioguard|tests|release|bench)(?:\.[a-z_]\w*)+)\b(?![(/])")
 #: A word with a dot after the name of the package that is a file, a host or a label.
-_NO_MODULE = re.compile(r"vfioguard\.(?:bash|conf|deb|prom|service|socket|sock|sysusers|toml)$")
+_NO_MODULE = re.compile(
+    r"vfioguard\.(?:bash|cfg|conf|deb|fact|prom|pyz|rpm|service|socket|sock|sysusers|toml)$"
+)
 #: `NAME.py` stands for the file that a reader would add.
 _ANY = re.compile(r"NAME\.py$")
 PLACES = [path.relative_to(REPOSITORY).as_posix() for path in SOURCES]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 
 from tests.support.following import follow
 from tests.support.functions import Function
-from tests.support.living import Living, Machine, lives
+from tests.support.living import LISTED, PHYSICAL, VIRTUAL, Living, Machine, lives
+from vfioguard.attach import Attach
+from vfioguard.fact import Fact
 from vfioguard.judging.again import judge_again
 from vfioguard.judging.evaluate import Judged, evaluate, judge
+from vfioguard.kernel import devices
+from vfioguard.kernel.interrupts import irq
 from vfioguard.reading import refresh
 from vfioguard.reading.again import take_again
 from vfioguard.reading.take import take
+from vfioguard.root import ATTRIBUTE
 from vfioguard.root.memory import Memory
 
 
@@ -86,3 +92,119 @@ def test_msis_that_are_of_another_chip_now_are_found_though_their_numbers_are_th
         changed._replace(functions=changed.functions | {other.name: (other, 1)}).entries()
     )
     assert list(refresh.unannounced(root, before.members)) == ["0000:02:00.0"]
+
+
+def test_an_owner_is_read_again_after_its_virtual_functions_went() -> None:
+    owner = Function(PHYSICAL, "IR-PCI-MSIX", "igb")
+    living = Living(Machine(), {PHYSICAL: (owner, 0), **host("0000:02:00.0").functions}, vfs=2)
+    before = judged(living).snapshot
+    same, gone = Memory(living.entries()), Memory(living._replace(vfs=0).entries())
+    assert list(refresh.unannounced(same, before.members)) == []
+    assert list(refresh.unannounced(gone, before.members)) == [PHYSICAL]
+    after = refresh.function(gone, before, PHYSICAL)
+    assert after == take(gone)
+
+
+class Enabling:
+    """The functions while a driver enables virtual ones: to read their number waits for it."""
+
+    prefix = f"{devices.PCI}/"
+
+    def __init__(self, before: Memory, after: Memory) -> None:
+        self._now, self._after = before.under(devices.PCI), after.under(devices.PCI)
+
+    def read(self, name: str, limit: int = ATTRIBUTE) -> bytes:
+        if name.endswith("/sriov_numvfs"):
+            self._now = self._after
+        return self._now.read(name, limit)
+
+    def readlink(self, name: str) -> str:
+        return self._now.readlink(name)
+
+    def listdir(self, name: str) -> list[str]:
+        return self._now.listdir(name)
+
+
+def test_the_msis_of_an_owner_are_those_that_it_has_after_its_driver_enabled_the_others() -> None:
+    owner = Function(PHYSICAL, "IR-PCI-MSIX", "igb")
+    before = Living(Machine(), {PHYSICAL: (owner, 0)})
+    after = Living(Machine(), {PHYSICAL: (owner._replace(vectors=1), 0)}, vfs=4)
+    root = Memory(after.entries())
+    irqs = irq.directory(Memory(before.entries()))
+    enabling = Enabling(Memory(before.entries()), root)
+    now = devices.read_pci(root.under(devices.PCI), irqs, PHYSICAL)
+    assert devices.read_pci(enabling, irqs, PHYSICAL) == now
+
+
+@pytest.mark.parametrize("vendor", ["arm", "intel"])
+def test_a_unit_that_gets_a_function_after_it_was_read_is_found_when_its_driver_comes(
+    vendor: str,
+) -> None:
+    names = "0000:01:00.0", "0000:02:00.0"
+    plugged = host(*names)._replace(machine=Machine(vendor=vendor), unlinked=frozenset(names[1:]))
+    first = judged(plugged)
+    root = Memory(plugged._replace(unlinked=frozenset()).entries())
+    snapshot = follow(root, first.snapshot, plugged, plugged._replace(unlinked=frozenset()))
+    assert snapshot == take(root)
+    assert judge_again(first, snapshot, "now").report == evaluate(take(root), "now")
+
+
+VFIO = Function(PHYSICAL, None, "vfio-pci")
+
+
+def with_virtual(owner: Function, *, vfs: int = 1) -> Living:
+    virtual = Function(VIRTUAL, None, "vfio-pci")
+    functions = {PHYSICAL: (owner, 0), VIRTUAL: (virtual, 1)}
+    return Living(Machine(cdev=True), functions, vfs=vfs)
+
+
+@pytest.mark.parametrize(
+    ("before", "answer", "after"),
+    [
+        (
+            with_virtual(Function(PHYSICAL, "IR-PCI-MSIX", "igb")),
+            Attach.YES,
+            with_virtual(VFIO),
+        ),
+        # The owner has none, and yet one names it: nobody knows.
+        (with_virtual(VFIO, vfs=0), Attach.UNKNOWN, with_virtual(VFIO)),
+    ],
+    ids=["the owner joins VFIO", "the owner gets functions"],
+)
+def test_an_owner_changes_what_its_virtual_function_meets_in_another_group(
+    before: Living, answer: Attach, after: Living
+) -> None:
+    for first, last, now in ((before, after, Attach.NO), (after, before, answer)):
+        of = judged(first)
+        root = Memory(last.entries())
+        again = judge_again(of, follow(root, of.snapshot, first, last), "now")
+        assert again.report == evaluate(take(root), "now")
+        attachment = again.report.groups[1].attachment
+        assert attachment.errno == ("EACCES" if now is Attach.NO else None)
+        assert attachment.now is now
+
+
+@pytest.mark.parametrize("denied", [True, None])
+def test_the_denylist_is_read_again_with_the_parameters(denied: bool | None) -> None:
+    before = Living(Machine(), {LISTED: (Function(LISTED, "IR-PCI-MSIX", "qat"), 0)})
+    after = before._replace(denied=denied)
+    of = judged(before)
+    root = Memory(after.entries())
+    again = judge_again(of, follow(root, of.snapshot, before, after), "now")
+    assert of.report.groups[0].attachment.attach is Attach.NO
+    assert again.report == evaluate(take(root), "now")
+    assert (again.report.groups[0].attachment.attach is Attach.YES) is (denied is True)
+
+
+def test_a_life_may_have_every_fact_that_an_attach_asks_for() -> None:
+    devices = {
+        device.name: device
+        for members in judged(with_virtual(VFIO)).snapshot.members
+        for device in members.devices
+    }
+    owner, virtual = devices[PHYSICAL], devices[VIRTUAL]
+    assert isinstance(owner.vfs, Fact)
+    assert virtual.vfio is not None
+    assert isinstance(virtual.vfio.physfn, Fact)
+    assert virtual.vfio.physfn.value == PHYSICAL
+    assert isinstance(virtual.vfio.node, Fact)

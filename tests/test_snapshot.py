@@ -115,7 +115,8 @@ def test_configuration_space_of_a_device_without_a_group_is_not_read() -> None:
 def test_a_root_offers_nothing_that_writes() -> None:
     offered = {name for name in dir(Tree("/")) if not name.startswith("_")}
     assert offered == {
-        "head", "listdir", "path", "read", "readlink", "records", "search", "source", "under",
+        "head", "listdir", "path", "read", "readlink", "records", "search", "source",
+        "subdirectories", "under",
     }  # fmt: skip
 
 

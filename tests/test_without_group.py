@@ -13,12 +13,12 @@ from vfioguard import wording
 from vfioguard.fact import Gap
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.output import Style
+from vfioguard.output.html import OUTPUT as PAGE
 from vfioguard.output.json import OUTPUT as JSON
 from vfioguard.output.text import OUTPUT
 from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry, Memory
-from vfioguard.serve.answer.page import page
 from vfioguard.verdict import Outcome
 
 MODE = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
@@ -64,7 +64,7 @@ def test_a_host_with_groups_names_the_functions_that_are_in_none() -> None:
     assert [device.name for device in report(host).ungrouped] == [NAME]
     assert "2 allowed of 2 IOMMU groups" in text(host)
     assert f"in no IOMMU group (1): VFIO cannot bind it {NAME}" in text(host)
-    assert NAME in page(report(host))
+    assert NAME in PAGE.render(report(host), Style())
 
 
 def test_many_functions_without_a_group_are_folded() -> None:
@@ -84,6 +84,9 @@ def test_a_function_says_by_itself_whether_it_can_be_bound() -> None:
     assert device["name"] == LATE
     assert device["binds"] is True
     assert "when a driver binds" in device["reason"]
+    (same,) = body["ungrouped"]
+    assert same.items() >= device.items()
+    assert (same["bus"], same["isolated"], same["because"]["truth"]) == ("pci", None, True)
 
 
 @pytest.mark.parametrize("said", ["when a driver binds", "would be allowed"])
@@ -93,7 +96,7 @@ def test_every_face_says_that_a_group_is_yet_to_be_made(said: str) -> None:
     assert said in wording.ungrouped_line(found, device)
     assert wording.ungrouped_line(found, device).startswith(f"unknown {LATE} is in no IOMMU group")
     assert said in text(by_acpi())
-    assert said in page(found)
+    assert said in PAGE.render(found, Style())
 
 
 def test_in_no_iommu_mode_a_function_without_a_group_can_be_bound() -> None:
@@ -164,7 +167,8 @@ def test_an_option_for_a_module_counts_where_the_kernel_has_the_mode(
 def test_nobody_is_told_to_turn_on_what_the_machine_cannot_have(
     arch: bytes, words: tuple[str, ...], never: tuple[str, ...]
 ) -> None:
-    shown = text(untranslated() | {"/proc/sys/kernel/arch": arch})
+    tables: dict[str, Entry] = {"/sys/firmware/acpi/tables/FACP": b"FACP" + bytes(40)}
+    shown = text(untranslated() | tables | {"/proc/sys/kernel/arch": arch})
     assert all(word in shown for word in words)
     assert not any(word in shown for word in never)
 

@@ -10,6 +10,7 @@ from tests.support.hosts import x86_host
 from vfioguard import wording
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
+from vfioguard.reason import general_reason
 from vfioguard.root.memory import Link, Memory
 
 
@@ -65,4 +66,4 @@ def test_a_reason_does_not_grow_with_the_names_that_are_left_out_of_it(name: str
         host[f"/sys/kernel/iommu_groups/7/devices/x{number}"] = Link(f"../{name}")
     _, group = evaluate(take(Memory(host)), "now").groups
     assert len(group.devices) == 60
-    assert len(wording.general_reason(group)) < 300
+    assert len(general_reason(group)) < 300

@@ -11,18 +11,19 @@ The names in `__all__` are stable; docs/api.md says what that promises.
 
 from typing import TYPE_CHECKING
 
-from vfioguard.judging.evaluate import evaluate
+from vfioguard.judging.evaluate import judge as judge_all
 from vfioguard.judging.policies import UnknownPolicy, policy_names
 from vfioguard.logic import Answer
 from vfioguard.reading.take import take
-from vfioguard.report import DeviceReport, GroupReport, Report, UngroupedDevice
+from vfioguard.reason import reason
+from vfioguard.report import Choice, DeviceReport, GroupReport, Report, UngroupedDevice
 from vfioguard.root import Root
 from vfioguard.root.opening import CannotOpen
 from vfioguard.root.opening import open_root as _open_root
 from vfioguard.snapshot import Snapshot
 from vfioguard.target import NoTarget, Targets
 from vfioguard.verdict import Outcome, Verdict
-from vfioguard.wording import now, reason
+from vfioguard.wording import now
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes.report import Report as ReportShape
@@ -48,7 +49,12 @@ def judge(snapshot: Snapshot, policy: str | None = None) -> Report:
 
     `policy` is one of `policy_names()` and replaces them. Raises `UnknownPolicy`.
     """
-    return evaluate(snapshot, now(), policy)
+    judged = judge_all(snapshot, now(), Choice(policy))
+    if not judged.report.ungrouped:
+        return judged.report
+    from vfioguard.judging.causes import with_ungrouped  # most hosts have no such function
+
+    return with_ungrouped(judged.host, judged.report)
 
 
 def as_dict(report: Report) -> "ReportShape":
@@ -61,6 +67,6 @@ def as_dict(report: Report) -> "ReportShape":
 
 def as_json(report: Report) -> str:
     """The report as `vfioguard report --output json` prints it: one line of printable ASCII."""
-    from vfioguard.output.json import dumps
+    from vfioguard.proof_json import dumps
 
     return dumps(as_dict(report)) + "\n"

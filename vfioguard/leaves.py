@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -16,11 +16,16 @@ T = TypeVar("T")
 def names(package: str) -> tuple[str, ...]:
     """The names of a package's leaf modules, sorted; no leaf is imported.
 
-    Importing pkgutil instead would cost half of an interpreter's start-up.
+    Importing pkgutil would cost half of an interpreter's start-up, so only a zip pays for it.
     """
-    origin = module(package).__file__
-    assert origin is not None, f"{package} is not a regular package"
-    files = os.listdir(os.path.dirname(origin))
+    room = module(package)
+    assert room.__file__ is not None, f"{package} is not a regular package"
+    try:
+        files = os.listdir(os.path.dirname(room.__file__))
+    except NotADirectoryError:  # vfioguard.pyz (release/pyz/build.py)
+        from pkgutil import iter_modules
+
+        files = [f"{leaf.name}.py" for leaf in iter_modules(room.__path__) if not leaf.ispkg]
     return tuple(sorted(f[:-3] for f in files if f.endswith(".py") and not f.startswith("_")))
 
 
@@ -31,6 +36,14 @@ def module(name: str) -> ModuleType:
     """
     __import__(name)
     return sys.modules[name]
+
+
+def beside(name: str, file: str) -> bytes:
+    """The content of a file beside the module of this name, also in a zip. Raises OSError."""
+    of = module(name)
+    loader: Any = of.__spec__.loader if of.__spec__ else None
+    content: bytes = loader.get_data(os.path.join(os.path.dirname(of.__file__ or ""), file))
+    return content
 
 
 def load(package: str, leaf: str, attribute: str, kind: type[T]) -> T:

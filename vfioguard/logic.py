@@ -6,7 +6,7 @@ strong tables.)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self, TypeAlias, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading
 
@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     Proof: TypeAlias = "Answer | Fact[object] | Gap"
 else:  # a name for the annotation below, which is not a string (ARCHITECTURE.md)
     Proof = object
+
+
+class Claim(str):
+    """A claim with the words of its denial, and of not knowing it; it is equal to its own text.
+
+    `denied` is what holds if the claim is false: "interrupt remapping is off", as a person says it.
+    `unknown` is said if nobody knows; None stands for "it is not known whether" and the claim. Only
+    an answer that can be false, or whose claim reads badly after "whether", needs a `Claim`.
+    """
+
+    __slots__ = ("denied", "unknown")
+    denied: str | None
+    unknown: str | None
+
+    def __new__(cls, text: str, denied: str | None = None, unknown: str | None = None) -> Self:
+        self = str.__new__(cls, text)
+        self.denied = denied
+        self.unknown = unknown
+        return self
 
 
 class Answer(NamedTuple):
@@ -34,7 +53,27 @@ class Answer(NamedTuple):
 
     def __invert__(self) -> "Answer":
         truth = None if self.truth is None else not self.truth
-        return Answer(f"not ({self.claim})", truth, (self,))
+        return Answer(_negated(self.claim), truth, (self,))
+
+    @property
+    def said(self) -> str:
+        """The answer as one sentence that is true: the claim, its denial, or that nobody knows."""
+        if self.truth is None:
+            words = self.claim.unknown if isinstance(self.claim, Claim) else None
+            return words or f"it is not known whether {self.claim}"
+        return str(self.claim) if self.truth else denial(self.claim)
+
+
+def denial(claim: str) -> str:
+    """What holds if `claim` is false."""
+    words = claim.denied if isinstance(claim, Claim) else None
+    return words or f"it is not true that {claim}"
+
+
+def _negated(claim: str) -> Claim:
+    """The claim that holds if and only if `claim` is false."""
+    unknown = claim.unknown if isinstance(claim, Claim) else None
+    return Claim(denial(claim), str(claim), unknown or f"it is not known whether {claim}")
 
 
 def ask(claim: str, reading: Reading[T], question: Callable[[T], bool | None]) -> Answer:
@@ -82,12 +121,17 @@ def agree(claim: str, witnesses: Iterable[Answer]) -> Answer:
     yes = tuple(part for part in kept if part.truth is True)
     no = tuple(part for part in kept if part.truth is False)
     if yes and no:
-        return Answer(f"{claim} (sources contradict each other)", None, yes + no)
+        return Answer(_contradicted(claim), None, yes + no)
     if yes or no:
         return Answer(claim, bool(yes), yes or no)
     if not kept:
         raise ValueError(f"no witness for: {claim}")
     return Answer(claim, None, kept)
+
+
+def _contradicted(claim: str) -> Claim:
+    text = f"{claim} (sources contradict each other)"
+    return Claim(text, None, f"sources contradict each other on whether {claim}")
 
 
 def whichever(claim: str, forms: Sequence[Answer], known: Answer) -> Answer:

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from vfioguard.kernel.firmware.wiring import Wiring
     from vfioguard.kernel.identity.dmi import Machine
     from vfioguard.kernel.identity.processor import Processor
+    from vfioguard.kernel.identity.site import Site
     from vfioguard.kernel.log import Log
 else:  # names for the annotations below, which are not strings (ARCHITECTURE.md)
-    Machine = Log = Processor = Wiring = object
+    Machine = Log = Processor = Site = Wiring = object
 
 #: (module, parameter) of both overrides and of the no-IOMMU mode.
 TYPE1 = ("vfio_iommu_type1", "allow_unsafe_interrupts")
 IOMMUFD = ("iommufd", "allow_unsafe_interrupts")
 NOIOMMU = ("vfio", "enable_unsafe_noiommu_mode")
+#: (module, parameter) that lets vfio-pci take the devices of its list.
+DENYLIST = ("vfio_pci", "disable_denylist")
 
 
 class Interrupts(NamedTuple):
@@ -42,7 +45,10 @@ class Snapshot(NamedTuple):
     `machine` and `processor` are None without an IVRS; Linux reads an IVRS by them. `chipset` (PCI
     id and revision) is None unless the chipset may be too early to remap and no interrupt is
     remapped. `modules`: a loaded module of VFIO, if no parameter shows one. `container`: whether
-    VFIO provides /dev/vfio/vfio; None if other files tell, or if no verdict depends on it.
+    VFIO provides /dev/vfio/vfio; None if other files tell, or if no verdict depends on it. `site`
+    reads facts that only an advice needs, when somebody asks. `denylist` switches off vfio-pci's
+    list of devices that it does not take; None if the host has no such device. `beside` are the
+    numbers of groups that only tell of others, and get no verdict themselves.
     """
 
     kernel: Kernel
@@ -58,6 +64,9 @@ class Snapshot(NamedTuple):
     chipset: Reading[tuple[str, int]] | None = None
     modules: tuple[str, ...] = ()
     container: Reading[bool] | None = None
+    site: Site | None = None
+    denylist: module_param.Parameter | None = None
+    beside: frozenset[int] = frozenset()
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""
@@ -67,6 +76,13 @@ class Snapshot(NamedTuple):
     def members(self) -> tuple[Members, ...]:
         """The groups with their devices; empty if they could not be listed."""
         return self.groups.value if isinstance(self.groups, Fact) else ()
+
+    @property
+    def judged(self) -> tuple[Members, ...]:
+        """The groups that get verdicts."""
+        if not self.beside:
+            return self.members
+        return tuple([each for each in self.members if each.group.id not in self.beside])
 
     def group(self, number: int) -> Members | None:
         """The group of this number. Returns None if there is no such group."""

@@ -1,4 +1,4 @@
-"""The verdict of one policy on one group."""
+"""The verdict of one policy on one group, and what an override and an assumption make of it."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -70,3 +70,23 @@ def _outcome(isolated: bool | None, override: bool | None) -> Outcome:
         # With the override the attach succeeds, but whether it needs the override is not known.
         return Outcome.UNKNOWN
     return Outcome.BY_OVERRIDE if override else Outcome.REFUSED
+
+
+class OverrideReport(NamedTuple):
+    """A module's parameter.
+
+    `value` is None if the module is not loaded or the parameter cannot be read. `pending` is the
+    value that loading the module would set, or None if the module is loaded or that is not known.
+    """
+
+    name: str
+    value: bool | None
+    pending: bool | None
+
+
+class Shift(NamedTuple):
+    """The groups whose outcome an assumption changes from `before` to `after`."""
+
+    before: Outcome
+    after: Outcome
+    groups: tuple[int, ...]

@@ -7,14 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
-from vfioguard.fact import Fact, Gap
-from vfioguard.logic import Answer, Proof
+from vfioguard.attach import Attach, Blocker
+from vfioguard.fact import Gap
+from vfioguard.reason import reason
 from vfioguard.report import (
     NO_GROUP,
     UNBINDABLE,
+    CauseReport,
+    CauseRow,
     DeviceReport,
     GroupReport,
     Report,
+    Step,
     UngroupedDevice,
 )
 from vfioguard.verdict import Outcome, severity
@@ -45,38 +49,61 @@ def truth(value: bool | None) -> str:
     return "unknown" if value is None else "yes" if value else "no"
 
 
-def reason(group: GroupReport) -> str:
-    """Why the headline's interrupt test has its truth, in one clause.
-
-    It is the claim of the deepest answer, following the first part of each. If that claim does not
-    name a device of the group (but another group's device, or an interrupt of the machine), the
-    claim above it tells more.
-    """
-    verdict = group.headline
-    undecided = verdict.outcome is Outcome.UNKNOWN and verdict.isolated.truth is False
-    above = answer = verdict.override if undecided else verdict.isolated
-    while answer.because and isinstance(answer.because[0], Answer):
-        above, answer = answer, answer.because[0]
-    if not undecided and not any(member.name in answer.claim for member in group.devices):
-        answer = above
-    return f"{truth(answer.truth)}: {answer.claim}"
-
-
-def general_reason(group: GroupReport) -> str:
-    """The reason without the names of the group's devices, so that groups share it."""
-    names = {member.name for member in group.devices}
-    words = reason(group).split(" ")
-    for place, word in enumerate(words):
-        name = word.rstrip(",:;")
-        if name in names:
-            words[place] = f"a device{word[len(name) :]}"
-    return " ".join(words)
-
-
 def verdict_line(target: str, group: GroupReport) -> str:
     """One line that says whether `target`, of this group, may be attached; the outcome first."""
     name = target if target.startswith("group:") else f"{target} group:{group.id}"
     return f"{group.outcome} {name} {_by(group)}"
+
+
+def blocked(group: GroupReport) -> str:
+    """The first thing besides the interrupts that refuses the group for good, with its errno."""
+    # What can be changed refuses for good as well if it concerns a member that nobody can bind.
+    sure = [blocker for blocker in group.attachment.blockers if blocker.because.truth]
+    first = max(sure, key=lambda blocker: blocker.lasting)
+    met = f" ({first.errno} from {first.call})" if first.errno else ""
+    return first.because.said + met
+
+
+def step(change: Step) -> str:
+    """One step of a change, in one line; what to type or where to look comes last."""
+    if not change.where or change.where in change.do:
+        return change.do
+    return (
+        f"{change.do} [{change.where}]"
+        if change.do.endswith(".")
+        else f"{change.do}: {change.where}"
+    )
+
+
+def of_others(report: Report, row: CauseRow) -> str:
+    """What to add to a row whose words name a member of its first group, or ""."""
+    if len(row.groups) < 2:
+        return ""
+    texts = (row.cause.sentence, *map(step, row.cause.change))
+    first = next(group for group in report.groups if group.id == row.groups[0])
+    if not any(member.name in text for member in first.devices for text in texts):
+        return ""
+    return (
+        f"Told of group {first.id}; {len(row.groups) - 1} more, each of its own devices: "
+        f"vfioguard explain group:{row.groups[1]}"
+    )
+
+
+def last_resort(causes: Iterable[CauseReport]) -> list[str]:
+    """The ways to set the override, each in one line; none if no cause has such a step.
+
+    They are told after all causes. Those of one host differ only in their number.
+    """
+    ways = max((cause.last_resort for cause in causes), key=len, default=())
+    if not ways:
+        return []
+    first, *others = map(step, ways)
+    return [f"last resort: {first[0].lower()}{first[1:]}", *(f"  {other}" for other in others)]
+
+
+def commands(blockers: Iterable[Blocker]) -> list[str]:
+    """The commands that remove these blockers, each once."""
+    return list(dict.fromkeys(command for blocker in blockers for command in blocker.change))
 
 
 def group_line(group: GroupReport) -> str:
@@ -89,8 +116,9 @@ def _by(group: GroupReport) -> str:
     text = f"by {group.headline.policy}"
     if group.outcome is not Outcome.ALLOWED:
         text += f"; {reason(group)}"
-    text += aside(group)
-    return text
+    if not group.attachable:
+        text += "; not attachable"
+    return text + aside(group)
 
 
 def aside(group: GroupReport) -> str:
@@ -119,43 +147,38 @@ def ungrouped_lines(report: Report, most: int | None = _NAMES) -> Iterator[tuple
     folded: dict[str, list[str]] = {}
     for device in report.ungrouped:
         folded.setdefault(device.reason, []).append(device.name)
-    for reason, names in folded.items():
-        counted = reason.replace(NO_GROUP, f"{NO_GROUP} ({len(names)})", 1)
+    for why, names in folded.items():
+        counted = why.replace(NO_GROUP, f"{NO_GROUP} ({len(names)})", 1)
         shown = names[:most]
         more = f" +{len(names) - len(shown)} more" if len(names) > len(shown) else ""
         yield counted, f"{', '.join(shown)}{more}"
 
 
-def missing(target: str, kind: str, names: list[str]) -> str:
-    """The sentence that there is no `target`; `names` are the existing targets of this `kind`."""
-    none = f"no {target!r:.64}" if target.startswith("group:") else f"no {kind} {target!r:.64}"
-    if not names:
-        return f"{none} here; there is no {kind}"
-    return f"{none} here; there are {listed(names)}"
+def not_known(target: str, gap: Gap) -> str:
+    """The sentence that nobody knows whether there is a `target`: the groups cannot be read."""
+    shown = f"{target[:64]!r:.64}"
+    return f"{shown} is not known: {gap.source} cannot be read ({gap.errno or gap.detail})"
+
+
+def missing(target: str, kind: str, close: list[str], near: list[str], count: int) -> str:
+    """The sentence that there is no `target` of this `kind`.
+
+    `close` are names that are nearly the same, `near` are others, of `count` that there are.
+    """
+    shown = f"{target[:64]!r:.64}"
+    none = f"no {shown}" if target.startswith("group:") else f"no {kind} {shown}"
+    if close:
+        return f"{none} here; did you mean {' or '.join(close)}?"
+    if not near:
+        return f"{none} here; there is none"
+    more = f" and {count - len(near)} more" if count > len(near) else ""
+    return f"{none} here; there are {', '.join(near)}{more}"
 
 
 def listed(names: list[str]) -> str:
     """The first of these names, and how many more there are."""
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return f"{', '.join(names[:_NAMES])}{more}"
-
-
-def proof_lines(proof: Proof, depth: int = 0, limit: int = 16) -> Iterable[str]:
-    """The proof as an indented tree, whose leaves are files with their content.
-
-    An answer shows at most `limit` of its parts.
-    """
-    indent = "  " * depth
-    if isinstance(proof, Gap):
-        yield f"{indent}{proof.source}: {proof.why} ({proof.errno or proof.detail})"
-    elif isinstance(proof, Fact):
-        yield f"{indent}{proof.source}: {raw_text(proof.raw)}"
-    else:
-        yield f"{indent}{truth(proof.truth)}: {proof.claim}"
-        for part in proof.because[:limit]:
-            yield from proof_lines(part, depth + 1, limit)
-        if len(proof.because) > limit:
-            yield f"{indent}  ... and {len(proof.because) - limit} more like these"
 
 
 def raw_text(raw: bytes) -> str:
@@ -174,23 +197,28 @@ def device(member: DeviceReport) -> str:
     return f"{member.name} {member.driver}" if member.driver else member.name
 
 
-def ranges(numbers: Iterable[int]) -> str:
-    """Sorted numbers as "0-3, 7, 9-12"."""
+def ranges(numbers: Iterable[int], between: str = ", ") -> str:
+    """Numbers in their order as "0-3, 7, 9-12": only what rises by one is a span."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and spans[-1][1] == number - 1:
             spans[-1][1] = number
         else:
             spans.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+    return between.join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
 
 
 def summary(report: Report) -> str:
-    """The groups in one clause: "2 refused, 20 allowed of 22 IOMMU groups"."""
-    counts = Counter(map(_headline, report.groups))
+    """The attachable groups in one clause: "2 refused, 15 allowed of 17 IOMMU groups"."""
+    counts = Counter(map(_headline, report.attachable))
     worst_first = sorted(counts.items(), key=lambda item: -severity(item[0]))
     parts = ", ".join(f"{number} {outcome}" for outcome, number in worst_first)
-    return f"{parts} of {len(report.groups)} IOMMU groups" if parts else "no IOMMU group"
+    return f"{parts} of {len(report.attachable)} IOMMU groups" if parts else "no IOMMU group"
+
+
+def is_blocked(group: GroupReport) -> bool:
+    """Whether something else than the interrupts refuses the group for good."""
+    return group.outcome is not Outcome.REFUSED and group.attachment.attach is Attach.NO
 
 
 def policies(report: Report) -> str:
@@ -219,17 +247,21 @@ def no_groups(report: Report) -> str:
     if bound:
         more = bound[0].removeprefix(NO_GROUP)
         return f"no IOMMU group ({len(bound)} of {count} PCI devices){more}"
-    have = f"none of the {count} PCI devices" if count else "no device"
+    have = f"none of the {count} PCI devices can" if count else "no device can"
+    have = "the one PCI device cannot" if count == 1 else have
     if report.host.iommu:
-        return f"no IOMMU group: {have} can be attached, though there is {report.host.iommu[0]}"
-    return f"no IOMMU group: {have} can be attached; {_no_iommu(report.host.arch)}"
+        return f"no IOMMU group: {have} be attached, though there is {report.host.iommu[0]}"
+    # A cause tells why, and what to change on this host.
+    none = _NO_IOMMU if report.causes else _no_iommu(report.host.arch)
+    return f"no IOMMU group: {have} be attached; {none}"
 
 
 def _no_iommu(arch: str | None) -> str:
     """That no IOMMU is in use, and what to turn on, in the words of the architecture."""
-    return f"no IOMMU is in use{_TURN_ON.get(arch or '', '')}"
+    return f"{_NO_IOMMU}{_TURN_ON.get(arch or '', '')}"
 
 
+_NO_IOMMU = "no IOMMU is in use"
 _X86_IOMMU = " (enable VT-d or AMD-Vi in the firmware; Intel also intel_iommu=on)"
 _ARM_IOMMU = " (it takes an SMMU that firmware describes, and a kernel with its driver)"
 _TURN_ON = {

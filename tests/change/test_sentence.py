@@ -39,8 +39,8 @@ def test_every_kind_of_change_has_a_sentence(kind: Kind) -> None:
         (holding(), holding(GPU), f"{B} (VGA controller) joined group 0"),
         (
             state({0: [A]}),
-            state([group(0, [A], Outcome.REFUSED)._replace(reason="no: it has none")]),
-            f"group 0 ({A} (Ethernet controller)): allowed -> refused (no: it has none)",
+            state([group(0, [A], Outcome.REFUSED)._replace(reason="it has none")]),
+            f"group 0 ({A} (Ethernet controller)): allowed -> refused (it has none)",
         ),
         (
             state(),

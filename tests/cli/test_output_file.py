@@ -12,7 +12,7 @@ import pytest
 from tests.cli.test_cli import ALLOWED, MIXED, NO_GROUPS, OVERRIDE, UNKNOWN, vfioguard
 from vfioguard import leaves
 
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z| UTC)")
 FORMS = leaves.names("vfioguard.output")
 
 

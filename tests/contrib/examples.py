@@ -31,15 +31,20 @@ def check(program: str, *arguments: str | Path) -> None:
 
 
 def main() -> None:
-    """Join the two blocks of prometheus.yml, and check them and the one of alertmanager.yml."""
-    scrape, load, alerts = blocks()
+    """Check what belongs into one file together, and each other file by itself."""
+    scrape, load, docs, alerts, drop, sites, agent = blocks()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         for rules in (ALERTS, RULES):
             shutil.copy(rules, directory)
         prometheus = directory / "prometheus.yml"
-        prometheus.write_text(scrape + load.replace("/etc/prometheus/", ""))
+        prometheus.write_text(scrape + drop + load.replace("/etc/prometheus/", "") + docs)
         check("promtool", "check", "config", prometheus)
+        (directory / "sites.yml").write_text(sites)
+        check("promtool", "check", "config", directory / "sites.yml")
+        (directory / "agent.yml").write_text(agent.replace("/etc/prometheus/", ""))
+        (directory / "vfioguard-hosts.yml").write_text('- targets: ["host-1.example.org:18346"]\n')
+        check("promtool", "check", "config", "--agent", directory / "agent.yml")
         alertmanager = directory / "alertmanager.yml"
         alertmanager.write_text(alerts)
         check("amtool", "check-config", alertmanager)

@@ -20,12 +20,13 @@ from tests.contrib.rules import (
 )
 from vfioguard import leaves
 from vfioguard.cli.parser import parse
-from vfioguard.serve.host import previous_boot
+from vfioguard.finding import Finding
+from vfioguard.serve.doubt import Reason
 
 RULES = rules_of(ALERTS)
 NAMES = [rule["alert"] for rule in RULES]
-#: Where the package puts the documents; a site that keeps them elsewhere replaces it.
-DOCUMENTS = "file:///usr/share/doc/vfioguard/"
+#: What a link begins with if the site says where it keeps the documents, and else does not.
+DOCUMENTS = "{{ with $externalLabels.vfioguard_docs }}{{ . }}/{{ end }}"
 
 each_alert = pytest.mark.parametrize("rule", RULES, ids=NAMES)
 
@@ -45,9 +46,9 @@ def test_promtool_agrees_with_every_unit_test(path: Any) -> None:
 @each_alert
 def test_an_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(rule: dict[str, Any]) -> None:
     # A finding brings its own severity.
-    severities = {"critical", "warning", "info", "{{ $labels.severity }}"}
+    severities = {"critical", "warning", "{{ $labels.severity }}"}
     assert rule["labels"]["severity"] in severities
-    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    assert set(rule["annotations"]) == {"summary", "description", "first_step", "runbook_url"}
     assert all(len(text) >= 20 for text in rule["annotations"].values())
     assert len(rule["annotations"]["summary"]) <= 100
     assert "{{ $labels.instance }}" in rule["annotations"]["summary"] or "absent(" in rule["expr"]
@@ -57,7 +58,7 @@ def test_an_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(rule: dict[
 def test_the_runbook_has_the_section_that_an_alert_names(rule: dict[str, Any]) -> None:
     url, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     assert url.startswith(DOCUMENTS)
-    document = REPOSITORY / url.removeprefix(DOCUMENTS)
+    document = REPOSITORY / "docs" / url.removeprefix(DOCUMENTS)
     assert document == RUNBOOK
     assert anchor == rule["alert"].lower()  # a heading's anchor, as every renderer makes it
     sections = dict(
@@ -69,7 +70,9 @@ def test_the_runbook_has_the_section_that_an_alert_names(rule: dict[str, Any]) -
 
 
 def test_the_runbook_has_no_section_without_an_alert() -> None:
-    assert sorted(re.findall(r"^## (\w+)", RUNBOOK.read_text(), re.MULTILINE)) == sorted(NAMES)
+    assert sorted(re.findall(r"^## (Vfioguard\w+)", RUNBOOK.read_text(), re.MULTILINE)) == sorted(
+        NAMES
+    )
 
 
 @each_alert
@@ -95,6 +98,20 @@ def test_promtool_is_asked_when_an_alert_fires_and_when_not(rule: dict[str, Any]
     )
 
 
+def test_no_finding_is_an_information_which_nobody_is_to_be_told_of() -> None:
+    findings = leaves.all_of("vfioguard.finding", "FINDING", Finding)
+    assert {finding.severity for finding in findings} <= {"critical", "warning"}
+
+
+def test_the_runbook_has_a_row_for_each_reason_of_doubt() -> None:
+    section = RUNBOOK.read_text().partition("## VfioguardUnreliable\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    (rule,) = (rule for rule in RULES if rule["alert"] == "VfioguardUnreliable")
+    own = re.findall(r'"reason", "(\w+)"', rule["expr"])
+    assert own == ["stale", "not_counted"]
+    assert sorted(rows) == sorted([*Reason, *own])
+
+
 def test_the_runbook_types_commands_that_exist() -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```", RUNBOOK.read_text(), re.MULTILINE | re.DOTALL)
     commands = [shlex.split(line, comments=True) for text in blocks for line in text.splitlines()]
@@ -110,15 +127,11 @@ def test_the_readme_counts_the_alerts() -> None:
 
 def test_the_findings_that_have_an_alert_of_their_own_exist() -> None:
     names = {name for rule in RULES for name in re.findall(r'finding=~?"(\w+)"', rule["expr"])}
-    assert names - _OF_THE_DAEMON <= set(leaves.names("vfioguard.finding"))
+    assert names <= set(leaves.names("vfioguard.finding"))
     (general,) = (rule for rule in RULES if rule["alert"] == "VfioguardFinding")
     left_out = set(re.findall(r'finding!~"([\w|]+)"', general["expr"])[0].split("|"))
-    assert left_out - _OF_THE_DAEMON <= set(leaves.names("vfioguard.finding"))
+    assert left_out <= set(leaves.names("vfioguard.finding"))
     assert names <= left_out
-
-
-#: What only the daemon finds, which remembers the previous boot.
-_OF_THE_DAEMON = {previous_boot.NAME}
 
 
 def test_the_files_are_plain_yaml_without_a_tab() -> None:

@@ -11,7 +11,7 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.contrib.rules import DASHBOARD, promtool
+from tests.contrib.rules import DASHBOARD, RULES, metrics_in, promtool, rules_of
 
 DOCUMENT: dict[str, Any] = json.loads(DASHBOARD.read_text())
 PANELS: list[dict[str, Any]] = [p for p in DOCUMENT["panels"] if p["type"] != "row"]
@@ -66,6 +66,19 @@ def test_the_datasource_is_the_readers_choice() -> None:
     assert VARIABLES["datasource"]["type"] == "datasource"
     uids = set(re.findall(r'"uid": "([^"]*)"', json.dumps(DOCUMENT)))
     assert uids == {"${datasource}", DOCUMENT["uid"]}
+
+
+def test_the_panels_of_the_fleet_ask_for_recorded_series_alone() -> None:
+    (host,) = (p for p in DOCUMENT["panels"] if p["title"] == "Host $instance")
+    fleet = [panel for panel in PANELS if panel["gridPos"]["y"] < host["gridPos"]["y"]]
+    asked = [target["expr"] for panel in fleet for target in panel["targets"]]
+    recorded = {rule["record"] for rule in rules_of(RULES)}
+    assert len(fleet) > 20
+    for expression in asked:
+        assert metrics_in(expression)
+        assert metrics_in(expression) <= recorded
+        assert "ALERTS" not in expression
+        assert "instance=" not in expression
 
 
 def test_a_host_is_chosen_among_those_that_show_metrics() -> None:

@@ -112,8 +112,8 @@ _NOT_SHOWN = {
     "job:vfioguard_groups_exposed:sum",
     "job_backend_outcome:vfioguard_bound_groups:sum",
     "job_backend_outcome:vfioguard_groups:sum",
-    "job_kernel_policy:vfioguard_hosts:count",
-    "job_outcome:vfioguard_hosts:count",
+    "job_backend_policy:vfioguard_hosts:count",
+    "job_kernel:vfioguard_hosts:count",
 }
 
 

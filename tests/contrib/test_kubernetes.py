@@ -48,7 +48,7 @@ def test_kubernetes_takes_every_manifest(version: str) -> None:
             kinds.add(document["kind"])
             if document["kind"] not in FOREIGN:
                 kubernetes_validate.validate(document, version, strict=True)
-    assert kinds == {"Namespace", "DaemonSet", *FOREIGN}
+    assert kinds == {"Namespace", "DaemonSet", "NetworkPolicy", *FOREIGN}
 
 
 @pytest.mark.parametrize("name", DAEMONSETS)
@@ -103,6 +103,38 @@ def test_the_node_can_only_be_read_but_for_the_features(
     assert written == ({"features"} if container["name"] == "nfd" else set())
 
 
+def ports() -> set[tuple[str, int]]:
+    """The name and the number of each port of the daemon."""
+    (container,) = pod("daemonset.yaml")["containers"]
+    return {(each["name"], each["containerPort"]) for each in container["ports"]}
+
+
+@pytest.mark.parametrize("kind", ["startupProbe", "readinessProbe", "livenessProbe"])
+def test_a_probe_asks_the_port_that_answers_probes_and_starts_no_process(kind: str) -> None:
+    (container,) = pod("daemonset.yaml")["containers"]
+    probe = container[kind]
+    assert set(probe) & {"exec", "httpGet", "tcpSocket", "grpc"} == {"httpGet"}
+    assert set(probe["httpGet"]) == {"path", "port"}
+    assert (
+        f"--web.probe-address=0.0.0.0:{dict(ports())[probe['httpGet']['port']]}"
+        in (container["args"])
+    )
+    assert probe["httpGet"]["path"] == ("/-/healthy" if kind == "livenessProbe" else "/-/ready")
+
+
+def test_only_prometheus_reaches_a_pod_and_a_pod_reaches_nothing() -> None:
+    everything, metrics = documents("networkpolicy.yaml")
+    assert everything["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    spec = metrics["spec"]
+    assert spec["policyTypes"] == ["Ingress"]
+    labels = documents("daemonset.yaml")[0]["spec"]["template"]["metadata"]["labels"]
+    assert spec["podSelector"]["matchLabels"] == labels
+    (rule,) = spec["ingress"]
+    assert [each["port"] for each in rule["ports"]] == ["metrics"]
+    assert [list(peer) for peer in rule["from"]] == [["namespaceSelector"]]
+    assert {each["metadata"]["namespace"] for each in (everything, metrics)} == {"vfioguard"}
+
+
 def test_the_daemon_takes_its_arguments() -> None:
     arguments = pod("daemonset.yaml")["containers"][0]["args"]
     result = vfioguard(*arguments, "--config.check")
@@ -111,8 +143,7 @@ def test_the_daemon_takes_its_arguments() -> None:
 
 def test_prometheus_asks_for_what_the_daemon_serves() -> None:
     (endpoint,) = documents("podmonitor.yaml")[0]["spec"]["podMetricsEndpoints"]
-    (port,) = pod("daemonset.yaml")["containers"][0]["ports"]
-    assert endpoint["port"] == port["name"]
+    assert (endpoint["port"], 18346) in ports()
     assert endpoint["scheme"] == "https"
     assert documents("podmonitor.yaml")[0]["spec"]["selector"]["matchLabels"].items() <= (
         documents("daemonset.yaml")[0]["spec"]["template"]["metadata"]["labels"].items()

@@ -12,7 +12,10 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
-from tests.cli.test_cli import ALLOWED, MIXED, NO_GROUPS, OVERRIDE, REFUSED, UNKNOWN, vfioguard
+from tests.cli.test_cli import ALLOWED, MIXED, NO_GROUPS, OVERRIDE, REFUSED, vfioguard
+from tests.support.functions import Function
+from tests.support.hosts import arm_host
+from tests.support.trees import write
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOOK = REPOSITORY / "contrib" / "libvirt" / "qemu"
@@ -66,9 +69,9 @@ def hostdev(bdf: str, managed: str = "yes") -> str:
     )
 
 
-def interface(bdf: str) -> str:
+def interface(bdf: str, managed: str = "yes") -> str:
     return (
-        "<interface type='hostdev' managed='yes'><mac address='52:54:00:9d:31:fa'/>"
+        f"<interface type='hostdev' managed='{managed}'><mac address='52:54:00:9d:31:fa'/>"
         f"<driver name='vfio'/><source>{address(bdf, 'type=' + repr('pci') + ' ')}</source>"
         f"{GUEST_ADDRESS}</interface>"
     )
@@ -139,9 +142,109 @@ def test_a_guest_whose_device_is_refused_does_not_start(hook: Hook, device: obje
     assert result.stderr == f"vfioguard: guest 'web1' may not start:\n{said}"
 
 
-def test_it_matters_not_who_binds_the_driver(hook: Hook) -> None:
+def test_the_error_says_the_cause_and_what_to_change_first(hook: Hook) -> None:
     hook.set(REFUSED)
-    assert hook(domain(hostdev("0000:00:0a.0", "no"))).returncode == 1
+    (line,) = hook(domain(hostdev("0000:00:0a.0"))).stderr.splitlines()[1:]
+    assert "Interrupt remapping is off" in line
+    assert "(EPERM from VFIO_SET_IOMMU); this is a virtual machine of QEMU" in line
+
+
+class Asked:
+    """Stands in for vfioguard: answers yes to all, and keeps how it was asked."""
+
+    def __init__(self, directory: Path) -> None:
+        self._log = directory / "asked"
+        self.command = directory / "vfioguard"
+        self.command.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" >> {self._log}\n'
+            'while [ "$1" != -- ]; do shift; done; shift\n'
+            'for device; do echo "yes $device: it can be attached as it is"; done\n'
+        )
+        self.command.chmod(0o755)
+
+    @property
+    def questions(self) -> list[tuple[set[str], list[str]]]:
+        """The options of each question, and the devices that it names."""
+        lines = [line.split(" -- ") for line in self._log.read_text().splitlines()]
+        return [(set(options.split()) & OPTIONS, names.split()) for options, names in lines]
+
+
+OPTIONS = {"--now", "--backend", "iommufd", "--refuse-host-critical"}
+CRITICAL = "--refuse-host-critical"
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    asked = Asked(tmp_path)
+    settings = tmp_path / "vfioguard-libvirt.toml"
+    settings.write_text(f"command = ['{asked.command}']\n")
+    return asked
+
+
+def test_managed_devices_are_asked_for_together_and_others_as_they_stand(
+    hook: Hook, asked: Asked
+) -> None:
+    devices = (
+        hostdev("0000:01:00.0"),
+        hostdev("0000:02:00.0", "no"),
+        interface("0000:01:00.1"),
+        hostdev("0000:03:00.0").replace(" managed='yes'", ""),
+        nvme("0000:04:00.0"),
+    )
+    assert hook(domain(*devices)).returncode == 0
+    assert asked.questions == [
+        ({CRITICAL}, ["0000:01:00.0", "0000:01:00.1", "0000:04:00.0"]),
+        ({CRITICAL, "--now"}, ["0000:02:00.0", "0000:03:00.0"]),
+    ]
+
+
+IOMMUFD = {CRITICAL, "--backend", "iommufd"}
+
+
+@pytest.mark.parametrize(
+    ("more", "driver", "options"),
+    [
+        ("", "<driver name='vfio'/>", {CRITICAL}),
+        ("", "<driver iommufd='no'/>", {CRITICAL}),
+        ("", "<driver iommufd='yes'/>", IOMMUFD),
+        ("", "<driver name='vfio' iommufd='yes'/>", IOMMUFD),
+        ("<iommufd enabled='yes'/>", "<driver name='vfio'/>", IOMMUFD),
+        ("<iommufd enabled='yes' fdgroup='iommu'/>", "", IOMMUFD),
+        ("<iommufd enabled='yes'/>", "<driver iommufd='no'/>", {CRITICAL}),
+        ("<iommufd enabled='no'/>", "<driver name='vfio'/>", {CRITICAL}),
+        ("<iommufd enabled='no'/>", "<driver iommufd='yes'/>", IOMMUFD),
+    ],
+)
+def test_a_device_that_qemu_attaches_through_iommufd_is_asked_for_so(
+    hook: Hook, asked: Asked, more: str, driver: str, options: set[str]
+) -> None:
+    device = hostdev("0000:01:00.0").replace("<driver name='vfio'/>", driver)
+    assert hook(domain(device, more=more)).returncode == 0
+    assert asked.questions == [(options, ["0000:01:00.0"])]
+
+
+def test_a_disk_is_never_attached_through_iommufd(hook: Hook, asked: Asked) -> None:
+    guest = domain(nvme("0000:04:00.0"), more="<iommufd enabled='yes'/>")
+    assert hook(guest).returncode == 0
+    assert asked.questions == [({CRITICAL}, ["0000:04:00.0"])]
+
+
+def test_a_device_that_the_host_needs_may_be_handed_over_by_a_setting(
+    hook: Hook, asked: Asked, tmp_path: Path
+) -> None:
+    settings = tmp_path / "vfioguard-libvirt.toml"
+    settings.write_text(settings.read_text() + "host-critical = 'start'\n")
+    assert hook(domain(hostdev("0000:01:00.0"))).returncode == 0
+    assert asked.questions == [(set(), ["0000:01:00.0"])]
+
+
+def test_who_does_not_let_libvirt_bind_it_has_to_bind_it(hook: Hook) -> None:
+    hook.set(ALLOWED)
+    assert hook(domain(hostdev("0000:00:0a.0"))).returncode == 0
+    result = hook(domain(hostdev("0000:00:0a.0", "no")))
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[1].startswith("no 0000:00:0a.0 ")
 
 
 def test_every_device_that_stands_in_the_way_is_named_and_no_other(hook: Hook) -> None:
@@ -174,7 +277,7 @@ def test_a_device_that_only_the_override_lets_through_is_refused_unless_told_oth
     hook.set(OVERRIDE, setting)
     result = hook(domain(hostdev("0000:01:00.0")))
     assert result.returncode == status
-    assert result.stderr.startswith(f"vfioguard: guest 'web1' {verdict}:\nallowed-by-override ")
+    assert result.stderr.startswith(f"vfioguard: guest 'web1' {verdict}:\nyes-by-override ")
 
 
 @pytest.mark.parametrize(
@@ -182,9 +285,10 @@ def test_a_device_that_only_the_override_lets_through_is_refused_unless_told_oth
     [("", 1), ("unknown = 'start'", 0), ("allowed-by-override = 'start'", 1)],
 )
 def test_what_is_unknown_is_refused_unless_told_otherwise(
-    hook: Hook, setting: str, status: int
+    hook: Hook, tmp_path: Path, setting: str, status: int
 ) -> None:
-    hook.set(UNKNOWN, setting)
+    host = arm_host({4: [Function("0000:01:00.0", None)]}, msis=False)
+    hook.set(write(tmp_path / "host", host), setting)
     result = hook(domain(hostdev("0000:01:00.0")))
     assert result.returncode == status
     assert "\nunknown 0000:01:00.0 " in result.stderr
@@ -199,7 +303,7 @@ def test_a_host_without_iommu_refuses_and_says_so(hook: Hook) -> None:
     hook.set(NO_GROUPS)
     result = hook(domain(hostdev("0000:00:0a.0")))
     assert result.returncode == 1
-    assert "unknown 0000:00:0a.0" in result.stderr
+    assert "no 0000:00:0a.0" in result.stderr
     assert "no IOMMU group" in result.stderr
 
 
@@ -383,7 +487,7 @@ def test_xml_that_libvirt_would_never_write_starts_no_guest(
 
 def test_a_name_cannot_forge_a_line_of_the_error(hook: Hook) -> None:
     hook.set(REFUSED)
-    result = hook(domain(hostdev("0000:00:0a.0")), name="x\nallowed 0000:00:0a.0\x1b[2J\u00e9")
+    result = hook(domain(hostdev("0000:00:0a.0")), name="x\nyes 0000:00:0a.0\x1b[2J\u00e9")
     assert len(result.stderr.splitlines()) == 2
     assert "\x1b" not in result.stderr
 
@@ -414,8 +518,8 @@ def test_a_wrong_setting_starts_no_guest_that_has_devices(hook: Hook, line: str,
         ("'/nonexistent/vfioguard'", "cannot run /nonexistent/vfioguard: [Errno 2]"),
         ("'false'", "false check ended with 1: nothing"),
         ("'true'", "true check ended with 0: nothing"),
-        ("'echo', 'allowed'", "echo check ended with 0: nothing"),
-        ("'sh', '-c', 'echo allowed 0000:00:0b.0'", "sh check ended with 0: nothing"),
+        ("'echo', 'yes'", "echo check ended with 0: nothing"),
+        ("'sh', '-c', 'echo yes 0000:00:0b.0'", "sh check ended with 0: nothing"),
         ("'sh', '-c', 'echo fine 0000:00:0a.0'", "sh check ended with 0: nothing"),
         ("'sh', '-c', 'echo oops >&2; exit 3'", "sh check ended with 3: oops"),
         ("'sh', '-c', 'sleep 20'", "sh gave no answer in 1 seconds"),

@@ -16,7 +16,7 @@ from vfioguard.inference.memory import reserved
 from vfioguard.inference.memory.region import by_device
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.output.firmware.json import firmware_json
-from vfioguard.output.json import dumps
+from vfioguard.proof_json import dumps
 from vfioguard.reading.take import take
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.snapshot import Snapshot

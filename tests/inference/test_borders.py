@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Border, Taken, Version
 
-BORDERS = [value for value in vars(borders).values() if isinstance(value, Border)]
+BORDERS = [
+    pytest.param(value, id=name)
+    for name, value in vars(borders).items()
+    if isinstance(value, Border)
+]
 VERSIONS = st.builds(
     Version,
     major=st.integers(3, 8),
@@ -50,7 +54,7 @@ def test_what_nobody_takes_back_is_in_no_older_series_but_may_be_in_a_vendors() 
     assert change.passed(Version(5, 14, 0, backports=True)) is None
 
 
-@pytest.mark.parametrize("change", BORDERS, ids=str)
+@pytest.mark.parametrize("change", BORDERS)
 @given(version=VERSIONS, more=st.integers(0, 100))
 def test_a_later_sublevel_never_loses_a_change(change: Border, version: Version, more: int) -> None:
     later = version._replace(sublevel=None if version.sublevel is None else version.sublevel + more)
@@ -60,7 +64,7 @@ def test_a_later_sublevel_never_loses_a_change(change: Border, version: Version,
         assert change.passed(version) is False
 
 
-@pytest.mark.parametrize("change", BORDERS, ids=str)
+@pytest.mark.parametrize("change", BORDERS)
 @given(version=VERSIONS)
 def test_nothing_is_denied_of_a_vendors_kernel_and_nothing_granted_that_its_number_has_not(
     change: Border, version: Version
@@ -70,7 +74,7 @@ def test_nothing_is_denied_of_a_vendors_kernel_and_nothing_granted_that_its_numb
     assert vendors is (True if plain else None)
 
 
-@pytest.mark.parametrize("change", BORDERS, ids=str)
+@pytest.mark.parametrize("change", BORDERS)
 def test_the_sublevels_of_a_border_are_in_order(change: Border) -> None:
     for taken in change.taken:
         assert taken.last is not None or taken.first is not None

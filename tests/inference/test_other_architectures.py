@@ -7,14 +7,14 @@ import struct
 import pytest
 
 from tests.support.arm_firmware import acpi_host, isolated, table
-from vfioguard import wording
 from vfioguard.inference.firmware import of_host
 from vfioguard.inference.firmware.of_host import Given
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.output import Style
 from vfioguard.output.text import OUTPUT
 from vfioguard.reading.take import take
-from vfioguard.report import Report
+from vfioguard.reason import reason
+from vfioguard.report import Choice, Report
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.verdict import Outcome
 
@@ -48,7 +48,9 @@ def report(host: dict[str, Entry]) -> Report:
 def test_a_madt_without_doorbells_says_nothing_where_it_is_no_arms(
     arch: str, chip: str | None
 ) -> None:
-    found = evaluate(take(Memory(other_host(arch, chip))), "now", "irq_domain_check_msi_remap")
+    found = evaluate(
+        take(Memory(other_host(arch, chip))), "now", Choice("irq_domain_check_msi_remap")
+    )
     assert found.groups[0].headline.isolated.truth is not True
 
 
@@ -92,7 +94,7 @@ def test_where_vfio_has_no_backend_it_is_known_that_nothing_can_be_attached() ->
     (group,) = report(riscv_host()).groups
     assert group.outcome is Outcome.REFUSED
     assert group.headline.needs_override is None  # no override helps
-    assert "way to attach" in wording.reason(group)
+    assert "way to attach" in reason(group)
 
 
 def test_an_unreadable_configuration_may_hide_a_backend() -> None:

@@ -10,7 +10,7 @@ from tests.support.functions import Function, device_directory, link_device
 from tests.support.hosts import x86_host
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
-from vfioguard.report import GroupReport
+from vfioguard.report import Choice, GroupReport
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 
 ISOLATED = "iommu_group_has_isolated_msi"
@@ -18,7 +18,7 @@ BDF = "0000:01:00.0"
 
 
 def groups(host: dict[str, Entry]) -> tuple[GroupReport, ...]:
-    return evaluate(take(Memory(host)), "now", ISOLATED).groups
+    return evaluate(take(Memory(host)), "now", Choice(ISOLATED)).groups
 
 
 def answer(group: GroupReport) -> str:

@@ -52,6 +52,7 @@ def words(line: bytes) -> tuple[str, ...]:
         (b"maxcpus=", False),
         (b"nr_cpus=1", False),
         (b"nolapic", True),
+        (b"disableapic", True),
         (b"nolapic apic", True),
         (b"acpi=off", True),
         (b"acpi=off acpi=force", False),

@@ -88,6 +88,8 @@ def test_a_value_is_read_as_the_kernel_reads_it(value: str, expected: bool | Non
         (b"options vfio_pci\n" + SET, True),
         (b"options\n" + SET, True),
         (b"options vfio_iommu_type1\nallow_unsafe_interrupts=1\n", False),
+        (SET.rstrip() + b" # for the lab\n", True),
+        (b"options vfio_iommu_type1 # allow_unsafe_interrupts=1\n", True),
         (SET + UNSET, False),
         (UNSET + SET, True),
         (b"options vfio_iommu_type1 \\\n  allow_unsafe_interrupts=1\n", True),

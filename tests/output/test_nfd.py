@@ -72,10 +72,10 @@ def printed(root: str, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("root", "isolated", "allow_unsafe", "counts"),
     [
-        (ALLOWED, "true", "false", "24 0 0 0"),
-        (OVERRIDE, "false", "true", "0 11 0 0"),
-        (REFUSED, "false", "false", "0 0 0 24"),
-        (MIXED, "false", "false", "20 0 0 2"),
+        (ALLOWED, "true", "false", "17 0 0 0"),
+        (OVERRIDE, "false", "true", "0 8 0 0"),
+        (REFUSED, "false", "false", "0 0 0 17"),
+        (MIXED, "false", "false", "15 0 0 2"),
         (UNKNOWN, "unknown", "false", "0 0 19 0"),
         (NO_GROUPS, "false", "false", "0 0 0 0"),
     ],
@@ -96,8 +96,23 @@ def test_a_recorded_host_has_these_labels(
 def test_the_label_is_true_only_where_every_group_is_allowed(host: str) -> None:
     report = evaluate(take(open_root(str(HOSTS / host / "as-booted.tar.xz"))), NOW)
     found = labels(OUTPUT.render(report, Style()))
-    outcomes = {group.outcome for group in report.groups}
+    outcomes = {group.outcome for group in report.attachable}
     assert (found["isolated-msi"] == "true") is (outcomes == {"allowed"})
+
+
+def test_the_whole_attach_is_counted_beside_the_interrupts() -> None:
+    host = x86_host(3)
+    host["/sys/kernel/iommu_groups/1/reserved_regions"] = (
+        b"0x00000000fee00000 0x00000000feefffff msi\n0x0000000080000000 0x0000000080ffffff direct\n"
+    )
+    found = of(host)
+    assert (found["isolated-msi"], found["groups.allowed"]) == ("true", "3")
+    assert (found["attach.yes"], found["attach.no"], found["attach.unknown"]) == ("2", "1", "0")
+
+
+def test_groups_that_nobody_can_attach_are_counted_apart() -> None:
+    found = of(x86_host({1: ["ACPI0001:00"], 2: ["0000:02:00.0"]}))
+    assert (found["groups"], found["groups.not-attachable"]) == ("1", "1")
 
 
 def test_groups_that_cannot_be_read_are_unknown_and_not_counted() -> None:

@@ -11,7 +11,7 @@ from vfioguard.judging.evaluate import evaluate
 from vfioguard.judging.policies import UnknownPolicy
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.reading.take import take
-from vfioguard.report import Report
+from vfioguard.report import Choice, Report
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
 from vfioguard.verdict import Outcome
@@ -253,7 +253,7 @@ def test_up_to_4_13_an_arm_group_without_a_software_msi_region_is_refused() -> N
 
 def test_an_unknown_policy_is_refused_by_name() -> None:
     with pytest.raises(UnknownPolicy, match="iommu_capable"):
-        evaluate(take(Memory(x86_host(1))), "now", "no_such_policy")
+        evaluate(take(Memory(x86_host(1))), "now", Choice("no_such_policy"))
 
 
 def test_a_cut_list_of_symbols_is_no_old_kernel() -> None:
@@ -275,7 +275,7 @@ def test_iommufd_too_is_judged_where_all_predicates_agree() -> None:
 
 def test_a_pinned_policy_does_not_hide_what_the_kernel_says() -> None:
     host = x86_host({0: ["QEMU0002:00"]})
-    (group,) = evaluate(take(Memory(host)), "now", "vfio_safe_irq_domain").groups
+    (group,) = evaluate(take(Memory(host)), "now", Choice("vfio_safe_irq_domain")).groups
     assert group.outcome is Outcome.ALLOWED
     assert group.kernel is not None
     assert group.kernel.outcome is Outcome.REFUSED

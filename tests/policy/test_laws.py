@@ -14,7 +14,7 @@ from tests.support.laws import examples
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.judging.policies import policy_names
 from vfioguard.reading.take import take
-from vfioguard.report import Report
+from vfioguard.report import Choice, Report
 from vfioguard.root.memory import Entry, Memory, Refused
 from vfioguard.root.recording import Recording
 from vfioguard.verdict import Outcome, severity
@@ -64,7 +64,7 @@ def hosts(draw: st.DrawFn, override: bool | None = False) -> dict[str, Entry]:
 
 
 def report(host: dict[str, Entry], policy: str | None = None) -> Report:
-    return evaluate(take(Memory(host)), "now", policy)
+    return evaluate(take(Memory(host)), "now", Choice(policy))
 
 
 def needs(report: Report) -> dict[tuple[int, str], bool | None]:

@@ -10,7 +10,7 @@ from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
-from vfioguard.report import GroupReport, Report
+from vfioguard.report import Choice, GroupReport, Report
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 from vfioguard.verdict import Outcome
 
@@ -24,7 +24,7 @@ DEVICE = f"/sys/bus/pci/devices/{BDF}"
 
 
 def report(host: dict[str, Entry], policy: str | None = None) -> Report:
-    return evaluate(take(Memory(host)), "now", policy)
+    return evaluate(take(Memory(host)), "now", Choice(policy))
 
 
 def answer(group: GroupReport) -> str:

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from tests.support.laws import examples
 from tests.support.living import Living, lives
 from tests.test_agreement import CASES, HOSTS
+from vfioguard.judging.causes import rows
 from vfioguard.judging.evaluate import evaluate, judge
 from vfioguard.judging.policies import UnknownPolicy, policy_names
-from vfioguard.judging.under import under
+from vfioguard.judging.under import under, ungrouped_under
 from vfioguard.reading.take import take
+from vfioguard.report import Choice
 from vfioguard.root.memory import Memory
 from vfioguard.root.opening import open_root
 from vfioguard.snapshot import Snapshot
@@ -20,10 +22,20 @@ from vfioguard.snapshot import Snapshot
 def agrees(snapshot: Snapshot) -> None:
     judged = judge(snapshot, "now")
     for policy in policy_names():
-        expected = evaluate(snapshot, "now", policy)
-        groups = tuple(under(judged, policy, judged.report.groups))
-        pinned = judged.report.host._replace(pinned=policy)
-        assert judged.report._replace(host=pinned, groups=groups) == expected
+        expected = evaluate(snapshot, "now", Choice(policy))
+        groups = tuple(under(judged, Choice(policy), judged.report.groups))
+        pinned = judged.report.host.choosing(Choice(policy), judged.report.policies)
+        told = not groups or any(group.causes for group in groups)
+        causes = rows(judged.host, groups) if told else ()
+        assert (
+            judged.report._replace(
+                host=pinned,
+                groups=groups,
+                causes=causes,
+                ungrouped=ungrouped_under(judged, Choice(policy)),
+            )
+            == expected
+        )
 
 
 @pytest.mark.parametrize(("host", "state"), CASES)
@@ -45,7 +57,7 @@ def test_a_verdict_that_a_group_has_already_is_that_very_object() -> None:
     host = "6.12-amd64--vtd-ir"
     judged = judge(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
     groups = judged.report.groups
-    for old, new in zip(groups, under(judged, "vfio_safe_irq_domain", groups), strict=True):
+    for old, new in zip(groups, under(judged, Choice("vfio_safe_irq_domain"), groups), strict=True):
         assert new.headline is old.series
 
 
@@ -53,4 +65,4 @@ def test_a_policy_that_does_not_exist_has_no_verdicts() -> None:
     host = "6.12-amd64--vtd-ir"
     judged = judge(take(open_root(str(HOSTS / host / "bound.tar.xz"))), "now")
     with pytest.raises(UnknownPolicy):
-        under(judged, "nothing", ())
+        under(judged, Choice("nothing"), ())

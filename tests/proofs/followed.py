@@ -10,10 +10,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from vfioguard.judging.evaluate import evaluate
+from vfioguard.judging.causes import with_ungrouped
+from vfioguard.judging.evaluate import judge
 from vfioguard.judging.policies import policy_names
 from vfioguard.reading.take import take
-from vfioguard.report import Report
+from vfioguard.report import NOTHING_CHOSEN, Report
 from vfioguard.root.opening import open_root
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.backlog import Backlog
@@ -30,7 +31,7 @@ class Followed:
 
     def __init__(self, root: str, intervals: Intervals = SELDOM) -> None:
         self.root = root
-        self.reader = HostReader(root, None)
+        self.reader = HostReader(root, NOTHING_CHOSEN)
         self.backlog = Backlog(self.reader.patience)
         self.latest = Latest(policy_names(), min(intervals), doubts=(self.backlog.doubt,))
         self.failures: list[str] = []
@@ -77,8 +78,27 @@ class Followed:
 
     def equals_full(self) -> bool:
         """Whether what is served is what reading everything finds now."""
-        full = evaluate(take(open_root(self.root)), "")
-        return self.report._replace(generated_at="") == full
+        full = everything(self.root)
+        return equal(self.report._replace(generated_at=""), full)
+
+
+def everything(root: str) -> Report:
+    """What reading everything finds now, with the causes of functions in no group."""
+    judged = judge(take(open_root(root)), "")
+    return with_ungrouped(judged.host, judged.report)
+
+
+def equal(served: Report, full: Report) -> bool:
+    """Whether they are; prints what differs."""
+    for name, ours, theirs in zip(full._fields, served, full, strict=True):
+        if name == "groups" and len(ours) == len(theirs):
+            for mine, other in zip(ours, theirs, strict=True):
+                for field, was, now in zip(mine._fields, mine, other, strict=True):
+                    if was != now:
+                        print(f"group {mine.id} {field}: served {was!r:.4000}\nfull {now!r:.4000}")
+        elif ours != theirs:
+            print(f"{name}: served {ours!r:.4000}\nfull {theirs!r:.4000}")
+    return served == full
 
 
 async def until(true: Callable[[], bool], seconds: float = 120.0) -> None:

@@ -14,14 +14,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
-from tests.proofs.followed import bound
+from tests.proofs.followed import bound, equal, everything
 from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.living import Living, Machine, told
 from tests.support.trees import write
-from vfioguard.judging.evaluate import evaluate
-from vfioguard.reading.take import take
+from vfioguard.report import NOTHING_CHOSEN
 from vfioguard.root.memory import Entry
-from vfioguard.root.opening import open_root
 from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.senses.hint import RECONCILE, Hint
 
@@ -113,7 +111,7 @@ def live(chance: random.Random, root: str, changes: int, seen: Counter[str]) -> 
     host = Living(machine(chance), {})
     entries = host.entries()
     write(root, entries)
-    reader = HostReader(root, None)
+    reader = HostReader(root, NOTHING_CHOSEN)
     reader.read()
     for number in range(changes):
         kind, after = step(chance, host)
@@ -121,8 +119,8 @@ def live(chance: random.Random, root: str, changes: int, seen: Counter[str]) -> 
         before, entries = entries, after.entries()
         change(root, before, entries)
         scan = reader.read(hint(host, after))
-        full = evaluate(take(open_root(root)), "")
-        if scan.report._replace(generated_at="") != full:
+        full = everything(root)
+        if not equal(scan.report._replace(generated_at=""), full):
             said = hint(host, after)
             raise SystemExit(f"BROKEN: change {number} of {host.machine}: {kind}, {said}")
         if number % 50 == 0:

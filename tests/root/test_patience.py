@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,26 @@ def test_a_read_that_does_not_return_is_left_out(device: Device) -> None:
     assert 0.5 < time.monotonic() - began < 5
     assert patience.hung == (HUNG,)
     assert (patience.given_up, device.reads) == (1, 1)
+
+
+def looks_until_given_up(device: Device, path: str) -> int:
+    patience = Patience()
+
+    def read() -> None:
+        patience.begin()
+        with suppress(IndexError):  # it was given up
+            device.read(patience.door, path)
+
+    threading.Thread(target=read).start()
+    while patience.door.place[1] != path or patience.moves:
+        patience.look()
+    return sum(1 for _ in iter(patience.look, path))
+
+
+def test_a_number_that_the_kernel_keeps_back_while_it_changes_is_waited_for(device: Device) -> None:
+    changing = HUNG.replace("uevent", "sriov_numvfs")
+    assert looks_until_given_up(device, HUNG) < 9
+    assert looks_until_given_up(device, changing) > 40
 
 
 def test_the_next_reading_leaves_it_out_at_once(device: Device) -> None:

@@ -9,12 +9,18 @@ from typing import Any
 
 import httpx
 
+from vfioguard.judging import causes
+from vfioguard.judging.check import check
 from vfioguard.judging.evaluate import judge
 from vfioguard.judging.policies import policy_names
 from vfioguard.judging.under import under
+from vfioguard.judging.what_if import group_if
 from vfioguard.reading.take import take
+from vfioguard.report import Choice
 from vfioguard.root.memory import Entry, Memory
 from vfioguard.serve.answer.latest import Latest
+from vfioguard.serve.doubt import Doubt
+from vfioguard.serve.host.explaining import explain
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.http.metrics import Counted
 from vfioguard.serve.http.routes import build
@@ -24,8 +30,18 @@ WHEN = "2026-11-22T18:00:00Z"
 
 
 def scan_of(entries: Mapping[str, Entry], pinned: str | None = None, when: str = WHEN) -> Scan:
-    judged = judge(take(Memory(entries)), when, pinned)
-    return Scan(judged.report, partial(under, judged), judged.snapshot, 1795370400.0, 0.25)
+    judged = judge(take(Memory(entries)), when, Choice(pinned))
+    return Scan(
+        report=causes.with_ungrouped(judged.host, judged.report),
+        under=partial(under, judged),
+        check=partial(check, judged),
+        why=partial(causes.why, judged.host),
+        explain=partial(explain, judged),
+        what_if=partial(group_if, judged),
+        state=judged.snapshot,
+        taken_at=1795370400.0,
+        seconds=0.25,
+    )
 
 
 class Clock:
@@ -42,7 +58,7 @@ def latest_of(
     *scans: Scan,
     clock: Callable[[], float] | None = None,
     nonce: str | None = "n",
-    doubts: Sequence[Callable[[], str | None]] = (),
+    doubts: Sequence[Callable[[], Doubt | None]] = (),
 ) -> Latest:
     """What is served after these readings; the interval is 10 seconds."""
     latest = Latest(policy_names(), 10.0, clock or Clock(), nonce, doubts)

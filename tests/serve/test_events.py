@@ -13,6 +13,7 @@ from tests.serve.document import holds
 from tests.support.states import state
 from vfioguard.change.compare import changes
 from vfioguard.output.change.json import change_json
+from vfioguard.serve.answer.stale import Stale
 from vfioguard.serve.http.stream import Stream
 from vfioguard.serve.telling.events import PAST, Hub, Prepared, prepare
 
@@ -36,7 +37,13 @@ def parse(text: str) -> list[dict[str, str]]:
 class Browser:
     """One client: collects what is sent, may be slow, may go away."""
 
-    def __init__(self, hub: Hub, last: str = "", heartbeat: float = 60.0) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        last: str = "",
+        heartbeat: float = 60.0,
+        stale: Callable[[], Stale | None] = lambda: None,
+    ) -> None:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self.text = ""
@@ -45,7 +52,7 @@ class Browser:
         self.taking.set()
         self._gone = asyncio.Event()
         self._more = asyncio.Event()
-        stream = Stream(hub, last, heartbeat)
+        stream = Stream(hub, last, heartbeat, stale)
         scope = {"type": "http", "method": "GET"}
         self.task = asyncio.create_task(stream(scope, self._receive, self._send))
 
@@ -189,6 +196,38 @@ def test_silence_is_broken_by_comments() -> None:
         await browser.until(":\n\n:\n\n")
         browser.leave()
         await browser.task
+
+    in_loop(go)
+
+
+def test_who_follows_is_told_when_the_answers_become_stale_and_fresh() -> None:
+    since, read_at = "2026-01-01T00:00:05Z", "2026-01-01T00:00:00Z"
+    mark: Stale | None = None
+
+    async def go() -> None:
+        nonlocal mark
+        hub = Hub(nonce="n")
+        fresh = Browser(hub, stale=lambda: mark)
+        await fresh.until("id: n-0")
+        mark = Stale("failed", "gone", since=since, read_at=read_at)
+        (event,) = (await fresh.until("event: stale"))[1:]
+        assert json.loads(event["data"]) == {
+            "stale": {"since": since, "why": "gone"},
+            "read_at": read_at,
+        }
+        assert "id" not in event
+        late = Browser(hub, "n-0", stale=lambda: mark)
+        await late.until("event: stale")
+        mark = mark._replace(since="2026-01-01T00:00:06Z")
+        hub.publish(tick())
+        await fresh.until("event: tick")
+        mark = None
+        for browser in fresh, late:
+            blocks = await browser.until('"stale":null')
+            names = [block["event"] for block in blocks if "event" in block]
+            assert names == ["stale", "tick", "stale"]
+            browser.leave()
+            await browser.task
 
     in_loop(go)
 

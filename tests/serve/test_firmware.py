@@ -11,6 +11,7 @@ import pytest
 
 from tests.serve.serving import Client, latest_of, problem, served
 from tests.support.hosts import x86_host
+from vfioguard.report import NOTHING_CHOSEN
 from vfioguard.serve.host.reader import HostReader
 
 HOSTS = Path(__file__).parent.parent / "fixtures" / "sysfs"
@@ -22,16 +23,16 @@ def capture(host: str) -> str:
 
 @pytest.mark.parametrize("host", ["6.12-amd64--vtd-noir", "6.12-arm64--its-smmu-acpi"])
 def test_it_is_what_the_command_prints(host: str) -> None:
-    client = Client(latest_of(HostReader(capture(host), None).read()))
+    client = Client(latest_of(HostReader(capture(host), NOTHING_CHOSEN).read()))
     command = [sys.executable, "-m", "vfioguard", "firmware", "--output", "json"]
     printed = subprocess.run([*command, "--root", capture(host)], capture_output=True, check=True)
     assert client.get("/v1/firmware").content == printed.stdout
 
 
 def test_it_says_why_remapping_is_off() -> None:
-    body = Client(latest_of(HostReader(capture("6.12-amd64--vtd-noir"), None).read())).json(
-        "/v1/firmware"
-    )
+    body = Client(
+        latest_of(HostReader(capture("6.12-amd64--vtd-noir"), NOTHING_CHOSEN).read())
+    ).json("/v1/firmware")
     assert body["interrupt_remapping"]["possible"] is False
     assert "INTR_REMAP" in body["sentence"]
     dmar = next(table for table in body["tables"] if table["signature"] == "DMAR")
@@ -40,7 +41,7 @@ def test_it_says_why_remapping_is_off() -> None:
 
 
 def test_it_is_rendered_once_for_the_same_tables() -> None:
-    reader = HostReader(capture("6.12-amd64--vtd-ir"), None)
+    reader = HostReader(capture("6.12-amd64--vtd-ir"), NOTHING_CHOSEN)
     first, second = reader.read().firmware, reader.read().firmware
     assert first is not None
     assert second is not None
@@ -48,7 +49,7 @@ def test_it_is_rendered_once_for_the_same_tables() -> None:
 
 
 def test_a_client_that_has_it_gets_a_304() -> None:
-    client = Client(latest_of(HostReader(capture("6.12-amd64--vtd-ir"), None).read()))
+    client = Client(latest_of(HostReader(capture("6.12-amd64--vtd-ir"), NOTHING_CHOSEN).read()))
     tag = client.get("/v1/firmware").headers["etag"]
     assert client.get("/v1/firmware", if_none_match=tag).status_code == 304
 
@@ -64,7 +65,7 @@ def test_where_the_daemon_has_no_tables_it_is_not_known() -> None:
 
 
 def test_head_answers_without_a_body() -> None:
-    client = Client(latest_of(HostReader(capture("6.12-amd64--vtd-ir"), None).read()))
+    client = Client(latest_of(HostReader(capture("6.12-amd64--vtd-ir"), NOTHING_CHOSEN).read()))
     response = client.request("HEAD", "/v1/firmware")
     assert response.status_code == 200
     assert json.loads(client.get("/v1/firmware").content)["schema_version"] == 1

@@ -13,7 +13,7 @@ from vfioguard.report import Report
 from vfioguard.root.patience import Patience
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.backlog import Backlog
-from vfioguard.serve.follower import Follower, Hooks, Intervals
+from vfioguard.serve.follower import Failed, Follower, Hooks, Intervals
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, RELOAD, Hint
 
@@ -45,7 +45,7 @@ class Followed:
         self.latest: Latest = latest_of(doubts=(self.backlog.doubt,))
         self.served: list[Report] = []
         self.published: list[Report] = []
-        self.failed: list[str] = []
+        self.failed: list[object] = []
         hooks = Hooks(
             served=self.served.append,
             settled=self.published.append,
@@ -142,7 +142,10 @@ def test_a_reading_that_raises_is_one_line_and_the_next_one_counts() -> None:
         assert followed.latest.failures == 1
 
     followed = follow(host, what)
-    assert followed.failed[0].startswith("ValueError: two lines (")
+    failed = followed.failed[0]
+    assert isinstance(failed, Failed)
+    assert (failed.why, failed.kind) == ("ValueError: two lines", "ValueError")
+    assert failed.place.startswith(" (tests.serve.test_follow, line ")
     assert host.asked[2].everything, "what failed is owed"
 
 

@@ -12,9 +12,9 @@ import pytest
 from tests.serve.serving import scan_of
 from tests.support.hosts import x86_host
 from vfioguard.change import Change, Kind
+from vfioguard.finding import remapping_lost
 from vfioguard.report import Report
 from vfioguard.root.memory import Entry
-from vfioguard.serve.host.previous_boot import NAME
 from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.serve.telling.state_files import StateFiles
 
@@ -77,7 +77,9 @@ def test_after_a_reboot_lost_remapping_is_a_finding_until_the_next_boot(tmp_path
     for _ in range(2):  # it survives a restart of the daemon
         teller, _ = followed([report_of(LOST)], "b2", tmp_path)
         (found,) = teller.history.add(report_of(LOST)).findings
-        assert (found.name, found.severity) == (NAME, "warning")
+        kind = remapping_lost.FINDING
+        assert (found.name, found.severity) == (kind.name, kind.severity)
+        assert (kind.name, kind.find, kind.find_in_groups) == ("remapping_lost", None, None)
         assert found.summary == (
             "interrupt remapping is off since kernel 6.13.0-amd64; it was on under 6.12.0-amd64"
         )

@@ -17,7 +17,7 @@ from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root.memory import Memory
 from vfioguard.serve.answer.body import Body
-from vfioguard.serve.answer.view import View, one_device_json
+from vfioguard.serve.answer.view import Told, View, one_device_json
 from vfioguard.serve.host.holders import Holders
 
 
@@ -43,13 +43,14 @@ def test_a_view_serves_what_one_that_is_made_from_nothing_serves(moments: list[L
         view, fresh = View(report, "tag", view), View(report, "tag")
         assert text(view.json()) == text(fresh.json())
         assert text(view.groups_text(())) == text(fresh.groups_text(()))
-        assert view.targets.group_of == fresh.targets.group_of
+        for table in ("group_of", "ungrouped", "with_id", "nodes", "domains", "ordered", "ids"):
+            assert getattr(view.targets.places, table) == getattr(fresh.targets.places, table)
         for group in report.groups:
             assert view.targets.find(f"group:{group.id}") is group
-        for name in (*view.targets.group_of, *(device.name for device in report.ungrouped)):
+        for name in (*view.targets.places.group_of, *(device.name for device in report.ungrouped)):
             found = view.targets.find(name)
             assert found == fresh.targets.find(name)
-            assert one_device_json(name, found, "now")
+            assert one_device_json(Told(name, found, ()), "now", None)
 
 
 @given(lives())

@@ -18,9 +18,10 @@ from tests.serve.document import holds
 from tests.serve.serving import Client, Clock, latest_of, scan_of
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
+from vfioguard.reading.holders import look, plain_holder
 from vfioguard.report import GroupReport, Report
 from vfioguard.root.memory import Entry, Link, Memory
-from vfioguard.serve.host.holders import EVERY, Holders, look
+from vfioguard.serve.host.holders import EVERY, Holders
 
 REPOSITORY = Path(__file__).parents[2]
 A, B = "0000:01:00.0", "0000:02:00.0"
@@ -41,12 +42,12 @@ _HOLD = "import sys; files = [open(p) for p in sys.argv[1:]]; print('held', flus
 
 
 @contextlib.contextmanager
-def a_process_with(*paths: Path) -> Iterator[int]:
+def a_process_with(*paths: Path, code: str = _HOLD) -> Iterator[int]:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     with subprocess.Popen(
-        [sys.executable, "-c", _HOLD, *map(str, paths)],
+        [sys.executable, "-c", code, *map(str, paths)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
@@ -99,11 +100,29 @@ def test_a_process_that_holds_the_node_is_named(tmp_path: Path, node: str) -> No
     assert group(report, 4).holders is None, "no member is bound to VFIO: nobody looked"
 
 
+_HOLD_EVENT = "import os; held = os.eventfd(0); "
+
+
+@pytest.mark.parametrize("with_node", [False, True])
+@pytest.mark.needs_root
+def test_a_device_without_its_node_may_be_of_any_group(tmp_path: Path, *, with_node: bool) -> None:
+    root_in_the_first_namespace()
+    node = tmp_path / "3"
+    with a_process_with(*([node] if with_node else []), code=_HOLD_EVENT + _HOLD) as pid:
+        held = look(paths(node), [pid], plain_holder, device="anon_inode:[eventfd]")
+    if with_node:
+        assert (list(held.groups), held.gap) == ([3], None)
+        return
+    assert held.of(3) is None
+    assert held.gap is not None
+    assert held.gap.detail.startswith(f"who holds /dev/vfio is not known: process {pid} (python")
+
+
 @pytest.mark.needs_root
 def test_one_process_with_both_nodes_is_one_holder(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     with a_process_with(tmp_path / "3", tmp_path / "devices" / "vfio7") as pid:
-        held = look(paths(tmp_path / "3", tmp_path / "devices" / "vfio7"), ours())
+        held = look(paths(tmp_path / "3", tmp_path / "devices" / "vfio7"), ours(), plain_holder)
     assert [holder.pid for holder in held.groups[3]] == [pid]
     assert held.gap is None
 
@@ -113,7 +132,7 @@ def test_it_is_found_among_all_processes(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     node = tmp_path / "3"
     with a_process_with(node) as pid:
-        held = look(paths(node), psutil.pids())
+        held = look(paths(node), psutil.pids(), plain_holder)
     assert [holder.pid for holder in held.groups[3]] == [pid]
 
 
@@ -142,6 +161,17 @@ def test_a_look_is_taken_now_and_then_and_when_there_are_other_nodes(tmp_path: P
     other = scan_of(x86_host({3: [Function(A, None, None)], 5: [Function(B, None, "vfio-pci")]}))
     with a_process_with(tmp_path / "5"):
         assert group(holders.add(other.report), 5).holders
+
+
+@pytest.mark.needs_root
+def test_a_holder_that_ended_holds_nothing_at_the_next_reading(tmp_path: Path) -> None:
+    root_in_the_first_namespace()
+    holders = holders_of(tmp_path, clock=Clock())
+    with a_process_with(tmp_path / "3") as pid:
+        report = holders.add(scan_of(HOST).report)
+        assert [holder.pid for holder in group(report, 3).holders or ()] == [pid]
+    report = holders.add(scan_of(HOST).report)
+    assert group(report, 3).holders == ()
 
 
 @pytest.mark.needs_root
@@ -223,8 +253,8 @@ def test_what_did_not_change_is_the_same_object(tmp_path: Path) -> None:
 def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
     code = (
         "import psutil\n"
-        "from vfioguard.serve.host.holders import look\n"
-        "held = look({'/dev/vfio/3': 3}.get, psutil.pids())\n"
+        "from vfioguard.reading.holders import look, plain_holder\n"
+        "held = look({'/dev/vfio/3': 3}.get, psutil.pids(), plain_holder)\n"
         "print(dict(held.groups), held.gap.why, held.gap.errno)"
     )
     tmp_path.chmod(0o755)
@@ -241,7 +271,7 @@ def test_without_the_privilege_it_is_a_gap_and_no_error(tmp_path: Path) -> None:
 
 @pytest.mark.needs_root
 def test_another_pid_namespace_is_a_gap(tmp_path: Path) -> None:
-    code = "from vfioguard.serve.host.holders import look; print(look({}.get, []).gap.detail)"
+    code = "from vfioguard.reading.holders import look; print(look({}.get, [], id).gap.detail)"
     command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert "PID namespace" in result.stdout, result.stderr
@@ -255,7 +285,7 @@ def test_a_hostile_name_is_a_plain_one(tmp_path: Path) -> None:
     node = tmp_path / "3"
     node.touch()
     with open(node) as file, subprocess.Popen([evil, "60"], pass_fds=[file.fileno()]) as process:
-        held = look(paths(node), ours())
+        held = look(paths(node), ours(), plain_holder)
         process.kill()
     names = [one.name for one in held.groups[3] if one.pid == process.pid]
     assert names
@@ -266,7 +296,9 @@ def test_a_hostile_name_is_a_plain_one(tmp_path: Path) -> None:
 def test_the_holders_are_in_the_json_and_make_a_group_exposed(tmp_path: Path) -> None:
     root_in_the_first_namespace()
     refused = x86_host(
-        {3: [Function(A, "PCI-MSIX", "vfio-pci")], 4: [Function(B, "PCI-MSIX")]}, remapping=False
+        {3: [Function(A, "PCI-MSIX", "vfio-pci")], 4: [Function(B, "PCI-MSIX")]},
+        remapping=False,
+        override=True,
     )
     scan = scan_of(refused)
     with a_process_with(tmp_path / "3") as pid:

@@ -13,6 +13,7 @@ from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
 from vfioguard.output import Style
 from vfioguard.output.json import OUTPUT as JSON
+from vfioguard.report import Choice
 from vfioguard.root.memory import Link, Refused
 from vfioguard.verdict import Outcome
 
@@ -111,6 +112,9 @@ def test_one_group_comes_with_its_proof() -> None:
     group = client.json("/v1/groups/2")
     assert group.pop("schema_version") == 1
     assert group.pop("generated_at") == "2026-11-22T18:00:00Z"
+    assert (group.pop("stale"), group.pop("read_at")) == (None, None)
+    assert [cause["name"] for cause in group.pop("why")] == group["causes"]
+    assert group.pop("facts") is None, "nobody describes the devices of this host"
     assert group == client.json("/v1/report")["groups"][2]
     assert group["backends"]["type1"]["because"]["truth"] is False
 
@@ -131,37 +135,46 @@ def test_a_device_without_a_group_has_no_verdict() -> None:
     found = client.json("/v1/devices/07:00.0")
     assert (found["outcome"], found["group"]) == ("unknown", None)
     body = problem(client.get("/v1/check/07:00.0"))
-    assert (body["status"], body["outcome"]) == (503, "unknown")
+    assert (body["status"], body["answer"], body["outcome"]) == (409, "no", "unknown")
+    assert (body["errno"], body["call"], body["groups"]) == ("EINVAL", "bind", [])
     assert "in no IOMMU group" in body["detail"]
 
 
 @pytest.mark.parametrize(
-    ("host", "query", "status", "outcome", "level"),
+    ("host", "query", "status", "answer", "level"),
     [
-        (ALLOWED, "", 200, "allowed", "Info"),
-        (ALLOWED, "?strict=1", 200, "allowed", "Info"),
-        (BY_OVERRIDE, "", 200, "allowed-by-override", "Warning"),
-        (BY_OVERRIDE, "?strict=0", 200, "allowed-by-override", "Warning"),
-        (BY_OVERRIDE, "?strict=1", 409, "allowed-by-override", "Warning"),
-        (REFUSED, "", 409, "refused", "Error"),
+        (ALLOWED, "", 200, "yes", "Info"),
+        (ALLOWED, "?strict=1", 200, "yes", "Info"),
+        (BY_OVERRIDE, "", 200, "yes-by-override", "Warning"),
+        (BY_OVERRIDE, "?strict=0", 200, "yes-by-override", "Warning"),
+        (BY_OVERRIDE, "?strict=1", 409, "yes-by-override", "Warning"),
+        (REFUSED, "", 409, "no", "Error"),
         (UNKNOWN, "", 503, "unknown", "Error"),
         (UNKNOWN, "?strict=1", 503, "unknown", "Error"),
     ],
 )
 @pytest.mark.parametrize("target", ["0000:01:00.0", "01:00.0", "group:0"])
 def test_the_gate_answers_by_status_and_body(
-    host: dict[str, object], query: str, status: int, outcome: str, level: str, target: str
+    host: dict[str, object], query: str, status: int, answer: str, level: str, target: str
 ) -> None:
     response = served(host).get(f"/v1/check/{target}{query}")
     assert response.status_code == status
     body = response.json() if status == 200 else problem(response)
-    assert (body["outcome"], body["level"], body["group"]) == (outcome, level, 0)
+    assert (body["answer"], body["level"], body["group"]) == (answer, level, 0)
     assert body["target"] == ("group:0" if target == "group:0" else "0000:01:00.0")
+
+
+def test_the_lines_of_groups_say_which_can_be_attached() -> None:
+    client = served(x86_host({1: [Function("0000:01:00.0")], 2: ["PNP0A08:00"]}))
+    lines = client.get("/v1/groups", accept="text/plain").text.splitlines()
+    attachable = [group["attachable"] for group in client.get("/v1/groups").json()["groups"]]
+    assert ["; not attachable" not in line for line in lines] == attachable
+    assert len(set(attachable)) == 2
 
 
 def test_the_gate_says_in_a_line_what_the_command_says() -> None:
     response = served(BY_OVERRIDE).get("/v1/check/group:0", accept="text/plain")
-    assert response.text.startswith("allowed-by-override group:0 by iommu_group_has_isolated_msi; ")
+    assert response.text.startswith("yes-by-override group:0: only the override lets it pass: ")
     assert response.text.count("\n") == 1
 
 
@@ -189,7 +202,8 @@ def test_what_does_not_exist_is_not_found(path: str) -> None:
 
 def test_an_unknown_target_is_told_which_exist() -> None:
     client = served(REFUSED)
-    assert "0000:01:00.0, 0000:02:00.0" in problem(client.get("/v1/check/09:00.0"))["detail"]
+    assert "0000:01:00.0, 0000:02:00.0" in problem(client.get("/v1/check/77:00.0"))["detail"]
+    assert "did you mean 0000:01:00.0?" in problem(client.get("/v1/check/1:00.0"))["detail"]
     assert "group:0, group:1" in problem(client.get("/v1/groups/77"))["detail"]
 
 
@@ -212,11 +226,11 @@ def test_a_word_outside_of_its_closed_set_is_an_error(query: str) -> None:
 
 def test_another_policy_judges_the_same_reading_once() -> None:
     scan = scan_of(ALLOWED)
-    asked: list[str] = []
+    asked: list[str | None] = []
 
-    def under(policy: str, groups: object) -> object:
-        asked.append(policy)
-        return scan.under(policy, groups)
+    def under(chosen: Choice, groups: object) -> object:
+        asked.append(chosen.policy)
+        return scan.under(chosen, groups)
 
     client = Client(latest_of(scan._replace(under=under)))
     for _ in range(3):
@@ -237,7 +251,7 @@ def test_a_report_that_goes_out_in_pieces_arrives_whole() -> None:
 
 
 def test_a_bug_is_a_problem_too_and_tells_nothing_of_the_inside() -> None:
-    def under(policy: str, groups: object) -> object:
+    def under(chosen: Choice, groups: object) -> object:
         raise ZeroDivisionError("secret")
 
     latest = latest_of(scan_of(ALLOWED)._replace(under=under))
@@ -315,13 +329,14 @@ def test_the_page_escapes_what_the_host_says_and_loads_nothing() -> None:
     response = served(x86_host({0: [evil]}, remapping=False)).get("/")
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert response.headers["content-security-policy"].startswith("default-src 'none'")
-    assert "<script" not in response.text
+    assert response.text.count("<script") == 1
     assert "&lt;script&gt;" in response.text
-    assert "http" not in response.text.replace("<!doctype html>", "")
+    assert "http:" not in response.text
+    assert "https:" not in response.text
 
 
 def test_the_page_of_a_host_without_groups_says_so() -> None:
-    assert "no IOMMU group" in served({}).get("/").text
+    assert "No IOMMU group" in served({}).get("/").text
 
 
 ODD = st.one_of(

@@ -77,7 +77,7 @@ def test_a_change_is_a_record_of_its_own_fields(listener: Listener) -> None:
     LogTeller(Journal(listener.path))(REFUSED)
     assert listener.receive() == {
         "MESSAGE": "group 3 (a (Ethernet controller), b (Ethernet controller)): "
-        "allowed -> refused (no: a device has MSIs that isolate)",
+        "allowed -> refused (a device has no MSIs that isolate)",
         "MESSAGE_ID": MESSAGE_IDS[Kind.OUTCOME],
         "PRIORITY": "4",
         "SYSLOG_IDENTIFIER": "vfioguard",
@@ -88,7 +88,7 @@ def test_a_change_is_a_record_of_its_own_fields(listener: Listener) -> None:
         "VFIOGUARD_DEVICE": "a|b",
         "VFIOGUARD_BEFORE": "allowed",
         "VFIOGUARD_AFTER": "refused",
-        "VFIOGUARD_CAUSE": "no: a device has MSIs that isolate",
+        "VFIOGUARD_CAUSE": "a device has no MSIs that isolate",
         "VFIOGUARD_AT": "2026-11-22T18:00:00Z",
     }
 

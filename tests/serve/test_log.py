@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from tests.serve.serving import Clock
 from tests.serve.test_daemon import BY_OVERRIDE, daemon
 from tests.support.commands import SERVE
-from vfioguard.serve.telling.log import OneLine, Trouble
+from vfioguard.serve.telling.log import OneLine, Trouble, error_line, place_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -91,3 +93,40 @@ def test_whoever_is_no_journal_gets_no_priorities() -> None:
         running.wait_for("of .* IOMMU groups")
         running.stop()
     assert all(line.startswith("vfioguard: ") for line in running.log)
+
+
+def test_what_comes_in_two_kinds_by_turns_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
+    trouble = Trouble("it works again")
+    for number in range(10):
+        trouble.here(f"it fails at {number}", kind="ab"[number % 2])
+    trouble.gone()
+    trouble.here("it fails", kind="a")
+    assert said(caplog) == ["it fails at 0", "it fails at 1", "it works again", "it fails"]
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except type(error) as caught:
+        return caught
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.EIO, "Input/output error", "/sys/a"), "/sys/a: Input/output error"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (OSError("odd"), "odd"),
+    ],
+)
+def test_a_failure_of_the_host_is_said_in_its_own_words(error: Exception, line: str) -> None:
+    assert (error_line(raised(error)), place_of(raised(error))) == (line, "")
+
+
+def test_a_bug_is_said_with_its_place_but_no_path_of_ours() -> None:
+    error = raised(ValueError("two\nlines"))
+    assert error_line(error) == "ValueError: two lines"
+    assert re.fullmatch(r" \([\w.]+, line \d+\)", place_of(error))
+    record = logging.LogRecord("vfioguard", logging.ERROR, "", 0, "a bug", (), None)
+    record.exc_info = (type(error), error, error.__traceback__)
+    assert ".py" not in OneLine().format(record)

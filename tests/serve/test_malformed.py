@@ -96,6 +96,15 @@ def test_what_is_no_request_is_a_problem_and_the_end_of_the_connection(tmp_path:
     with_server(tmp_path, test)
 
 
+def test_a_request_that_is_too_long_is_told_the_bound(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        long = b"GET /v1/check?" + b"target=0000:01:00.0&" * 1500
+        _, _, body = (await ended(running, long)).partition(b"\r\n\r\n")
+        assert "16 KiB at most" in json.loads(body)["detail"]
+
+    with_server(tmp_path, test)
+
+
 def test_what_was_no_request_is_counted(tmp_path: Path) -> None:
     async def test(running: Running) -> None:
         for _ in range(30):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.serve.document import document, holds, schema_of
 from tests.serve.serving import Client, latest_of, problem, scan_of, served
 from tests.support.hosts import x86_host
 from vfioguard.judging.policies import policy_names
+from vfioguard.report import NOTHING_CHOSEN
 from vfioguard.serve.host.reader import HostReader
 from vfioguard.verdict import Outcome
 
@@ -30,20 +32,32 @@ def answers_as_described(client: Client, route: str, path: str) -> None:
         holds(schema_of(route, response.status_code), problem(response))
 
 
+def parts(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a document."""
+    if isinstance(value, dict):
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        yield from parts(each)
+
+
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_every_answer_is_what_the_schema_says(host: Path) -> None:
-    scan = HostReader(str(max(host.glob("*.tar.xz"))), None).read()
+    scan = HostReader(str(max(host.glob("*.tar.xz"))), NOTHING_CHOSEN).read()
     client = Client(latest_of(scan))
     for path in ("/v1/report", "/v1/firmware", "/v1/groups"):
         holds(schema_of(path), client.json(path))
     for group in scan.report.groups[:3]:
         answers_as_described(client, "/v1/groups/{id}", f"/v1/groups/{group.id}")
         answers_as_described(client, "/v1/check/{target}", f"/v1/check/group:{group.id}")
+        answers_as_described(client, "/v1/explain/{target}", f"/v1/explain/group:{group.id}")
         for device in group.devices[:1]:
             answers_as_described(client, "/v1/devices/{bdf}", f"/v1/devices/{device.name}")
     for device in scan.report.ungrouped[:1]:
         answers_as_described(client, "/v1/devices/{bdf}", f"/v1/devices/{device.name}")
         answers_as_described(client, "/v1/check/{target}", f"/v1/check/{device.name}")
+        answers_as_described(client, "/v1/explain/{target}", f"/v1/explain/{device.name}")
+    answers_as_described(client, "/v1/explain", "/v1/explain?text=vfio:+group+7+is+not+viable")
 
 
 def test_a_member_that_is_not_described_is_seen() -> None:
@@ -73,18 +87,54 @@ def test_the_document_has_every_route_with_its_errors() -> None:
         "/",
         "/-/healthy",
         "/-/ready",
+        "/devices",
+        "/devices/{bdf}",
+        "/groups/{id}",
         "/metrics",
+        "/v1/check",
         "/v1/check/{target}",
         "/v1/devices/{bdf}",
         "/v1/events",
+        "/v1/explain",
+        "/v1/explain/{target}",
         "/v1/firmware",
         "/v1/groups",
         "/v1/groups/{id}",
         "/v1/report",
+        "/v1/schema.json",
+        "/v1/what-if/{target}",
     }
     gate = document()["paths"]["/v1/check/{target}"]["get"]
     assert set(gate["responses"]) == {"200", "404", "409", "422"} | BEFORE_EVERY_ROUTE
     assert set(gate["responses"]["200"]["content"]) == {"application/json", "text/plain"}
+
+
+def test_json_is_the_first_form_of_an_answer_and_every_form_has_a_schema() -> None:
+    for path, item in document()["paths"].items():
+        forms = item["get"]["responses"]["200"]["content"]
+        assert all(form["schema"] for form in forms.values()), path
+        if "application/json" in forms:
+            assert next(iter(forms)) == "application/json", path
+
+
+def test_of_several_shapes_the_first_that_a_client_can_read_is_the_right_one() -> None:
+    shapes = document()["components"]["schemas"]
+    unions = [part["anyOf"] for part in parts(document()) if "anyOf" in part]
+    named = [
+        [shapes[each["$ref"].rpartition("/")[2]] for each in union if "$ref" in each]
+        for union in unions
+    ]
+    pairs = [
+        (earlier, later)
+        for union in named
+        for number, earlier in enumerate(union)
+        for later in union[number + 1 :]
+        if "properties" in earlier and "properties" in later
+    ]
+    assert len(pairs) > 5
+    for earlier, later in pairs:
+        lacks = set(earlier["required"]) - set(later["properties"])
+        assert lacks, f"a {later['title']} is read as a {earlier['title']}"
 
 
 def test_the_page_about_http_has_every_route() -> None:
@@ -108,6 +158,7 @@ def test_a_route_has_304_if_its_answer_has_a_tag() -> None:
     for path, item in document()["paths"].items():
         responses = item["get"]["responses"]
         asked = path.format(id="0", bdf="0000:01:00.0", target="group:0")
+        asked += "?text=EPERM" if path == "/v1/explain" else ""
         if path in {"/v1/events", "/v1/firmware"}:  # one does not end, this host has no tables
             continue
         assert ("304" in responses) == ("etag" in client.get(asked).headers), path
@@ -137,6 +188,17 @@ def test_every_shape_and_every_field_is_described() -> None:
         assert shape.get("description"), name
         for field, schema in shape.get("properties", {}).items():
             assert schema.keys() & {"description", "$ref"}, f"{name}.{field}"
+
+
+def test_the_stream_of_events_is_a_text_whose_data_are_changes() -> None:
+    answer = document()["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]
+    stream = answer["text/event-stream"]
+    assert stream["schema"]["type"] == "string"
+    assert stream["schema"]["contentSchema"] == {"$ref": "#/components/schemas/Change"}
+    name, data, *rest = stream["example"].split("\n")
+    change = json.loads(data.removeprefix("data: "))
+    holds({"$ref": "#/components/schemas/Change"}, change)
+    assert (name, rest) == (f"event: {change['kind']}", ["", ""])
 
 
 def examples() -> Iterator[tuple[dict[str, Any], object]]:

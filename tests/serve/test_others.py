@@ -9,20 +9,20 @@ import pytest
 
 from tests.serve.serving import Clock, scan_of
 from tests.support.hosts import x86_host
-from vfioguard.report import GroupReport, Report
+from vfioguard.report import Choice, GroupReport, Report
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.others import NumberedScan, Others
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.host.scan import Scan
 
-ONE, OTHER = "iommu_capable", "spapr_tce"
+ONE, OTHER = Choice("iommu_capable"), Choice("spapr_tce")
 
 
 class Judged:
     """A host of two groups, and by which policies it was judged."""
 
     def __init__(self, kept: int) -> None:
-        self.calls: list[str] = []
+        self.calls: list[Choice] = []
         self._scan = scan_of(x86_host(2))
         self.others = Others(self.latest, self.render, Clock(), kept)
 
@@ -30,7 +30,7 @@ class Judged:
         return NumberedScan(self.scan(), 1)
 
     def scan(self) -> Scan:
-        def under(policy: str, groups: Iterable[GroupReport]) -> Sequence[GroupReport]:
+        def under(policy: Choice, groups: Iterable[GroupReport]) -> Sequence[GroupReport]:
             self.calls.append(policy)
             return self._scan.under(policy, groups)
 
@@ -39,7 +39,7 @@ class Judged:
     def render(self, report: Report, before: View | None) -> View:
         return View(report, f"n-{len(self.calls)}", before)
 
-    async def ask(self, policy: str, *, keep: bool = True) -> Body:
+    async def ask(self, policy: Choice, *, keep: bool = True) -> Body:
         body = await self.others.body(policy, "json", View.json, keep=keep)
         await asyncio.sleep(0.02)  # the thread that made it lets go of it
         return body

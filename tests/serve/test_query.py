@@ -15,16 +15,30 @@ from tests.support.hosts import x86_host
 
 CLIENT = served(x86_host(3, remapping=False, override=True))
 VERSIONED = {
-    "/v1/report": ("policy",),
-    "/v1/groups": ("outcome", "policy"),
-    "/v1/groups/0": ("policy",),
-    "/v1/devices/0000:01:00.0": ("policy",),
-    "/v1/check/0000:01:00.0": ("policy", "strict"),
+    "/v1/report": ("policy", "backend", "proof", "wide"),
+    "/v1/groups": ("outcome", "policy", "backend", "proof", "wide"),
+    "/v1/groups/0": ("policy", "backend"),
+    "/v1/devices/0000:01:00.0": ("policy", "backend"),
+    "/v1/check/0000:01:00.0": ("policy", "backend", "strict", "now", "interrupts", "expect"),
     "/v1/firmware": (),
+    "/v1/schema.json": (),
     "/v1/events": (),
 }
 #: A value that each parameter takes.
-VALUES = {"policy": "iommu_capable", "outcome": "refused", "strict": "1"}
+VALUES = {
+    "policy": "iommu_capable",
+    "outcome": "refused",
+    "proof": "none",
+    "wide": "1",
+    "strict": "1",
+    "backend": "type1",
+    "now": "1",
+    "interrupts": "1",
+    "expect": "8086:10d3",
+}
+
+
+THERE = "there are strict, now, interrupts, expect, policy, backend"
 
 
 @pytest.mark.parametrize(
@@ -37,9 +51,15 @@ VALUES = {"policy": "iommu_capable", "outcome": "refused", "strict": "1"}
         ("strict=1&strict=0", 'parameter "strict" is given 2 times; give it once'),
         ("strict=1&strict=1", 'parameter "strict" is given 2 times; give it once'),
         ("%73trict=1&strict=1", 'parameter "strict" is given 2 times; give it once'),
-        ("now", 'unknown parameter "now"; there are strict, policy'),
-        ("=1", 'unknown parameter ""; there are strict, policy'),
-        ("a%0Ab%22", 'unknown parameter "a\\nb\\""; there are strict, policy'),
+        (
+            "zzz",
+            f'unknown parameter "zzz"; {THERE}',
+        ),
+        ("=1", f'unknown parameter ""; {THERE}'),
+        (
+            "a%0Ab%22",
+            f'unknown parameter "a\\nb\\""; {THERE}',
+        ),
     ],
 )
 def test_the_gate_says_what_is_wrong_with_a_query(query: str, detail: str) -> None:
@@ -61,7 +81,7 @@ def test_only_a_list_is_given_twice(path: str) -> None:
         once = f"{name}={VALUES[name]}"
         assert CLIENT.get(f"{path}?{once}").status_code in {200, 409}
         twice = CLIENT.get(f"{path}?{once}&{once}").status_code
-        assert (twice == 422) == (name != "outcome"), name
+        assert (twice == 422) == (name not in {"outcome", "expect"}), name
 
 
 def test_the_document_declares_what_is_taken() -> None:
@@ -73,7 +93,9 @@ def test_the_document_declares_what_is_taken() -> None:
         }
         for path, item in document()["paths"].items()
     }
-    assert declared["/v1/check/{target}"] == {"strict", "policy"}
+    gate = {"strict", "now", "interrupts", "expect", "policy", "backend"}
+    assert declared["/v1/check/{target}"] == gate
+    assert declared["/v1/check"] == gate | {"target"}
     for path, names in VERSIONED.items():
         route = path.replace("/0000:01:00.0", "/{}").replace("/0", "/{}")
         matching = [key for key in declared if "{}".join(_split(key)) == route]

@@ -56,7 +56,7 @@ def test_over_tcp_a_user_and_tls_are_needed_and_over_the_socket_file_neither(
     path = write(made, TLS + users(admin="secret"))
     unix = ("--web.listen-address", f"unix:{tmp_path}/s", "--web.access-log")
     with daemon(ALLOWED, "--web.config.file", path, *unix, listen="0.0.0.0:0") as running:
-        running.wait_for("24 allowed of 24")
+        running.wait_for("17 allowed of 17")
         port = port_of(running)
         url, ca = f"https://localhost:{port}/-/healthy", f"{made.directory}/ca.pem"
         assert curl("--cacert", ca, "-u", "admin:secret", url) == (0, "healthy\n")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.test_cli import ALLOWED, vfioguard
 from tests.support.commands import SERVE_VERB
+from tests.support.functions import CONFIG_WITHOUT_MSI, Function
 from tests.support.hosts import x86_host
 from vfioguard.kernel import iommu_groups
 from vfioguard.kernel.firmware.acpi_tables import FILES, PATH
@@ -33,6 +34,16 @@ def test_the_first_words_are_whether_there_can_be_verdicts() -> None:
     found = tried(x86_host(3))
     assert found.possible
     assert found.summary == "verdicts can be made: 3 allowed of 3 IOMMU groups"
+
+
+def test_groups_that_nobody_can_attach_are_not_counted() -> None:
+    header = CONFIG_WITHOUT_MSI[:0x0E] + b"\x01" + CONFIG_WITHOUT_MSI[0x0F:]
+    bridge = Function("0000:00:1c.0", driver=None, pci_class=0x060400, config=header)
+    found = tried(x86_host({1: [bridge], 2: [Function("0000:41:00.0", "IR-PCI-MSI")]}))
+    assert found.summary == "verdicts can be made: 1 allowed of 1 IOMMU groups"
+    alone = tried(x86_host({1: [bridge]}))
+    assert alone.summary.endswith("of no IOMMU group: no VFIO driver takes a member of any")
+    assert alone.possible
 
 
 def test_without_the_list_of_groups_there_is_no_verdict() -> None:
@@ -88,7 +99,7 @@ def test_it_is_run_by_an_option_of_serve_and_serves_nothing(tmp_path: Path) -> N
     result = vfioguard(*SERVE_VERB, "--self-test", "--root", ALLOWED)
     assert (result.returncode, result.stderr) == (0, "")
     first, *lines = result.stdout.splitlines()
-    assert first == "verdicts can be made: 24 allowed of 24 IOMMU groups"
+    assert first == "verdicts can be made: 17 allowed of 17 IOMMU groups"
     assert all(one[:4] in {"yes ", "no  ", "none"} for one in lines)
     (tmp_path / "sys").mkdir()
     assert vfioguard(*SERVE_VERB, "--self-test", "--root", str(tmp_path)).returncode == 3

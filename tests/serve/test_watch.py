@@ -235,7 +235,8 @@ from vfioguard.serve.senses.senses import Senses
 async def what():
     senses = Senses(lambda _hint: None, "kernel", running=False)
     senses.start()
-    print(senses.blind())
+    blind = senses.blind()
+    print(blind.why if blind is not None else None)
 
 asyncio.run(what())
 """

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from tests.support.hosts import arm_host
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.reading.take import take
+from vfioguard.report import Choice
 from vfioguard.root.memory import Entry, Link, Memory
 
 ECAM = "/sys/devices/platform/10000000.pcie"
@@ -256,7 +257,7 @@ def iort(*nodes: tuple[int, int, bytes, bytes], edition: int = 5) -> bytes:
 
 def isolated(host: Mapping[str, Entry], name: str) -> bool | None:
     """Whether the kernels from v6.3 on would call the domain of this device isolated."""
-    groups = evaluate(take(Memory(host)), "now", "iommu_group_has_isolated_msi").groups
+    groups = evaluate(take(Memory(host)), "now", Choice("iommu_group_has_isolated_msi")).groups
     reports = [device for group in groups for device in group.devices if device.name == name]
     assert len(reports) == 1
     return reports[0].isolated.truth
@@ -264,7 +265,7 @@ def isolated(host: Mapping[str, Entry], name: str) -> bool | None:
 
 def machine_isolated(host: Mapping[str, Entry]) -> bool | None:
     """Whether the kernels from v4.14 to v6.2 would accept every group."""
-    groups = evaluate(take(Memory(host)), "now", "irq_domain_check_msi_remap").groups
+    groups = evaluate(take(Memory(host)), "now", Choice("irq_domain_check_msi_remap")).groups
     (truth,) = {group.headline.isolated.truth for group in groups}
     return truth
 

@@ -35,6 +35,9 @@ class Vanishing:
     def listdir(self, path: str) -> list[str]:
         return self._now().listdir(path)
 
+    def subdirectories(self, path: str) -> int | None:
+        return self._now().subdirectories(path)
+
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 

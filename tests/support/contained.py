@@ -45,6 +45,9 @@ class Contained:
     def listdir(self, path: str) -> list[str]:
         return [] if path == EMPTY_DIRECTORY else self._inner.listdir(self._open(path))
 
+    def subdirectories(self, path: str) -> int | None:
+        return None if path == EMPTY_DIRECTORY else self._inner.subdirectories(self._open(path))
+
     def source(self, path: str) -> str:
         return self._inner.source(path)
 

@@ -19,13 +19,14 @@ from vfioguard.inference.firmware.of_host import of_host
 from vfioguard.output import Output, Style
 from vfioguard.output.firmware.json import firmware_json
 from vfioguard.output.firmware.text import firmware_text
-from vfioguard.output.json import dumps
+from vfioguard.page.model import Look
+from vfioguard.proof_json import dumps
 from vfioguard.report import Report
 from vfioguard.root import capture
 from vfioguard.root.memory import Entry
 from vfioguard.root.opening import CannotOpen
 from vfioguard.serve.answer.body import Body
-from vfioguard.serve.answer.gate import check
+from vfioguard.serve.answer.pages import whole
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.http.metrics import report_metrics
 from vfioguard.serve.telling.journal import Fields
@@ -34,7 +35,7 @@ from vfioguard.snapshot import Snapshot
 from vfioguard.target import NoTarget
 
 #: The forms of `report`. All are rendered from one report, since reading the host anew takes time.
-FORMS = ("text", "json", "prometheus", "nfd")
+FORMS = ("text", "json", "nagios", "prometheus", "nfd", "html", "svg")
 COMMANDS = (("policies",), ("check", "nothing"), ("check", "targets"), ("explain", "targets"))
 SYMPTOMS = ("EPERM", "EINVAL", "vfio 0000:01:00.0: group 0 is not viable")
 ROUTES = (
@@ -42,10 +43,17 @@ ROUTES = (
     ("/v1/report", "application/openmetrics-text"),
     ("/v1/groups", "text/plain"),
     ("/", "text/html"),
+    ("/devices?sort=driver", "text/html"),
+    ("/groups/0", "text/html"),
+    ("/groups/0", "text/plain"),
+    ("/groups/nothing", "text/html"),
     ("/metrics", "text/plain"),
     ("/v1/check/group:0", "text/plain"),
     ("/v1/check/group:0", "application/json"),
     ("/v1/check/nothing", "application/json"),
+    ("/v1/check?target=group:0&target=nothing", "text/plain"),
+    ("/v1/explain/group:0", "text/plain"),
+    ("/v1/explain/group:0", "application/json"),
 )
 
 
@@ -94,15 +102,8 @@ def views(report: Report) -> Iterator[tuple[str, str]]:
     view = View(report, "tag")
     yield "json of the daemon", _text(view.json())
     yield "openmetrics", _text(report_metrics(view, openmetrics=True))
-    yield "text/html", _text(view.page())
+    yield "text/html", _text(whole(Look(report), "page", view))
     yield "groups as lines", _text(view.groups_text(()))
-    for target in (*targets_of(report), "nothing"):
-        try:
-            subject = view.targets.find(target)
-        except NoTarget as error:
-            yield "missing", str(error)
-        else:
-            yield "check over HTTP", check(report, target, subject, strict=False).line + "\n"
 
 
 def differences(first: State, second: State) -> Iterator[tuple[str, str]]:

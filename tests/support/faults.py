@@ -85,6 +85,11 @@ class Faulty:
         stray = os.fsdecode(self._fault.content.strip(b"\0\n"))
         return [*self._inner.listdir(path), *([stray] if stray else [])]
 
+    def subdirectories(self, path: str) -> int | None:
+        if path == self._path:
+            self._raise()
+        return self._inner.subdirectories(path)
+
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 
@@ -135,6 +140,10 @@ class Watching:
 
     def listdir(self, path: str) -> list[str]:
         return self._note("listdir", path, lambda: self._inner.listdir(path))
+
+    def subdirectories(self, path: str) -> int | None:
+        self.calls.append(("subdirectories", path))
+        return self._inner.subdirectories(path)
 
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)

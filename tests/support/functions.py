@@ -73,6 +73,7 @@ def link_device(function: Function, group: int, unit: str) -> dict[str, Entry]:
     place = home(function)
     up = "../" * (unit.count("/"))
     return {
+        f"{place}/iommu": Link("../" * (place.count("/") - 1) + unit.removeprefix("/sys/")),
         f"{place}/iommu_group": Link(
             "../" * (place.count("/") - 1) + f"kernel/iommu_groups/{group}"
         ),

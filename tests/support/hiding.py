@@ -47,6 +47,9 @@ class Hiding:
     def listdir(self, path: str) -> list[str]:
         return self._inner.listdir(self._check(path))
 
+    def subdirectories(self, path: str) -> int | None:
+        return self._inner.subdirectories(self._check(path))
+
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 

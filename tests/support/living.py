@@ -7,9 +7,16 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.support.functions import CONFIG_WITHOUT_MSI, Function, device_directory, link_device
+from tests.support.functions import (
+    CONFIG_WITHOUT_MSI,
+    Function,
+    device_directory,
+    home,
+    link_device,
+)
 from tests.support.hosts import arm_host, x86_host
-from vfioguard.root.memory import Entry
+from vfioguard.kernel.devices import is_pci
+from vfioguard.root.memory import Entry, Link
 
 _UNITS = {
     "intel": "/sys/devices/virtual/iommu/dmar0",
@@ -21,10 +28,17 @@ _DIRECT = b"0x000000007b800000 0x000000007fffffff direct\n"
 _REGIONS = b"0x00000000fee00000 0x00000000feefffff msi\n"
 
 
+#: A physical function and its virtual one, and a device that vfio-pci's denylist has.
+PHYSICAL, VIRTUAL = "0000:01:00.0", "0000:03:00.0"
+LISTED = "0000:05:00.0"
+_DENYLIST = "/sys/module/vfio_pci/parameters/disable_denylist"
+
+
 class Machine(NamedTuple):
     """The parts of a host that do not change while it runs.
 
-    `listed`: /sys/kernel/iommu_groups is there; a container may not have it.
+    `listed`: /sys/kernel/iommu_groups is there; a container may not have it. `cdev`: each device on
+    a VFIO driver has a node of its own.
     """
 
     vendor: str = "intel"
@@ -32,12 +46,14 @@ class Machine(NamedTuple):
     remapping: bool = True
     cmdline: bytes = b""
     listed: bool = True
+    cdev: bool = False
 
 
 class Living(NamedTuple):
     """A host at one moment; `functions` maps a device to its function, and its group or None.
 
-    `unlinked` are devices that the IOMMU manages and does not name.
+    `unlinked` are devices that the IOMMU manages and does not name. `vfs` are the virtual functions
+    of PHYSICAL. `denied` is vfio-pci's `disable_denylist`, or None if the module is not loaded.
     """
 
     machine: Machine
@@ -45,6 +61,8 @@ class Living(NamedTuple):
     override: bool | None = False
     types: Mapping[int, bytes] = {}
     unlinked: frozenset[str] = frozenset()
+    vfs: int = 0
+    denied: bool | None = False
 
     def entries(self) -> dict[str, Entry]:
         """The host's files."""
@@ -60,19 +78,43 @@ class Living(NamedTuple):
         dated = not release.startswith(("4.", "5.", "6.1."))
         for name, (function, group) in self.functions.items():
             entries |= device_directory(function, _first_irq(name), dated=dated)
+            entries |= self._on_vfio(function)
             if group is not None:
-                home = f"/sys/kernel/iommu_groups/{group}"
-                entries[f"{home}/type"] = self.types.get(group, b"DMA\n")
-                entries.setdefault(f"{home}/reserved_regions", _REGIONS)
+                listed = f"/sys/kernel/iommu_groups/{group}"
+                entries[f"{listed}/type"] = self.types.get(group, b"DMA\n")
+                entries.setdefault(f"{listed}/reserved_regions", _REGIONS)
                 if name.startswith("0000:04"):  # firmware keeps memory for this one
-                    entries[f"{home}/reserved_regions"] = _DIRECT + _REGIONS
+                    entries[f"{listed}/reserved_regions"] = _DIRECT + _REGIONS
                 entries |= link_device(function, group, _UNITS[vendor])
                 if name in self.unlinked:
                     del entries[f"{_UNITS[vendor]}/devices/{name}"]
+                    del entries[f"{home(function)}/iommu"]
+        if self.denied is not None:
+            entries[_DENYLIST] = b"Y\n" if self.denied else b"N\n"
         if not self.machine.listed:
             groups = "/sys/kernel/iommu_groups"
             entries = {p: entry for p, entry in entries.items() if not p.startswith(groups)}
         return entries
+
+    def _on_vfio(self, function: Function) -> dict[str, Entry]:
+        """What only the attach of a function asks for, beside its interrupts."""
+        name, place = function.name, home(function)
+        more: dict[str, Entry] = {}
+        if name == PHYSICAL:
+            more[f"{place}/sriov_numvfs"] = b"%d\n" % self.vfs
+            if self.vfs:
+                more[f"{place}/virtfn0"] = Link(f"../{VIRTUAL}")
+        if name == VIRTUAL:
+            more[f"{place}/physfn"] = Link("../../pci0000:01/" + PHYSICAL)
+        if name == LISTED:
+            driver = b"" if function.driver is None else b"DRIVER=%s\n" % function.driver.encode()
+            more[f"{place}/uevent"] = driver + b"PCI_CLASS=B4000\nPCI_ID=8086:37C8\n"
+        if function.driver == "vfio-pci":
+            node = f"{place}/vfio-dev/vfio{int(name[5:7], 16) if name[4] == ':' else 99}"
+            more[node] = None
+            if self.machine.cdev:
+                more[f"{node}/dev"] = b"243:1\n"
+        return more
 
 
 class Told(NamedTuple):
@@ -93,11 +135,18 @@ def told(before: Living, after: Living) -> Told:
     numbers = {
         n for n in {*before.types, *after.types} if before.types.get(n) != after.types.get(n)
     }
+    if before.vfs != after.vfs and PHYSICAL in after.functions:
+        # drivers/pci/iov.c sriov_enable(): KOBJ_CHANGE. A poll finds that none is left.
+        changed.add(PHYSICAL)
     changed |= {n for n, (_, group) in after.functions.items() if group in numbers}
     places = {n: group for n, (_, group) in before.functions.items()}
     listings = places != {n: group for n, (_, group) in after.functions.items()}
-    listings = listings or before.unlinked != after.unlinked
-    return Told(frozenset(changed), listings, before.override != after.override)
+    # On Arm the unit gets a function after its `add`, and before the `bind` of its driver.
+    changed |= {n for n in before.unlinked - after.unlinked if n in after.functions and is_pci(n)}
+    listings = listings or not before.unlinked >= after.unlinked
+    listings = listings or not all(map(is_pci, before.unlinked - after.unlinked))
+    machine = (before.override, before.denied) != (after.override, after.denied)
+    return Told(frozenset(changed), listings, machine)
 
 
 def _first_irq(name: str) -> int:
@@ -131,19 +180,21 @@ def machines(draw: st.DrawFn) -> Machine:
         remapping=draw(st.booleans()),
         cmdline=draw(st.sampled_from((b"", b"intremap=off", b"irqchip.gicv3_nolpi=1"))),
         listed=draw(st.sampled_from((True, True, True, False))),
+        cdev=draw(st.booleans()),
     )
 
 
 @st.composite
 def steps(draw: st.DrawFn, host: Living) -> Living:
     """The host's next moment: a device came, left, moved or changed, or a parameter or type did."""
-    kind = draw(
-        st.sampled_from(
-            ("change", "change", "change", "move", "remove", "type", "link", "override")
-        )
-    )
+    kinds = ("change", "move", "remove", "type", "link", "override", "vfs", "denylist")
+    kind = draw(st.sampled_from(("change", "change", *kinds)))
     if kind == "link":
         return host._replace(unlinked=draw(st.frozensets(st.sampled_from(_NAMES), max_size=2)))
+    if kind == "vfs":
+        return host._replace(vfs=draw(st.integers(0, 2)))
+    if kind == "denylist":
+        return host._replace(denied=draw(st.sampled_from((None, False, True))))
     if kind == "override":
         return host._replace(override=draw(st.sampled_from((None, False, True))))
     if kind == "type":

@@ -19,7 +19,7 @@ def group(number: int, names: Sequence[str], outcome: Outcome = Outcome.ALLOWED)
         outcome=outcome,
         needs_override=_NEEDS.get(outcome),
         policy="predicate",
-        reason="" if outcome is Outcome.ALLOWED else "no: a device has MSIs that isolate",
+        reason="" if outcome is Outcome.ALLOWED else "a device has no MSIs that isolate",
         members=tuple(_member(name, "e1000e") for name in names),
     )
 

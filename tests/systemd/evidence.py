@@ -16,7 +16,9 @@ def with_tables(name: str) -> AbstractContextManager[None]:
     """The tables of a host that has these, as vfioguard-tables.service finds them."""
     directory = TEST / "tables" / name
     text = f"[Unit]\nConditionPathExists=\nConditionPathExists={directory}\n"
-    return differing("vfioguard-tables.service", f"{text}[Service]\nWorkingDirectory={directory}\n")
+    return differing(
+        "vfioguard-tables.service", f"{text}[Service]\nEnvironment=TABLES={directory}\n"
+    )
 
 
 def tables() -> None:

@@ -196,6 +196,32 @@ def textfile() -> None:
     shutil.rmtree("/var/lib/prometheus")
 
 
+def pip(before: set[str]) -> None:
+    """The wheel in /opt/vfioguard, as pip lays it there, beside no package."""
+    command = "/opt/vfioguard/bin/vfioguard"
+    result = run(command, "install-units")
+    shown("the wheel's units are installed", result.returncode == 0, result.stderr.strip()[-400:])
+    following = result.stdout.splitlines()[-1].removeprefix("Next: ")
+    result = run("sh", "-ec", following)
+    shown("what it says to run next runs", result.returncode == 0, result.stderr.strip()[-400:])
+    program = Path(f"/proc/{prop('MainPID')}/cmdline").read_bytes().split(b"\0")
+    shown("the daemon is the wheel's", command.encode() in program, program)
+    status, body = curl(f"{URL}/-/ready")
+    shown("it answers over TCP", status == 0, body.strip())
+    status, body = curl("--unix-socket", SOCKET, "http://localhost/-/ready")
+    shown("it answers over the UNIX socket", status == 0, body.strip())
+    must("systemctl", "disable", "--now", "vfioguard.socket", UNIT)
+    must(command, "install-units", "--remove")
+    must("systemctl", "daemon-reload")
+    left = sorted(path for path in files() - before - ACCOUNTS if _is_a_file_of_ours(path))
+    shown("no file of its units is left", not left, left)
+
+
+def _is_a_file_of_ours(path: str) -> bool:
+    """Not a directory, which others may use, nor the state, nor the wheel itself."""
+    return not Path(path).is_dir() and not path.startswith(("/opt/", "/var/lib/"))
+
+
 def purge(before: set[str]) -> None:
     must("useradd", "--system", "--no-create-home", "--gid", "nogroup", "vfioguard")
     result = run("dpkg", "--purge", "vfioguard")
@@ -222,6 +248,8 @@ def main() -> int:
         stage()
     print("-- purge", flush=True)
     purge(before)
+    print("-- pip", flush=True)
+    pip(before)
     print(f"{len(failures)} failures" + "".join(f"\n  {one}" for one in failures), flush=True)
     return min(len(failures), 100)
 

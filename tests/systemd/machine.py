@@ -70,11 +70,20 @@ def differing(unit: str, text: str) -> Iterator[None]:
     path = Path(f"/run/systemd/system/{unit}.d/test.conf")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    must("systemctl", "daemon-reload")
+    _reload()
     yield
     path.unlink()
     path.parent.rmdir()
+    _reload()
+
+
+def _reload() -> None:
+    """Let systemd read the units, and forget how often it started the daemon (StartLimitBurst=).
+
+    Unlike 252, systemd 257 remembers that when it is told to reload.
+    """
     must("systemctl", "daemon-reload")
+    run("systemctl", "reset-failed", UNIT)
 
 
 def journal() -> str:

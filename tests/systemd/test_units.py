@@ -86,6 +86,12 @@ def test_every_table_that_is_read_is_handed_over_and_may_be_absent() -> None:
     assert tuple(copied[1].split()) == FILES
 
 
+@pytest.mark.parametrize("unit", sorted(EXPOSURE))
+def test_no_service_works_in_a_directory_that_systemd_257_refuses(unit: str) -> None:
+    # "may not be below /proc/, /sys/ or /dev/ when using mount namespacing. Refusing."
+    assert not [path for path in values(unit, "WorkingDirectory") if path != "/"]
+
+
 def test_the_tables_together_fit_into_the_credentials_of_a_unit() -> None:
     size = re.search("head -c ([0-9]+) ", (UNITS / "vfioguard-tables.service").read_text())
     assert size is not None

@@ -5,8 +5,9 @@ As JSON, a Report of 16,384 groups takes 47 MB with its proofs; its State takes 
 
 from typing import NamedTuple, TypeAlias
 
-from vfioguard import unchanged, wording
+from vfioguard import unchanged
 from vfioguard.fact import Why
+from vfioguard.reason import general_reason
 from vfioguard.report import GroupReport, Report
 from vfioguard.verdict import Outcome
 
@@ -146,7 +147,7 @@ def _group(group: GroupReport) -> GroupState:
         outcome=group.outcome,
         needs_override=group.headline.needs_override,
         policy=group.headline.policy,
-        reason="" if group.outcome is Outcome.ALLOWED else wording.general_reason(group),
+        reason="" if group.outcome is Outcome.ALLOWED else general_reason(group),
         members=tuple(
             [
                 MemberState(bus=d.bus, name=d.name, driver=d.driver, pci_class=d.pci_class)

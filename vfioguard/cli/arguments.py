@@ -6,8 +6,10 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
+from vfioguard import leaves
+from vfioguard.attach import Backend
 from vfioguard.cli.failure import OWN_FAILURE
 from vfioguard.judging.policies import policy_names
 
@@ -23,6 +25,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own signature
         super().__init__(allow_abbrev=False, **options)
+
+    def option_names(self) -> tuple[str, ...]:
+        """The long names of all options."""
+        return tuple(name for name in self._option_string_actions if name.startswith("--"))
 
     def _get_formatter(self) -> argparse.HelpFormatter:
         """The formatter, with a width: argparse asks for one with each argument.
@@ -43,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Once(argparse.Action):
-    """An option that may be repeated only with the same value."""
+    """An option that may be repeated only with the same value. With nargs=0 it is `const`."""
 
     def __call__(
         self,
@@ -53,11 +59,12 @@ class Once(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Store the value. A second value that differs is a usage error."""
+        value = self.const if self.nargs == 0 else values
         earlier = getattr(namespace, f"_{self.dest}", None)
-        if earlier is not None and earlier != values:
-            parser.error(f"{option_string} is given twice: {earlier!s} and {values!s}")
-        setattr(namespace, f"_{self.dest}", values)
-        setattr(namespace, self.dest, values)
+        if earlier is not None and earlier != value:
+            parser.error(f"{option_string} is given twice: {earlier!s} and {value!s}")
+        setattr(namespace, f"_{self.dest}", value)
+        setattr(namespace, self.dest, value)
 
 
 def add_root(parser: Parser) -> None:
@@ -88,14 +95,59 @@ def add_policy(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser) -> None:
-    """Add the choice between text and JSON."""
+def add_backend(parser: Parser) -> None:
+    """Add the option that asks for one way to attach."""
     parser.add_argument(
+        "--backend",
+        action=Once,
+        choices=get_args(Backend),
+        help="judge this way to attach, not those that count here",
+    )
+
+
+def add_what_if(parser: Parser) -> None:
+    """Add the options that assume another state, or another kernel."""
+    states = ", ".join(leaves.names("vfioguard.assumption"))
+    parser.add_argument(
+        "--what-if",
+        action="append",
+        default=[],
+        metavar="NAME=on|off",
+        help=f"judge as if this were so ({states}); may be repeated",
+    )
+    parser.add_argument(
+        "--kernel",
+        action=Once,
+        metavar="RELEASE",
+        help="judge the facts of today by the rules of another kernel, such as 7.3",
+    )
+
+
+def other_backend(options: argparse.Namespace) -> str | None:
+    """What is wrong with a policy that decides for another backend than `--backend` asks for."""
+    if options.policy is None or options.backend is None:
+        return None
+    from vfioguard.judging.policies import policy
+
+    decides = policy(options.policy).backend or "type1"
+    if decides == options.backend:
+        return None
+    return f"--policy {options.policy} decides for {decides}, not for --backend {options.backend}"
+
+
+def add_output(parser: Parser, forms: Sequence[str] = ("text", "json")) -> None:
+    """Add the choice among forms of the answer: text by default, or JSON if there is no text."""
+    default = "text" if "text" in forms else "json"
+    parser.add_argument(
+        "-o",
         "--output",
         action=Once,
-        choices=("text", "json"),
-        default="text",
-        help="the form of the answer (default text)",
+        choices=forms,
+        default=default,
+        help=f"the form of the answer (default {default})",
+    )
+    parser.add_argument(
+        "--json", action=Once, nargs=0, const="json", dest="output", help="the same as -o json"
     )
 
 

@@ -20,13 +20,38 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     `parser` is that of the verb, `run` does its work. A usage error raises SystemExit.
     """
     grammar = build(arguments[0] if arguments else None)
-    options = grammar.parse_args(arguments)
+    if arguments and arguments[0][:1] not in {"", "-"} and arguments[0] not in _names():
+        grammar.error(_no_verb(arguments[0]))
+    options, unknown = grammar.parse_known_args(arguments)
+    if unknown:  # argparse would show the usage of `vfioguard` itself
+        behind = "; options stand behind VERB" if arguments[0].startswith("-") else ""
+        verb = grammar if options.verb is None or behind else options.parser
+        meant = "" if behind else _meant(unknown, verb)
+        verb.error(f"unrecognized arguments: {' '.join(unknown)}{behind}{meant}")
     if options.verb is None:
         grammar.error(f"no VERB: choose from {', '.join(_names())}")
     contradiction: str | None = options.contradiction(options)
     if contradiction is not None:
         options.parser.error(contradiction)
     return options
+
+
+def _no_verb(word: str) -> str:
+    from vfioguard.nearest import alike
+
+    close = alike(word, _names())
+    there = f"did you mean {close}?" if close else f"choose from {', '.join(_names())}"
+    return f"no VERB {word[:64]!r}; {there}"
+
+
+def _meant(unknown: list[str], verb: Parser) -> str:
+    """The options that the unknown ones are like, or ""."""
+    from vfioguard.nearest import alike
+
+    words = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+    close = [alike(word, verb.option_names()) for word in words]
+    meant = list(dict.fromkeys([each for each in close if each]))
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def build(chosen: str | None = None) -> Parser:
@@ -48,12 +73,12 @@ def build(chosen: str | None = None) -> Parser:
 
 def _names() -> tuple[str, ...]:
     """The names of all verbs, in the order of `vfioguard --help`."""
-    names = leaves.names(_PACKAGE)
+    names = tuple(name.replace("_", "-") for name in leaves.names(_PACKAGE))
     return *_FIRST, *(name for name in names if name not in _FIRST)
 
 
 def _add(verbs: Any, name: str) -> None:  # noqa: ANN401 - argparse names no public type for it
-    verb = leaves.load(_PACKAGE, name, "VERB", Verb)
+    verb = leaves.load(_PACKAGE, name.replace("-", "_"), "VERB", Verb)
     parser: Parser = verbs.add_parser(
         name, help=verb.help, description=verb.help, epilog=verb.epilog
     )

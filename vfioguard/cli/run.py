@@ -23,8 +23,7 @@ def run(arguments: list[str], work: Work) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except (Failure, CannotOpen, NoTarget) as error:
-        print(f"{_priority()}vfioguard: {_line(str(error))}", file=sys.stderr)
-        return OWN_FAILURE
+        return _failed(_line(str(error)), getattr(options, "output", None))
     except BrokenPipeError:
         # The reader went away (`| head`); Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -32,6 +31,18 @@ def run(arguments: list[str], work: Work) -> int:
     except KeyboardInterrupt:
         return 128 + 2
     return status
+
+
+def _failed(message: str, form: str | None) -> int:
+    """Print the error where the reader of this form looks."""
+    if form == "nagios":
+        from vfioguard.output.nagios import unknown
+
+        sys.stdout.write(unknown(message))
+        sys.stdout.flush()
+    else:
+        print(f"{_priority()}vfioguard: {message}", file=sys.stderr)
+    return OWN_FAILURE
 
 
 def _line(message: str) -> str:

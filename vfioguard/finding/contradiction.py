@@ -2,6 +2,9 @@
 
 One source is wrong: the log in a recorded tree is of another boot, or a hypervisor shows remapping
 that it does not do. vfioguard does not pick a side.
+
+Change: `vfioguard explain` names both; find the wrong one, such as a hypervisor or a log of another
+boot.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     asked = host.remapping if host.is_x86 else host.all_msi_domains
     for answer in contradiction(asked):
         yes, no = (_sources(answer, truth) for truth in (True, False))
-        yield Found(f"{answer.claim}: {yes} against {no}", answer)
+        yield Found(f"{answer.said}: {yes} against {no}", answer)
 
 
 def _sources(answer: Answer, truth: bool) -> str:

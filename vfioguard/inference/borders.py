@@ -98,6 +98,34 @@ SMMU_CLAIMS_NOTHING = Border((4, 11), older=False)
 #: VFIO binds no device whose IOMMU does not keep caches coherent: Linux commit e8ae0e140c05 ("vfio:
 #: Require that devices support DMA cache coherence") (in v5.19).
 COHERENCY_ASKED = Border((5, 19), older=False)
+#: The errno of a probe reaches the writer of `bind`, before it is ENODEV: Linux commit ef6dcbdd8eb2
+#: ("driver core: Flow the return code from ->probe() through to sysfs bind") (in v5.14).
+BIND_ERRNO = Border((5, 14), older=False)
+#: A group is claimed when it joins a container, and drivers say who may stay beside VFIO: Linux
+#: commit 70693f470848 ("vfio: Set DMA ownership for VFIO devices") (in v5.19).
+DMA_OWNERSHIP = Border((5, 19), older=False)
+#: No device leaves the domain that maps its reserved memory one to one: Linux commit a48ce36e2786
+#: ("iommu: Prevent RESV_DIRECT devices from blocking domains") (in v6.6).
+REQUIRE_DIRECT = Border((6, 6), older=False)
+#: drivers/iommu/iommu.c iommu_group_resv_type_string: `reserved_regions` tells memory apart that
+#: Linux gives up, "direct-relaxable".
+RELAXABLE_LISTED = Border((5, 3), older=False)
+#: drivers/vfio/device_cdev.c: a device node of its own for each device, beside that of its group.
+DEVICE_CDEV = Border((6, 6), older=False)
+#: drivers/iommu/iommufd/device.c iommufd_bind_noiommu(), in 7.3.4 and not in 7.2.13.
+IOMMUFD_NOIOMMU = Border((7, 3), older=False)
+#: drivers/vfio/device_cdev.c vfio_df_check_token(): to open a virtual function takes its token.
+CDEV_TOKEN = Border((7, 2), until=(6, 12))
+#: drivers/vfio/pci/vfio_pci.c vfio_pci_dev_in_denylist(), with the QAT devices. It was not read
+#: whether older stable series have it.
+DENYLIST = Border((5, 9))
+#: vfio_pci_dev_in_denylist() with DSA and IAX of Sapphire Rapids, in 6.1.192 and 6.12.118 and not
+#: in 5.10.262. The series between were not read.
+DENYLIST_SPR = Border((6, 12), taken=(Taken((5, 10), 262, None), Taken((6, 1), None, 192)))
+#: drivers/iommu/amd/init.c iommu_init_pci(): no driver matches the IOMMU's own function in 6.1.192
+#: and 6.12.118 (`match_driver`), so its bind is ENODEV. 7.3 answers EBUSY. The series between were
+#: not read.
+AMD_IOMMU_BUSY = Border((7, 3), until=(6, 12))
 #: From this series on it was read what drivers/iommu/ reports of IOMMU_CAP_CACHE_COHERENCY.
 COHERENCY_READ = Border((6, 1), older=False)
 #: Linux commit bcb81ac6ae3c ("iommu: Get DT/ACPI parsing into the proper probe path") (in v6.15).

@@ -12,7 +12,7 @@ from vfioguard.inference import borders
 from vfioguard.inference.borders import Border, Version
 from vfioguard.kernel.identity.osrelease import Release
 from vfioguard.kernel.identity.symbols import Predicate
-from vfioguard.logic import Answer, ask
+from vfioguard.logic import Answer, Claim, ask
 from vfioguard.snapshot import IOMMUFD, Snapshot
 
 #: The first mainline kernel of each predicate, newest first.
@@ -65,7 +65,7 @@ def _iommufd_belies(release: Release, snapshot: Snapshot) -> bool:
 
 def decides_by(snapshot: Snapshot, wanted: Predicate) -> Answer:
     """Whether the running kernel decides an attach by this predicate."""
-    claim = f"this kernel decides by {wanted}"
+    claim = Claim(f"this kernel decides by {wanted}", f"this kernel does not decide by {wanted}")
     running = predicate(snapshot)
     if isinstance(running, Gap) and _outgrown(snapshot, wanted):
         return ask(claim, snapshot.kernel.release, lambda _: False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from vfioguard.attach import Backend
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import backends, capability, era, exempt
 from vfioguard.inference.borders import Border, Version
@@ -19,14 +20,21 @@ from vfioguard.kernel.identity.arch import is_arm, is_x86
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.kernel.members import Members
-from vfioguard.logic import Answer, ask, every, some
+from vfioguard.logic import Answer, Claim, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.inference.coherency import Coherency
+    from vfioguard.inference.memory.by_device import ReservedByDevice
     from vfioguard.inference.msi_domain.by_firmware import FirmwareDomains
     from vfioguard.inference.msi_domain.resolution import Domain
     from vfioguard.kernel.firmware.devicetree import Nodes
+
+_EVERY_MEMBER = Claim(
+    "every device of the group has an MSI domain that isolates",
+    "a device of the group has no MSI domain that isolates",
+)
+T = TypeVar("T")
 
 
 class _Kept:
@@ -46,9 +54,20 @@ class Host:
         self, snapshot: Snapshot, finder: Finder | None = None, witnesses: Witnesses | None = None
     ) -> None:
         self.snapshot = snapshot
+        self._version = era.version(snapshot)
         self.finder = finder or Finder(Chips(), _units(snapshot))
         self._given_witnesses = witnesses
         self._kept = _Kept()
+        self._once: dict[object, object] = {}
+
+    def once(self, make: Callable[[Host], T]) -> T:
+        """What `make` gives for this host, made when it is first asked for.
+
+        `make` is a function of a module, and its value rests on nothing but this host.
+        """
+        if make not in self._once:
+            self._once[make] = make(self)
+        return cast("T", self._once[make])
 
     def for_another_thread(self) -> Host:
         """The same host with answers of its own, because a Host makes them when it is asked."""
@@ -75,6 +94,7 @@ class Host:
             snapshot.machine,
             snapshot.processor,
             snapshot.container,
+            snapshot.denylist,
             snapshot.chipset,
             snapshot.wiring,
             self.witnesses,
@@ -121,7 +141,7 @@ class Host:
             snapshot=self.snapshot,
             family=self.finder.chips.family,
             route=route,
-            firmware=self._by_firmware,
+            firmware=self.by_firmware,
             no_pre_its=self._no_pre_its,
         )
 
@@ -140,7 +160,8 @@ class Host:
     def _all_by_firmware(self) -> Answer:
         return self._firmware.all_isolated()
 
-    def _by_firmware(self, device: Device) -> Domain:
+    def by_firmware(self, device: Device) -> Domain:
+        """The MSI domain that an Arm's firmware gives a device."""
         return self._firmware.domain(device)
 
     @property
@@ -154,7 +175,7 @@ class Host:
 
     def has(self, change: Border) -> bool | None:
         """Whether the running kernel has a change; None if that is not known."""
-        return era.has(self.snapshot, change)
+        return change.passed(self._version)  # several blockers ask it for each group
 
     def decides_by(self, predicate: Predicate) -> Answer:
         """Whether the running kernel decides by this predicate."""
@@ -167,6 +188,36 @@ class Host:
     def backend_exists(self, backend: str) -> Answer:
         """Why the running kernel offers this way to attach, or does not."""
         return backends.exists(self.snapshot, backend)
+
+    @cached_property
+    def counting(self) -> tuple[Backend, ...]:
+        """The backends that an attach on this host meets."""
+        return backends.counting(self.snapshot)
+
+    def is_loaded(self, backend: str) -> bool:
+        """Whether the backend's module is loaded or built in."""
+        return backends.is_loaded(self.snapshot, backend)
+
+    def cdev(self, members: Members) -> Answer:
+        """Whether the group's devices have nodes of their own once they are on a VFIO driver."""
+        return backends.cdev_of(members, self.has_cdevs)
+
+    @cached_property
+    def has_cdevs(self) -> Answer:
+        """Whether this kernel gives each device on a VFIO driver a node of its own."""
+        return backends.cdev(self.snapshot)
+
+    @cached_property
+    def iommufd_container(self) -> Answer:
+        """Whether iommufd provides /dev/vfio/vfio."""
+        return backends.iommufd_container(self.snapshot)
+
+    @cached_property
+    def reserved(self) -> ReservedByDevice:
+        """The memory that firmware's tables keep for devices; without a table, for none."""
+        from vfioguard.inference.memory import by_device
+
+        return by_device.of_host(self.snapshot)
 
     def isolated(self, device: Device) -> Answer:
         """Whether the device's own MSI domain isolates."""
@@ -181,8 +232,11 @@ class Host:
         """Off x86: whether the device is linked to no MSI controller, or to one that isolates."""
         if device.chip is not None or not self.is_arm:
             return self.isolated(device)
-        domain = self._by_firmware(device)
-        claim = f"{device.name} is linked to no MSI controller without isolation"
+        domain = self.by_firmware(device)
+        claim = Claim(
+            f"{device.name} is linked to no MSI controller without isolation",
+            f"{device.name} is linked to an MSI controller without isolation",
+        )
         return some(claim, (~domain.exists, domain.isolated))
 
     @property
@@ -199,9 +253,9 @@ class Host:
                 # The members could not be listed, or the group lost its last one meanwhile.
                 named = f" of {members.devices[0].name}" if members.devices else ""
                 known = f"all members of the group{named} are known"
-                parts.append(ask(known, members.complete, lambda _: None))
-            claim = "every device of the group has an MSI domain that isolates"
-            answer = self._kept.groups[members.group.id] = every(claim, parts)
+                unknown = f"not all members of the group{named} are known"
+                parts.append(ask(Claim(known, unknown=unknown), members.complete, lambda _: None))
+            answer = self._kept.groups[members.group.id] = every(_EVERY_MEMBER, parts)
         return answer
 
     def coherent(self, device: Device) -> Answer:
@@ -218,8 +272,11 @@ class Host:
         """Whether the backend's parameter switches the interrupt test off."""
         module = IOMMUFD if backend == "iommufd" else TYPE1
         parameter = self.snapshot.parameter(module)
-        verb = "is set" if parameter.pending is None else "will be set when the module loads"
-        return ask(f"{parameter} {verb}", parameter.effective, bool)
+        if parameter.pending is None:
+            claim = Claim(f"{parameter} is set", f"{parameter} is not set")
+        else:
+            claim = exempt.will_be_set(parameter)
+        return ask(claim, parameter.effective, bool)
 
 
 def _no_route(device: Device) -> Answer:

@@ -16,8 +16,13 @@ from vfioguard.kernel.firmware.devicetree import Node
 from vfioguard.kernel.firmware.wiring import Wiring
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.kernel.pci.pci_topology import requester_id, segment
-from vfioguard.logic import Answer, ask, every
+from vfioguard.logic import Answer, Claim, ask, every
 from vfioguard.snapshot import Snapshot
+
+_NAMED = Claim(
+    "the IOMMU that iommu-map names is known",
+    unknown="the IOMMU that iommu-map names is not known",
+)
 
 
 class Translated:
@@ -34,7 +39,10 @@ class Translated:
     def mapped(self, name: str) -> Answer:
         """Whether every id of the function reaches an IOMMU that the kernel uses."""
         snapshot, wiring = self._snapshot, self._wiring
-        claim = f"firmware maps {name} to an IOMMU that is in use"
+        claim = Claim(
+            f"firmware maps {name} to an IOMMU that is in use",
+            f"firmware does not map {name} to an IOMMU that is in use",
+        )
         numbers = ids(wiring, name)
         if isinstance(numbers, Gap):
             return ask(claim, numbers, lambda _: None)
@@ -58,7 +66,8 @@ class Translated:
 
         The node's status is all there is, because nothing ties the node to a name in sysfs.
         """
-        claim = f"iommu-map covers {name} (id {number:#x})"
+        place = f"{name} (id {number:#x})"
+        claim = Claim(f"iommu-map covers {place}", f"iommu-map does not cover {place}")
         node = _host_bridge(self._wiring, name)
         if isinstance(node, Gap):
             return ask(claim, node, lambda _: None)
@@ -74,15 +83,20 @@ class Translated:
             return ask(claim, entries, lambda _: False)
         covered = ask(claim, entries, lambda _: True)
         enabled = self._enabled(entries, phandle)
-        return every(f"{claim}, and its IOMMU is enabled", (covered, enabled))
+        both = Claim(
+            f"{claim}, and its IOMMU is enabled",
+            f"the IOMMU of {name} (id {number:#x}) is disabled",
+        )
+        return every(both, (covered, enabled))
 
     def _enabled(self, entries: Fact[tuple[int, ...]], phandle: int) -> Answer:
         """Whether the node is enabled: of_iommu_xlate() asks of_device_is_available() first."""
         node = self._iommus.get(phandle)
         if node is None:
-            return ask("the IOMMU that iommu-map names is known", entries, lambda _: None)
+            return ask(_NAMED, entries, lambda _: None)
         reading = node.compatible if node.status is None else node.status
-        return Answer(f"{node.path} is enabled", node.enabled, (reading,))
+        claim = Claim(f"{node.path} is enabled", f"{node.path} is disabled")
+        return Answer(claim, node.enabled, (reading,))
 
 
 def _absent(reading: Reading[bytes]) -> bool:
@@ -111,14 +125,17 @@ def unit_name(smmu: Smmu | SmmuV3) -> str:
 def _by_iort(
     table: Fact[Iort], units: Reading[tuple[Iommu, ...]], name: str, number: int
 ) -> Answer:
-    claim = f"IORT maps {name} (id {number:#x}) to an SMMU"
+    place = f"{name} (id {number:#x})"
+    claim = Claim(f"IORT maps {place} to an SMMU", f"IORT maps {place} to no SMMU")
     nodes = iort_ids.nodes(table)
     reached = nodes.follow(nodes.root_complex(segment(name)), number, iort_ids.IOMMU)
     if reached is None or not isinstance(reached.node.body, Smmu | SmmuV3):
         return ask(claim, table, lambda _: False)
     unit = unit_name(reached.node.body)
-    used = ask(f"{unit} is in use", units, lambda all_: any(iommu.name == unit for iommu in all_))
-    return every(f"{claim} that is in use", (ask(claim, table, lambda _: True), used))
+    in_use = Claim(f"{unit} is in use", f"{unit} is not in use")
+    used = ask(in_use, units, lambda all_: any(iommu.name == unit for iommu in all_))
+    both = Claim(f"{claim} that is in use", f"IORT maps {place} to an SMMU that is not in use")
+    return every(both, (ask(claim, table, lambda _: True), used))
 
 
 def _host_bridge(wiring: Wiring, name: str) -> Node | Gap:

@@ -7,7 +7,7 @@ concerns other groups only if it changes this value (judging/again.py).
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from vfioguard.fact import Fact, Reading
+from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference.chips import Chips
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu
@@ -17,7 +17,8 @@ from vfioguard.snapshot import Snapshot
 
 #: VMD numbers its domains above what firmware can (drivers/pci/controller/vmd.c).
 FIRST_VMD_DOMAIN = 0x10000
-_ORDINARY = len("0000:00:00.0")
+#: Characters of the name of a PCI function in a domain that firmware can number.
+ORDINARY = len("0000:00:00.0")
 
 
 class Witness(NamedTuple):
@@ -34,6 +35,9 @@ class Witness(NamedTuple):
     uevent: Reading[Uevent] | None = None
 
 
+#: Functions whose class the kernel asks for before it gives Intel's graphics to a guest.
+_IGD_ASKS = frozenset({"0000:00:00.0", "0000:00:1f.0"})
+
 #: The name of the x86 remapping unit in front of a device, if any, and the family of its MSIs.
 Kind: TypeAlias = tuple[str | None, str]
 
@@ -42,7 +46,10 @@ class Witnesses(NamedTuple):
     """The first device with an MSI of each kind; devices in groups come first.
 
     `vmd` are all devices that tell what a VMD does: the VMDs, and devices with an MSI behind one.
-    `unisolated` has MSIs of a family that does not isolate, `its` has MSIs of an ITS.
+    `unisolated` has MSIs of a family that does not isolate, `its` has MSIs of an ITS. `tokens` are
+    the physical functions on a VFIO driver that have virtual functions, with the file that says so,
+    or why it is not known. `owners` are all physical functions that have virtual functions.
+    `chipset` has the host bridge and the ISA bridge at Intel's places.
     """
 
     by_kind: Mapping[Kind, Witness]
@@ -50,6 +57,9 @@ class Witnesses(NamedTuple):
     unisolated: Witness | None
     its: Witness | None
     vmd: tuple[Witness, ...]
+    tokens: Mapping[str, Reading[object]]
+    owners: frozenset[str]
+    chipset: Mapping[str, Reading[Uevent]]
 
     def behind(self, unit: str, family: str) -> Witness | None:
         """The first device behind remapping unit `unit` with MSIs of `family`, or None."""
@@ -78,7 +88,17 @@ class Finder:
         kinds: dict[Kind, Witness] = {}
         families: dict[str, Device] = {}
         vmd: list[Witness] = []
+        tokens: dict[str, Reading[object]] = {}
+        owners: set[str] = set()
+        chipset: dict[str, Reading[Uevent]] = {}
         for device in every_device(snapshot.groups, snapshot.devices):
+            if device.vfs is not None:
+                owners.add(device.name)
+                token = _token(device)
+                if token is not None:
+                    tokens[device.name] = token
+            if device.name in _IGD_ASKS:
+                chipset[device.name] = device.uevent
             if _of_vmd(device):
                 vmd.append(_witness(device))
             kind = self._kind(device)
@@ -98,11 +118,18 @@ class Finder:
                 for witness in vmd
                 if witness.driver == "vmd" or isinstance(witness.chip, Fact)
             ),
+            tokens=tokens,
+            owners=frozenset(owners),
+            chipset=chipset,
         )
 
     def still(self, witnesses: Witnesses, old: Device, new: Device) -> bool:
         """Whether the witnesses stay the same if one device, in its place, changes to `new`."""
-        if _of_vmd(old) or _of_vmd(new):
+        if _of_vmd(old) or _of_vmd(new) or _token(old) != _token(new):
+            return False
+        if (old.vfs is None) is not (new.vfs is None):
+            return False
+        if old.name in _IGD_ASKS and old.uevent != new.uevent:
             return False
         if _witness(old) == _witness(new):
             return True
@@ -138,6 +165,15 @@ def _witness(device: Device) -> Witness:
     )
 
 
+def _token(device: Device) -> Reading[object] | None:
+    """What shows that a physical function with virtual ones is on a VFIO driver, or may be."""
+    if device.vfs is None:
+        return None
+    if isinstance(device.uevent, Gap):
+        return device.uevent
+    return device.vfs if device.vfio is not None else None
+
+
 def _before(witness: Witness, device: Device) -> bool:
     """Whether the witness certainly comes first: groups in their order, then other devices."""
     # A device whose link cannot be read may stand in a group that lists it.
@@ -147,7 +183,7 @@ def _before(witness: Witness, device: Device) -> bool:
 
 
 def _of_vmd(device: Device) -> bool:
-    ordinary = len(device.name) <= _ORDINARY or not device.name[0].isdigit()
+    ordinary = len(device.name) <= ORDINARY or not device.name[0].isdigit()
     return device.driver == "vmd" or (not ordinary and domain(device.name) >= FIRST_VMD_DOMAIN)
 
 

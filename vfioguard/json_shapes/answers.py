@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vfioguard.json_shapes.report import Device, Document, Group, NeedsOverride, Ungrouped
+from vfioguard.json_shapes.cause import Named, Why
+from vfioguard.json_shapes.document import Document, Stale
+from vfioguard.json_shapes.facts import FactsByName
+from vfioguard.json_shapes.report import Device, Group, Lone, NeedsOverride
 from vfioguard.verdict import Outcome
 
 
@@ -17,58 +20,52 @@ class GroupList(Document):
     groups: Annotated[list[Group], Field(description="those that were asked for, by number")]
 
 
+class WideGroupList(GroupList):
+    """Groups and, if somebody asked for it, what their devices are."""
+
+    facts: NotRequired[FactsByName]
+
+
 class OneGroup(Document, Group):
-    """One group with its proof."""
+    """One group with its proof, and what its devices are."""
 
+    facts: FactsByName
 
-class UngroupedDevice(Ungrouped):
-    """A PCI function in no IOMMU group, where that one device is asked for."""
-
-    bus: Annotated[str, Field(description="the bus in sysfs", examples=["pci"])]
-    isolated: Annotated[None, Field(description="not known of a device without a group")]
+    why: Why
 
 
 class DeviceHead(TypedDict):
     """A device and the verdict on it."""
 
-    device: Annotated[
-        Device | UngroupedDevice, Field(description="the second if it is in no group")
-    ]
+    device: Annotated[Lone | Device, Field(description="the first if it is in no group")]
     outcome: Annotated[Outcome, Field(description="that of its group, `unknown` without one")]
     needs_override: NeedsOverride
 
 
-class OneDevice(Document, DeviceHead):
+class DeviceTold(DeviceHead, Named):
+    """The same with the causes of the verdict."""
+
+    why: Why
+
+
+class OneDevice(Document, DeviceTold):
     """A device, the verdict on it, and its group."""
 
     group: Annotated[Group | None, Field(description="null if it is in none")]
+    facts: FactsByName
 
 
-class Check(Document):
-    """The answer of the gate."""
+class WhatIf(Document):
+    """One group as if something were so."""
 
-    target: Annotated[
-        str, Field(description="what was asked for", examples=["0000:41:00.0", "group:12"])
-    ]
-    group: Annotated[int | None, Field(description="the number of its group, null if in none")]
-    outcome: Annotated[Outcome, Field(description="that of the group, `unknown` without one")]
-    level: Annotated[
-        Literal["Info", "Warning", "Error"],
-        Field(description="Warning: only the override lets it pass"),
-    ]
-    needs_override: NeedsOverride
-    policy: Annotated[str | None, Field(description="the policy that decided, null if in no group")]
-    reason: Annotated[str, Field(description="why, as a sentence for people")]
-    series: Annotated[
-        Outcome | None, Field(description="what the series of 2016 says, null if in no group")
-    ]
-    agrees: Annotated[
-        bool | None, Field(description="whether the series and the kernel agree, null if unknown")
-    ]
+    assumed: Annotated[list[str], Field(description="what was assumed", examples=[["intremap=on"]])]
+    today: Annotated[Outcome, Field(description="the outcome on the host as it is")]
+    then: Annotated[Outcome, Field(description="the outcome on the host that is assumed")]
+    group: Annotated[Group, Field(description="the group on the host that is assumed")]
 
 
-class Problem(TypedDict):
-    """An error (RFC 9457)."""
+class ProblemHead(TypedDict):
+    """What an error begins with (RFC 9457)."""
 
     type: Annotated[
         Literal["about:blank"], Field(description="always this: `title` says what kind it is")
@@ -78,5 +75,15 @@ class Problem(TypedDict):
     detail: Annotated[str, Field(description="what is wrong and what to do, in one line")]
 
 
-class CheckProblem(Problem, Check):
-    """The gate's answer if the attach would not go well: an error with the members of `Check`."""
+class Problem(ProblemHead):
+    """An error. If the daemon is not ready, it says why and since when."""
+
+    stale: NotRequired[
+        Annotated[Stale | None, Field(description="null if the answer can be relied on")]
+    ]
+    read_at: NotRequired[
+        Annotated[
+            str | None,
+            Field(description="when the host was last read, null before the first time"),
+        ]
+    ]

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
+from vfioguard.attach import Attach
 from vfioguard.change import Direction, Kind
-from vfioguard.json_shapes.answers import Check, CheckProblem, GroupList, OneDevice, OneGroup
+from vfioguard.json_shapes.answers import GroupList, OneDevice, OneGroup, ProblemHead, WideGroupList
+from vfioguard.json_shapes.attachment import Attachment
+from vfioguard.json_shapes.cause import Cause, Named, ProvenCause
 from vfioguard.json_shapes.change import Change
+from vfioguard.json_shapes.check import Check, CheckProblem, Checks, ChecksProblem, Target
+from vfioguard.json_shapes.document import Marked
+from vfioguard.json_shapes.explain import ExplainedNow
+from vfioguard.json_shapes.facts import Facts
 from vfioguard.json_shapes.firmware import Firmware
 from vfioguard.json_shapes.proof import Claim
-from vfioguard.json_shapes.report import Device, Group, Report, Verdict
+from vfioguard.json_shapes.report import Device, Group, Report, Verdict, WideReport
 from vfioguard.verdict import Outcome
 
 _AT = "2026-11-22T18:00:00Z"
 _NAME = "0000:41:00.0"
-_REASON = f"no: {_NAME} has isolated MSIs (generic PCI-MSI)"
+_REASON = f"{_NAME} has no isolated MSIs (generic PCI-MSI)"
+_SENTENCE = "Interrupt remapping is off: intremap=off on the kernel command line"
+_FRESH: Marked = {"schema_version": 1, "stale": None, "read_at": None}
 _DEVICE: Device = {
     "name": _NAME,
     "bus": "pci",
@@ -57,6 +68,29 @@ _SERIES: Verdict = {
     },
     "override": _OVERRIDE_OFF,
 }
+_ATTACHMENT: Attachment = {
+    "attach": Attach.NO,
+    "attach_now": Attach.NO,
+    "blockers": [],
+    "errno": "EPERM",
+    "call": "VFIO_SET_IOMMU",
+}
+_CAUSE: Cause = {
+    "name": "intremap_off",
+    "sentence": f"{_SENTENCE}.",
+    "rule": "drivers/iommu/irq_remapping.c setup_irqremap()",
+    "helps": True,
+    "change": [
+        {
+            "do": "Remove `intremap=off` from the kernel command line, and reboot.",
+            "where": "/etc/default/grub",
+        }
+    ],
+    "ticket": None,
+    "last_resort": [],
+}
+_WHY: list[ProvenCause] = [{**_CAUSE, "because": _NOT_ISOLATED}]
+_NAMED: Named = {"cause": "intremap_off", "causes": ["intremap_off"]}
 _GROUP: Group = {
     "id": 12,
     "type": "DMA-FQ",
@@ -64,64 +98,141 @@ _GROUP: Group = {
     "outcome": Outcome.REFUSED,
     "needs_override": True,
     "policy": "iommu_group_has_isolated_msi",
-    "backends": {"type1": _VERDICT, "iommufd": None},
+    "backends": {"type1": {**_VERDICT, **_ATTACHMENT}, "iommufd": None},
     "series": _SERIES,
     "agrees": True,
+    **_ATTACHMENT,
+    "attachable": True,
+    **_NAMED,
     "holders": [],
 }
 _REPORT: Report = {
-    "schema_version": 1,
+    **_FRESH,
     "generated_at": _AT,
     "host": {
         "kernel": "6.12.107+deb13-amd64",
         "arch": "x86_64",
         "iommu": ["dmar0"],
         "policies_in_force": ["iommu_group_has_isolated_msi"],
+        "backends_counting": ["type1"],
         "pinned_policy": None,
+        "pinned_backend": None,
         "interrupt_remapping": False,
     },
     "overrides": {"vfio_iommu_type1.allow_unsafe_interrupts": False},
     "pending_overrides": {},
     "firmware": {"dmar": "present", "ivrs": "absent"},
+    "assumed": [],
+    "shifts": [],
     "groups_read": None,
     "groups": [_GROUP],
+    "ungrouped": [],
     "ungrouped_devices": [],
     "findings": [],
     "gaps": [],
+    "causes": [{**_CAUSE, "groups": [12]}],
 }
-_GROUP_LIST: GroupList = {"schema_version": 1, "generated_at": _AT, "groups": [_GROUP]}
-_ONE_GROUP: OneGroup = {"schema_version": 1, "generated_at": _AT, **_GROUP}
+_GROUP_LIST: GroupList = {**_FRESH, "generated_at": _AT, "groups": [_GROUP]}
+_FACTS: dict[str, Facts] = {
+    _NAME: {
+        "id": "8086:10d3",
+        "vendor_name": "Intel Corporation",
+        "device_name": "82574L Gigabit Network Connection",
+        "class_name": "Ethernet controller",
+        "physical_function": None,
+        "parent": None,
+        "port": "0000:40:01.0",
+        "numa_node": 1,
+        "iommu": "dmar0",
+        "reset_methods": ["flr", "bus"],
+        "msi_vectors": 0,
+        "msi_chip": None,
+        "roles": [],
+        "driver_override": "vfio-pci",
+        "iommufd": {
+            "complete": True,
+            "offered": True,
+            "cdev": "/dev/vfio/devices/vfio0",
+            "coherent": True,
+        },
+    }
+}
+_ONE_GROUP: OneGroup = {**_FRESH, "generated_at": _AT, **_GROUP, "why": _WHY, "facts": _FACTS}
 _ONE_DEVICE: OneDevice = {
-    "schema_version": 1,
+    **_FRESH,
     "generated_at": _AT,
     "device": _DEVICE,
     "outcome": Outcome.REFUSED,
     "needs_override": True,
+    **_NAMED,
+    "why": _WHY,
     "group": _GROUP,
+    "facts": _FACTS,
 }
-_CHECK: Check = {
-    "schema_version": 1,
-    "generated_at": _AT,
+_TARGET: Target = {
     "target": _NAME,
-    "group": 12,
-    "outcome": Outcome.BY_OVERRIDE,
+    "answer": Attach.BY_OVERRIDE,
+    "reason": f"only the override lets it pass: {_SENTENCE}",
     "level": "Warning",
+    "errno": None,
+    "call": None,
+    "devices": [_NAME],
+    "bind_first": [_NAME],
+    "change": [],
+    **_NAMED,
+    "why": [_CAUSE],
+    "blockers": [],
+    "backends": {
+        "type1": {"answer": Attach.BY_OVERRIDE, "errno": None, "call": None, "blockers": []}
+    },
+    "objections": [],
+    "host_critical": None,
+    "group": 12,
+    "groups": [12],
+    "outcome": Outcome.BY_OVERRIDE,
     "needs_override": True,
     "policy": "iommu_group_has_isolated_msi",
-    "reason": f"only by the override; {_REASON}",
     "series": Outcome.BY_OVERRIDE,
     "agrees": True,
 }
-_CHECK_PROBLEM: CheckProblem = {
+_DENIED: Target = {
+    **_TARGET,
+    "answer": Attach.NO,
+    "reason": f"{_SENTENCE} (EPERM from VFIO_SET_IOMMU); remove `intremap=off` ...",
+    "level": "Error",
+    "errno": "EPERM",
+    "call": "VFIO_SET_IOMMU",
+    "backends": {
+        "type1": {
+            "answer": Attach.NO,
+            "errno": "EPERM",
+            "call": "VFIO_SET_IOMMU",
+            "blockers": [],
+        }
+    },
+    "outcome": Outcome.REFUSED,
+    "series": Outcome.REFUSED,
+}
+_CHECK: Check = {**_FRESH, "generated_at": _AT, **_TARGET}
+_CHECKS: Checks = {
+    **_FRESH,
+    "generated_at": _AT,
+    "answer": Attach.BY_OVERRIDE,
+    "targets": [_TARGET],
+}
+_CONFLICT: ProblemHead = {
     "type": "about:blank",
     "title": "Conflict",
     "status": 409,
-    "detail": f"refused {_NAME} group:12 by iommu_group_has_isolated_msi; {_REASON}",
-    **_CHECK,
-    "outcome": Outcome.REFUSED,
-    "level": "Error",
-    "reason": _REASON,
-    "series": Outcome.REFUSED,
+    "detail": f"no {_NAME} group:12: {_DENIED['reason']}",
+}
+_CHECK_PROBLEM: CheckProblem = {**_CONFLICT, **_FRESH, "generated_at": _AT, **_DENIED}
+_CHECKS_PROBLEM: ChecksProblem = {
+    **_CONFLICT,
+    **_FRESH,
+    "generated_at": _AT,
+    "answer": Attach.NO,
+    "targets": [_DENIED],
 }
 _CHANGE: Change = {
     "kind": Kind.OUTCOME,
@@ -136,7 +247,7 @@ _CHANGE: Change = {
     "devices": [{"name": _NAME, "bus": "pci", "driver": "vfio-pci", "class": "0x020000"}],
 }
 _FIRMWARE: Firmware = {
-    "schema_version": 1,
+    **_FRESH,
     "sentence": "The firmware forbids interrupt remapping: the DMAR does not set INTR_REMAP.",
     "interrupt_remapping": {
         "possible": False,
@@ -146,14 +257,37 @@ _FIRMWARE: Firmware = {
     "memory": {"regions": [], "gaps": []},
     "tables": [],
 }
+_EXPLAINED: ExplainedNow = {
+    **_FRESH,
+    "generated_at": _AT,
+    "kernel": "6.12.107+deb13-amd64",
+    "answers": [
+        {
+            "target": _NAME,
+            "outcome": Outcome.REFUSED,
+            "group": _GROUP,
+            "device": None,
+            "message": None,
+            "why": _WHY,
+            "facts": _FACTS,
+        }
+    ],
+}
+#: What a stream of events sends of it.
+EVENT: str = f"event: {_CHANGE['kind']}\ndata: {json.dumps(_CHANGE)}\n\n"
 #: Shape -> example.
 EXAMPLES: dict[type, object] = {
     Report: _REPORT,
+    WideReport: _REPORT,
     GroupList: _GROUP_LIST,
+    WideGroupList: _GROUP_LIST,
     OneGroup: _ONE_GROUP,
     OneDevice: _ONE_DEVICE,
     Check: _CHECK,
     CheckProblem: _CHECK_PROBLEM,
+    Checks: _CHECKS,
+    ChecksProblem: _CHECKS_PROBLEM,
     Change: _CHANGE,
     Firmware: _FIRMWARE,
+    ExplainedNow: _EXPLAINED,
 }

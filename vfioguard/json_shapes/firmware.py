@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from vfioguard.json_shapes.document import Marked
 from vfioguard.json_shapes.proof import GapLeaf
 
 
@@ -102,12 +103,9 @@ class Memory(TypedDict):
     ]
 
 
-class Firmware(TypedDict):
+class Firmware(Marked):
     """The firmware tables that bear on interrupts."""
 
-    schema_version: Annotated[
-        Literal[1], Field(description="fields are added under the same number, never changed")
-    ]
     sentence: Annotated[str, Field(description="what follows from the tables, for people")]
     interrupt_remapping: Annotated[
         Remapping | None, Field(description="null if this is not an x86")

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from vfioguard.attach import Attach, Backend
+from vfioguard.json_shapes.attachment import (
+    Attaching,
+    Attachment,
+    AttachNow,
+    Blockers,
+    FirstCall,
+    FirstErrno,
+)
+from vfioguard.json_shapes.cause import CauseRow, Named, Step
+from vfioguard.json_shapes.document import Document
+from vfioguard.json_shapes.facts import FactsByName
 from vfioguard.json_shapes.proof import Claim, GapLeaf
 from vfioguard.verdict import Outcome
 
@@ -35,29 +47,32 @@ Classed = TypedDict(
 )
 
 
-class Document(TypedDict):
-    """What every answer begins with."""
-
-    schema_version: Annotated[
-        Literal[1], Field(description="fields are added under the same number, never changed")
-    ]
-    generated_at: Annotated[
-        str,
-        Field(
-            description="when this was first said (RFC 3339, UTC)",
-            examples=["2026-11-22T18:00:00Z"],
-        ),
-    ]
-
-
 class Verdict(TypedDict):
-    """What one policy says of a group."""
+    """What one policy says of a group. Without proofs it is only the outcome."""
 
-    policy: Annotated[str, Field(description="the predicate, named as the kernel names it")]
     outcome: Annotated[Outcome, Field(description="what this policy answers")]
-    needs_override: NeedsOverride
-    because: Annotated[Claim, Field(description="the proof of the kernel's interrupt test")]
-    override: Annotated[Claim, Field(description="the proof of the switch that turns it off")]
+    policy: NotRequired[
+        Annotated[str, Field(description="the predicate, named as the kernel names it")]
+    ]
+    needs_override: NotRequired[NeedsOverride]
+    because: NotRequired[
+        Annotated[Claim, Field(description="the proof of the kernel's interrupt test")]
+    ]
+    override: NotRequired[
+        Annotated[Claim, Field(description="the proof of the switch that turns it off")]
+    ]
+
+
+class BackendVerdict(Verdict, Attaching):
+    """What the policy of one backend says of the interrupts, and what the whole attach answers.
+
+    Without proofs it is only both answers.
+    """
+
+    attach_now: NotRequired[AttachNow]
+    blockers: NotRequired[Blockers]
+    errno: NotRequired[FirstErrno]
+    call: NotRequired[FirstCall]
 
 
 class Device(Classed):
@@ -82,6 +97,21 @@ class Ungrouped(Classed):
     reason: Annotated[str, Field(description="why it is in no group; follows the name")]
 
 
+class Lone(Ungrouped, Named):
+    """The same with its proof, and with the fields of a device in a group."""
+
+    bus: Annotated[str, Field(description="the bus in sysfs", examples=["pci"])]
+    isolated: Annotated[None, Field(description="not known of a device without a group")]
+    attach: Annotated[
+        Attach | None,
+        Field(description="the attach after a bind that makes its group, null if none does"),
+    ]
+    because: Annotated[
+        Claim | None,
+        Field(description="the proof of `reason`, null if it is only the missing link to a group"),
+    ]
+
+
 class Holder(TypedDict):
     """A process that has a device node of the group open."""
 
@@ -90,8 +120,19 @@ class Holder(TypedDict):
     since: Annotated[str | None, Field(description="when the process was started (RFC 3339, UTC)")]
 
 
-class Group(TypedDict):
-    """An IOMMU group."""
+class Compared(TypedDict):
+    """A group and the series of 2016."""
+
+    series: NotRequired[
+        Annotated[
+            Verdict,
+            Field(description="what the series of 2016 says; without proofs only if it is another"),
+        ]
+    ]
+
+
+class Group(Attachment, Named, Compared):
+    """An IOMMU group. Its own attach is the worst of the backends that count."""
 
     id: Annotated[int, Field(description="its number in /sys/kernel/iommu_groups")]
     type: Annotated[
@@ -101,11 +142,13 @@ class Group(TypedDict):
     outcome: Headline
     needs_override: NeedsOverride
     policy: Annotated[str, Field(description="the policy that gave `outcome`")]
+    attachable: Annotated[
+        bool, Field(description="whether a VFIO driver may take a member; else no exit counts it")
+    ]
     backends: Annotated[
-        dict[str, Verdict | None],
+        dict[str, BackendVerdict | None],
         Field(description="backend -> verdict, null where this kernel does not have the backend"),
     ]
-    series: Annotated[Verdict, Field(description="what the series of 2016 says")]
     agrees: Annotated[
         Truth, Field(description="whether the series and the kernel agree, null if unknown")
     ]
@@ -113,6 +156,14 @@ class Group(TypedDict):
         list[Holder] | None,
         Field(description="who holds the group; null if nobody looked or a gap says why not"),
     ]
+
+
+class Shift(TypedDict):
+    """The groups whose outcome an assumption changes."""
+
+    before: Annotated[Outcome, Field(description="on the host as it is")]
+    after: Annotated[Outcome, Field(description="on the host that is assumed")]
+    groups: Annotated[list[int], Field(description="their numbers")]
 
 
 class Host(TypedDict):
@@ -124,6 +175,12 @@ class Host(TypedDict):
     arch: Annotated[str | None, Field(description="the architecture", examples=["x86_64"])]
     iommu: Annotated[list[str], Field(description="the IOMMUs", examples=[["dmar0"]])]
     policies_in_force: Annotated[list[str], Field(description="the kernel's own policies here")]
+    backends_counting: Annotated[
+        list[Backend], Field(description="the backends that the headlines are the worst of")
+    ]
+    pinned_backend: Annotated[
+        Backend | None, Field(description="the backend that somebody asked for")
+    ]
     pinned_policy: Annotated[
         str | None, Field(description="the policy that was asked for, null for those in force")
     ]
@@ -141,7 +198,8 @@ class Finding(TypedDict):
         Field(description="as alerts call it", json_schema_extra={"enum": ["warning", "critical"]}),
     ]
     summary: Annotated[str, Field(description="a sentence for people")]
-    because: Annotated[Claim, Field(description="its proof")]
+    change: Annotated[list[Step], Field(description="what to do, in this order")]
+    because: NotRequired[Annotated[Claim, Field(description="its proof; left out if not wanted")]]
 
 
 class ReportHead(Document):
@@ -159,6 +217,10 @@ class ReportHead(Document):
     firmware: Annotated[
         dict[str, TableState], Field(description="firmware table -> what became of reading it")
     ]
+    assumed: Annotated[
+        list[str], Field(description="states that somebody assumed; [] for the host as it is")
+    ]
+    shifts: Annotated[list[Shift], Field(description="what the assumption changes; [] without one")]
     groups_read: Annotated[
         GapLeaf | None, Field(description="why the kernel's list of groups could not be read")
     ]
@@ -167,17 +229,28 @@ class ReportHead(Document):
 class ReportTail(TypedDict):
     """What stands behind the groups of a report."""
 
+    ungrouped: Annotated[list[Lone], Field(description="the PCI functions in no group")]
     ungrouped_devices: Annotated[
-        list[Ungrouped], Field(description="the PCI functions in no group")
+        list[Ungrouped],
+        Field(description="fewer fields of the same; use `ungrouped`", deprecated=True),
     ]
     findings: Annotated[list[Finding], Field(description="everything a person should look at")]
     gaps: Annotated[list[GapLeaf], Field(description="what could not be read")]
+    causes: Annotated[
+        list[CauseRow], Field(description="the first causes, those of the most groups first")
+    ]
 
 
 class Report(ReportHead, ReportTail):
     """The whole host."""
 
     groups: Annotated[list[Group], Field(description="every group, by number")]
+
+
+class WideReport(Report):
+    """The whole host and, if somebody asked for it, what its devices are."""
+
+    facts: NotRequired[FactsByName]
 
 
 TableState: TypeAlias = Annotated[

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
+from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
 from vfioguard.judging import host_part, unread
-from vfioguard.judging.evaluate import Judged, assemble, find
+from vfioguard.judging.evaluate import Judged, assemble, find, find_in_groups
 from vfioguard.judging.group_verdicts import GroupVerdicts
 from vfioguard.judging.policies import policies
 from vfioguard.judging.reuse import Reuse
@@ -20,14 +21,14 @@ AT_ONCE = 256
 
 
 def judge_again(before: Judged, snapshot: Snapshot, generated_at: str) -> Judged:
-    """Judge the host at a later moment, with the policy that `before` had pinned.
+    """Judge the host at a later moment, with the policy and backend that `before` had chosen.
 
     A group whose verdict cannot differ keeps its report, the very object of `before`.
     """
-    pinned = before.report.host.pinned
+    chosen = before.report.host.chosen
     reuse = Reuse(before.snapshot.members, before.report.groups, snapshot)
     host = _later(before.host, snapshot, reuse.changed())
-    part = host_part.of_later(host, policies(), pinned, before.part)
+    part = host_part.of_later(host, policies(), chosen, before.part)
     verdicts = GroupVerdicts(host, policies(), part)
     if part is before.part:
         places: Iterable[int] = {*reuse.differ, *_elsewhere(before.host, host, reuse.groups)}
@@ -36,12 +37,12 @@ def judge_again(before: Judged, snapshot: Snapshot, generated_at: str) -> Judged
     groups = _groups(verdicts, reuse, places)
     gaps = reuse.gaps(before.gaps)
     unknown = unread.of_all(part.gaps, snapshot, gaps)
-    if part is before.part and unknown == before.report.gaps:
-        findings = before.report.findings
-    else:
-        findings = tuple(find(host, unknown))
+    own = before.findings
+    if part is not before.part or unknown != before.report.gaps:
+        own = find(host, unknown)
+    findings = (*own, *find_in_groups(host, groups))
     report = assemble(generated_at, verdicts, groups, findings, unknown)
-    return Judged(report=report, host=host, part=part, gaps=gaps)
+    return Judged(report=report, host=host, part=part, gaps=gaps, findings=own)
 
 
 def disagreements(judged: Judged) -> int:
@@ -50,8 +51,7 @@ def disagreements(judged: Judged) -> int:
     Anything but 0 is a bug.
     """
     host = Host(judged.snapshot)
-    pinned = judged.report.host.pinned
-    part = host_part.of(host, policies(), pinned)
+    part = host_part.of(host, policies(), judged.report.host.chosen)
     verdicts = GroupVerdicts(host, policies(), part)
     wrong = 0
     pairs = zip(judged.snapshot.members, judged.report.groups, strict=True)
@@ -79,15 +79,22 @@ def _later(
 
 
 def _elsewhere(before: Host, now: Host, groups: Sequence[Members]) -> Iterator[int]:
-    """The places of groups that have a device whose remapping unit changed."""
+    """The places of groups that have a device which another unit of the IOMMU manages now."""
     if before.snapshot.iommus is now.snapshot.iommus:
         return
-    old, new = (
-        {name: unit.name for name, unit in host.finder.units.items()} for host in (before, now)
-    )
+    old, new = _managers(before.snapshot), _managers(now.snapshot)
     for place, members in enumerate(groups):
         if any(old.get(device.name) != new.get(device.name) for device in members.devices):
             yield place
+
+
+def _managers(snapshot: Snapshot) -> dict[str, str]:
+    """Device -> the unit that manages it: what remaps its interrupts, or keeps caches coherent."""
+    return {
+        name: unit.name
+        for unit in (snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ())
+        for name in (unit.devices.value if isinstance(unit.devices, Fact) else ())
+    }
 
 
 def _groups(

@@ -1,6 +1,6 @@
 """Evaluate a Snapshot: apply every policy to every group and assemble the Report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,23 +11,33 @@ from vfioguard.judging import host_part, unread
 from vfioguard.judging.group_verdicts import GroupVerdicts
 from vfioguard.judging.host_part import HostPart
 from vfioguard.judging.policies import policies, policy
-from vfioguard.report import FindingReport, GroupReport, Report, UngroupedDevice
+from vfioguard.report import (
+    NOTHING_CHOSEN,
+    CauseRow,
+    Choice,
+    FindingReport,
+    GroupReport,
+    Report,
+    UngroupedDevice,
+)
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from vfioguard.finding import Finding
+    from vfioguard.finding import Finding, Found
 
 
 class Judged(NamedTuple):
     """A Report, its host, and the `part` of the Report that is not about groups.
 
-    `gaps` are the gaps of each group that has any, by the group's number.
+    `gaps` are the gaps of each group that has any, by the group's number. `findings` are those on
+    the host itself.
     """
 
     report: Report
     host: Host
     part: HostPart
     gaps: Mapping[int, tuple[Gap, ...]]
+    findings: tuple[FindingReport, ...] = ()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -36,43 +46,66 @@ class Judged(NamedTuple):
 
 
 def evaluate(
-    snapshot: Snapshot, generated_at: str, pinned: str | None = None, *, findings: bool = True
+    snapshot: Snapshot, generated_at: str, chosen: Choice = NOTHING_CHOSEN, *, findings: bool = True
 ) -> Report:
     """Apply all policies and return the Report.
 
-    `pinned` names the policy that gives the headlines; None means the policies in force. Without
-    `findings` they are not looked for, and the Report has none. Raises UnknownPolicy.
+    `chosen` is what the headlines are about. Without `findings` they are not looked for, and the
+    Report has none. Raises UnknownPolicy.
     """
-    return judge(snapshot, generated_at, pinned, findings=findings).report
+    return judge(snapshot, generated_at, chosen, findings=findings).report
 
 
 def judge(
-    snapshot: Snapshot, generated_at: str, pinned: str | None = None, *, findings: bool = True
+    snapshot: Snapshot, generated_at: str, chosen: Choice = NOTHING_CHOSEN, *, findings: bool = True
 ) -> Judged:
     """Evaluate as `evaluate` does. The result is what a later judging builds on (again.py)."""
-    if pinned is not None:
-        policy(pinned)
+    if chosen.policy is not None:
+        policy(chosen.policy)
     host = Host(snapshot)
-    part = host_part.of(host, policies(), pinned)
+    part = host_part.of(host, policies(), chosen)
     verdicts = GroupVerdicts(host, policies(), part)
-    groups = tuple([verdicts.group(members) for members in snapshot.members])
+    groups = tuple([verdicts.group(members) for members in snapshot.judged])
     gaps = unread.of_each(snapshot.members)
     unknown = unread.of_all(part.gaps, snapshot, gaps)
-    reports = tuple(find(host, unknown)) if findings else ()
+    own = find(host, unknown) if findings else ()
+    reports = (*own, *find_in_groups(host, groups)) if findings else ()
     report = assemble(generated_at, verdicts, groups, reports, unknown)
-    return Judged(report=report, host=host, part=part, gaps=gaps)
+    return Judged(report=report, host=host, part=part, gaps=gaps, findings=own)
 
 
-def find(host: Host, gaps: tuple[Gap, ...]) -> Iterator[FindingReport]:
-    """The findings on the host. `gaps` are all gaps of its Snapshot."""
-    for kind in _findings():
-        for result in kind.find(host, gaps):
-            yield FindingReport(
-                name=kind.name,
-                severity=kind.severity,
-                summary=result.summary,
-                because=result.because,
-            )
+def find(host: Host, gaps: tuple[Gap, ...]) -> tuple[FindingReport, ...]:
+    """The findings on the host itself. `gaps` are all gaps of its Snapshot."""
+    return tuple(
+        [
+            _found(kind, each)
+            for kind in _findings()
+            if kind.find is not None
+            for each in kind.find(host, gaps)
+        ]
+    )
+
+
+def find_in_groups(host: Host, groups: Sequence[GroupReport]) -> tuple[FindingReport, ...]:
+    """The findings on the groups of the host."""
+    return tuple(
+        [
+            _found(kind, each)
+            for kind in _findings()
+            if kind.find_in_groups is not None
+            for each in kind.find_in_groups(host, groups)
+        ]
+    )
+
+
+def _found(kind: "Finding", result: "Found") -> FindingReport:
+    return FindingReport(
+        name=kind.name,
+        severity=kind.severity,
+        summary=result.summary,
+        because=result.because,
+        change=result.change,
+    )
 
 
 @cache
@@ -102,9 +135,19 @@ def assemble(
         findings=findings,
         gaps=gaps,
         firmware=part.firmware,
+        causes=_causes(host, groups),
     )
     host.forget()
     return report
+
+
+def _causes(host: Host, groups: tuple[GroupReport, ...]) -> tuple[CauseRow, ...]:
+    """The rows of causes. A host that refuses nothing loads none."""
+    if groups and not any(group.causes for group in groups):
+        return ()
+    from vfioguard.judging.causes import rows
+
+    return rows(host, groups)
 
 
 def _ungrouped(verdicts: GroupVerdicts) -> tuple[UngroupedDevice, ...]:

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from sys import intern
+from typing import TYPE_CHECKING, TypeAlias
 
+from vfioguard.attach import Attach, Attachment
 from vfioguard.fact import Fact, Gap, Why, value_or
-from vfioguard.inference import exempt
+from vfioguard.inference import drivers, exempt
+from vfioguard.inference.backends import lacks
 from vfioguard.inference.host import Host
+from vfioguard.judging.attachments import Attachments, nothing, without_backend, worst
 from vfioguard.judging.host_part import HostPart
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_groups import Group
 from vfioguard.kernel.members import Members
-from vfioguard.logic import Answer, ask, every, some
+from vfioguard.logic import Answer, Claim, ask, every, some
 from vfioguard.policy import Isolated, Policy
 from vfioguard.report import DeviceReport, GroupReport
-from vfioguard.verdict import NONE, Outcome, Verdict, judge, severity
+from vfioguard.verdict import NONE, Verdict, judge, severity
+
+if TYPE_CHECKING:
+    from vfioguard.judging.causes import Causes
 
 SERIES = "vfio_safe_irq_domain"
 #: Backends that are shown even if this kernel lacks them, because scripts rely on the keys.
-_ALWAYS_SHOWN = ("type1", "iommufd")
+_ALWAYS_SHOWN: tuple[str, ...] = ("type1", "iommufd")
+
+_SOME_BACKEND = Claim(
+    "this kernel has a way to attach devices to guests (a backend of VFIO)",
+    "this kernel has no way to attach devices to guests: neither type1 nor iommufd",
+)
+_OVERRIDE_HELPS = Claim("an override changes that", "no override changes that")
+_PREDICATE = Claim(
+    "the running kernel's predicate is known",
+    unknown="the predicate by which this kernel decides is not known",
+)
+_ALL_AGREE = Claim(
+    "every predicate that this kernel may carry agrees",
+    "every predicate that this kernel may carry refuses the group",
+)
+_WHICH = Claim(
+    "it is known by which predicate this kernel decides",
+    unknown="it is not known by which predicate this kernel decides",
+)
 
 #: (group, the answer that settles it without the test, or None) -> verdict
 _Judge: TypeAlias = "Callable[[Members, Answer | None], Verdict]"
@@ -31,7 +56,7 @@ class GroupVerdicts:
     def __init__(self, host: Host, policies: Mapping[str, Policy], part: HostPart) -> None:
         self.host = host
         self.part = part
-        carried, pinned = part.carried, part.host.pinned
+        carried, chosen = part.carried, part.host.chosen
         offered = {policy.backend for policy in policies.values() if policy.backend}
         self._backends: list[tuple[str, _Judge | None]] = []
         for backend in [*_ALWAYS_SHOWN, *sorted(offered.difference(_ALWAYS_SHOWN))]:
@@ -41,8 +66,15 @@ class GroupVerdicts:
                 self._backends.append((backend, None))
         series = policies[SERIES]
         self._series = _judge(host, series.name, "type1", series.isolated(host))
-        self._pinned = by_policy(host, policies[pinned]) if pinned else None
-        self._none = None if any(judge for _, judge in self._backends) else _nothing(host)
+        self._pinned = by_policy(host, policies[chosen.policy]) if chosen.policy else None
+        self._counting = part.host.counting
+        there = {backend for backend, judge in self._backends if judge}
+        lacks = self._pinned is not None and not host.has_backend(self._counting[0])
+        self._lacking = without_backend(host, self._counting[0]) if lacks else None
+        self._none = None if there.intersection(self._counting) else _nothing(host, chosen.backend)
+        self._attachments = Attachments(host)
+        self._causes: Causes | None = None
+        self._before: tuple[tuple[str, Attachment | None], ...] = ()
 
     def group(self, members: Members) -> GroupReport:
         """All verdicts on one group."""
@@ -50,29 +82,83 @@ class GroupVerdicts:
         backends = tuple(
             [(name, judge(members, settled) if judge else None) for name, judge in self._backends]
         )
-        pinned = self._pinned
-        return GroupReport(
+        attachments = tuple(
+            [
+                (name, self._attachments.attachment(members, name, verdict) if verdict else None)
+                for name, verdict in backends
+            ]
+        )
+        if attachments == self._before:
+            attachments = self._before  # one object for all groups that are alike
+        else:
+            self._before = attachments
+        headline, attachment = self._head(members, settled, backends, attachments)
+        group = GroupReport(
             id=members.group.id,
             type=value_or(members.group.type, None),
             devices=tuple([_device(self.host, device) for device in members.devices]),
-            headline=pinned(members) if pinned else self._worst(backends, settled),
+            headline=headline,
             backends=backends,
             series=self._series(members, settled),
+            attachments=attachments,
+            attachment=attachment,
+            attachable=_attachable(self.host, members),
+        )
+        return self._with_causes(group, members)
+
+    def _with_causes(self, group: GroupReport, members: Members) -> GroupReport:
+        """The report with the names of its causes. A host that refuses nothing loads none."""
+        fine = group.attachment.attach is Attach.YES and not group.attachment.blockers
+        if fine and all(verdict is None or verdict.isolated.truth for _, verdict in group.backends):
+            return group
+        if self._causes is None:
+            from vfioguard.judging.causes import Causes
+
+            self._causes = Causes(self.host)
+        return group._replace(causes=self._causes.names(group, members))
+
+    def under(self, members: Members, group: GroupReport) -> GroupReport:
+        """The earlier report on a group, with the headline and the attachment of this choice.
+
+        All else is as before. A verdict that is equal to one of the report is that very object.
+        """
+        settled = exempt.by_kind(members)
+        verdict, attachment = self._head(members, settled, group.backends, group.attachments)
+        known = (group.headline, group.series, *[verdict for _, verdict in group.backends])
+        headline = next((old for old in known if old == verdict), verdict)
+        return self._with_causes(
+            group._replace(headline=headline, attachment=attachment, causes=()), members
         )
 
-    def _worst(
-        self, backends: Iterable[tuple[str, Verdict | None]], settled: Answer | None
-    ) -> Verdict:
-        """The worst verdict of the backends that the running kernel has."""
-        verdicts = [verdict for _, verdict in backends if verdict is not None]
-        return self._none(settled) if self._none else max(verdicts, key=_severity)
+    def _head(
+        self,
+        members: Members,
+        settled: Answer | None,
+        backends: tuple[tuple[str, Verdict | None], ...],
+        attachments: tuple[tuple[str, Attachment | None], ...],
+    ) -> tuple[Verdict, Attachment]:
+        """The headline and the attachment: the worst of the backends that count, or as chosen."""
+        if self._pinned is not None:
+            verdict = self._pinned(members)
+            if self._lacking is not None:
+                return verdict, self._lacking
+            return verdict, self._attachments.attachment(members, self._counting[0], verdict)
+        if self._none is not None:
+            verdict, asked = self._none(settled), self.part.host.chosen.backend
+            return verdict, without_backend(self.host, asked) if asked else nothing(verdict)
+        counting = self._counting
+        verdicts = [verdict for name, verdict in backends if verdict and name in counting]
+        attaches = [attach for name, attach in attachments if attach and name in counting]
+        if len(verdicts) == 1:  # the most frequent case
+            return verdicts[0], attaches[0]
+        return max(verdicts, key=_severity), worst(attaches)
 
-    def alone(self, device: Device, number: int) -> Outcome:
-        """The outcome for `device` if it were alone in a group; `number` is an unused one."""
+    def alone(self, device: Device, number: int) -> Attachment:
+        """The attach of `device` if it were alone in a group; `number` is an unused one."""
         missing = Gap(Why.ABSENT, device.uevent.source, "there is no such group yet")
         group = Group(id=number, type=missing, reserved_regions=missing, name=None)
         members = Members(group, (device,), Fact(True, b"", device.uevent.source))
-        return self._worst(self.group(members).backends, exempt.by_kind(members)).outcome
+        return self.group(members).attachment
 
 
 def by_policy(host: Host, policy: Policy) -> Callable[[Members], Verdict]:
@@ -81,14 +167,18 @@ def by_policy(host: Host, policy: Policy) -> Callable[[Members], Verdict]:
     return lambda members: judge(members, exempt.by_kind(members))
 
 
-def _nothing(host: Host) -> Callable[[Answer | None], Verdict]:
-    """The verdict if no backend is known to be there: unknown, or refused if there can be none.
+def _nothing(host: Host, asked: str | None) -> Callable[[Answer | None], Verdict]:
+    """The verdict if no backend is known to be there, or not the one that is `asked` for.
 
-    Without a backend nothing can be attached, whatever the overrides are.
+    It is unknown, or refused if it cannot be there: then nothing can be attached, whatever the
+    overrides are.
     """
-    claim = "this kernel has a way to attach devices to guests (a backend of VFIO)"
-    answer = some(claim, [host.backend_exists(backend) for backend in _ALWAYS_SHOWN])
-    override = Answer("an override changes that", False, answer.because)
+    claim, backends = _SOME_BACKEND, _ALWAYS_SHOWN
+    if asked:
+        claim = Claim(f"this kernel has {asked}", lacks(asked))
+        backends = (asked,)
+    answer = some(claim, [host.backend_exists(backend) for backend in backends])
+    override = Answer(_OVERRIDE_HELPS, False, answer.because)
     verdict = judge(NONE, answer, override)
 
     def of_group(settled: Answer | None) -> Verdict:
@@ -127,8 +217,7 @@ def _backend(
         if policy.backend == backend and carried[policy.name].truth is not False
     ]
     if not candidates:
-        claim = "the running kernel's predicate is known"
-        answer = ask(claim, host.snapshot.kernel.release, lambda _: None)
+        answer = ask(_PREDICATE, host.snapshot.kernel.release, lambda _: None)
         return _judge(host, NONE, backend, lambda _members: answer)
     tests = [policy.isolated(host) for policy in candidates]
     if len(tests) == 1:
@@ -139,10 +228,16 @@ def _backend(
     def isolated(members: Members) -> Answer:
         answers = [test(members) for test in tests]
         if len({answer.truth for answer in answers}) == 1:
-            return every("every predicate that this kernel may carry agrees", answers)
-        return every("it is known by which predicate this kernel decides", known_by)
+            return every(_ALL_AGREE, answers)
+        return every(_WHICH, known_by)
 
     return _judge(host, name, backend, isolated)
+
+
+def _attachable(host: Host, members: Members) -> bool:
+    """Whether a VFIO driver may take a member: false only if it is known to take none."""
+    takes = [drivers.can_take(host.snapshot, device) for device in members.devices]
+    return not takes or any(truth is not False for truth in takes)
 
 
 def _severity(verdict: Verdict) -> int:
@@ -151,10 +246,13 @@ def _severity(verdict: Verdict) -> int:
 
 def _device(host: Host, device: Device) -> DeviceReport:
     uevent = device.uevent.value if isinstance(device.uevent, Fact) else None
+    node = device.vfio.node if device.vfio is not None else None
     return DeviceReport(
         name=device.name,
         bus=device.bus,
         driver=uevent.driver if uevent else None,
         pci_class=uevent.pci_class if uevent else None,
         isolated=host.isolated(device),
+        pci_id=intern(uevent.pci_id.lower()) if uevent and uevent.pci_id else None,
+        node=node.value if isinstance(node, Fact) else None,
     )

@@ -10,7 +10,8 @@ from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.module_param import Parameter
 from vfioguard.logic import Answer
 from vfioguard.policy import Policy
-from vfioguard.report import HostReport, OverrideReport, PolicyReport
+from vfioguard.report import Choice, HostReport, PolicyReport
+from vfioguard.verdict import OverrideReport
 
 
 class HostPart(NamedTuple):
@@ -29,8 +30,8 @@ class HostPart(NamedTuple):
     firmware: tuple[tuple[str, str], ...]
 
 
-def of(host: Host, policies: Mapping[str, Policy], pinned: str | None) -> HostPart:
-    """Make the part for `host`; `pinned` is the policy of the headlines, or None."""
+def of(host: Host, policies: Mapping[str, Policy], chosen: Choice) -> HostPart:
+    """Make the part for `host`; `chosen` is what the headlines are about."""
     carried = {name: policy.carried(host) for name, policy in policies.items()}
     in_force = tuple(
         name
@@ -38,41 +39,56 @@ def of(host: Host, policies: Mapping[str, Policy], pinned: str | None) -> HostPa
         if policy.backend and carried[name].truth and host.has_backend(policy.backend)
     )
     acpi = host.snapshot.acpi
+    reports = _policies(host, policies, carried, in_force)
     return HostPart(
-        context=_context(host, pinned),
+        context=_context(host, chosen),
         carried=carried,
-        host=_host(host, in_force, pinned),
+        host=_host(host, in_force).choosing(chosen, reports),
         overrides=tuple(_override(parameter) for parameter in host.snapshot.parameters),
-        policies=tuple(
-            PolicyReport(
-                name=policy.name,
-                backend=policy.backend,
-                kernels=policy.kernels,
-                summary=policy.summary,
-                source=policy.source,
-                in_force=policy.name in in_force,
-                carried=carried[policy.name],
-                offered=host.backend_exists(policy.backend) if policy.backend else None,
-            )
-            for policy in policies.values()
-        ),
+        policies=reports,
         gaps=unread.of_host(host.snapshot),
         firmware=tuple((name, acpi_tables.state(table)) for name, table in acpi.by_name()),
     )
 
 
+def _policies(
+    host: Host,
+    policies: Mapping[str, Policy],
+    carried: Mapping[str, Answer],
+    in_force: tuple[str, ...],
+) -> tuple[PolicyReport, ...]:
+    return tuple(
+        PolicyReport(
+            name=policy.name,
+            backend=policy.backend,
+            kernels=policy.kernels,
+            summary=policy.summary,
+            source=policy.source,
+            in_force=policy.name in in_force,
+            carried=carried[policy.name],
+            offered=host.backend_exists(policy.backend) if policy.backend else None,
+        )
+        for policy in policies.values()
+    )
+
+
 def of_later(
-    host: Host, policies: Mapping[str, Policy], pinned: str | None, before: HostPart
+    host: Host, policies: Mapping[str, Policy], chosen: Choice, before: HostPart
 ) -> HostPart:
     """The part at a later moment. Returns `before` itself if the context is the same."""
-    return before if before.context == _context(host, pinned) else of(host, policies, pinned)
+    return before if before.context == _context(host, chosen) else of(host, policies, chosen)
 
 
-def _context(host: Host, pinned: str | None) -> tuple[object, ...]:
-    return (pinned, *host.context)
+def _context(host: Host, chosen: Choice) -> tuple[object, ...]:
+    return (chosen, *host.context)
 
 
-def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostReport:
+def choose(part: HostPart, chosen: Choice) -> HostPart:
+    """The part with headlines that are about what is `chosen`."""
+    return part._replace(host=part.host.choosing(chosen, part.policies))
+
+
+def _host(host: Host, in_force: tuple[str, ...]) -> HostReport:
     snapshot = host.snapshot
     release = snapshot.kernel.release
     iommus = snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ()
@@ -81,9 +97,9 @@ def _host(host: Host, in_force: tuple[str, ...], pinned: str | None) -> HostRepo
         arch=value_or(snapshot.kernel.arch, None),
         iommu=tuple(unit.name for unit in iommus),
         policies_in_force=in_force,
-        pinned=pinned,
         remapping=host.remapping if host.is_x86 else None,
         modules=snapshot.modules,
+        counting=host.counting,
     )
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
+from vfioguard.attach import Attach, Attachment
 from vfioguard.fact import Fact
 from vfioguard.judging.group_verdicts import GroupVerdicts
 from vfioguard.kernel import iommu_class
 from vfioguard.kernel.devices import Device
 from vfioguard.report import UngroupedDevice
-from vfioguard.verdict import Outcome
 
 _WOULD = {
-    Outcome.ALLOWED: "it would be allowed",
-    Outcome.BY_OVERRIDE: "it would be allowed by the override alone",
-    Outcome.REFUSED: "it would be refused",
-    Outcome.UNKNOWN: "its interrupts would decide, which are not known",
+    Attach.YES: "it would be allowed",
+    Attach.BY_OVERRIDE: "it would be allowed by the override alone",
+    Attach.NO: "it would be refused",
+    Attach.UNKNOWN: "it is not known what its interrupts decide",
 }
 
 
@@ -30,10 +30,19 @@ def ungrouped(verdicts: GroupVerdicts) -> Iterator[UngroupedDevice]:
     reason = reasons.reasons(host)
     for number, device in enumerate(devices, 1):
         why = reason(device)
-        text = why.text
+        text, forecast = why.text, None
         if why.late:
-            text += f"; alone in it, {_WOULD[verdicts.alone(device, -number)]}"
-        yield _bare(device)._replace(binds=why.binds, reason=text, because=why.because)
+            alone = verdicts.alone(device, -number)
+            text += f"; alone in it, {_WOULD[alone.attach]}"
+            forecast = _forecast(why.binds, alone)
+        yield _bare(device)._replace(
+            binds=why.binds, reason=text, because=why.because, forecast=forecast
+        )
+
+
+def _forecast(binds: bool | None, alone: Attachment) -> Attach:
+    """What an attach would answer after the bind that makes the group."""
+    return alone.attach if binds else Attach.NO if binds is False else Attach.UNKNOWN
 
 
 def _bare(device: Device) -> UngroupedDevice:
@@ -42,4 +51,5 @@ def _bare(device: Device) -> UngroupedDevice:
         name=device.name,
         driver=uevent.driver if uevent else None,
         pci_class=uevent.pci_class if uevent else None,
+        pci_id=uevent.pci_id.lower() if uevent and uevent.pci_id else None,
     )

@@ -22,9 +22,8 @@ def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:
     none = Gap(Why.ABSENT, "", "")
     units = instances(snapshot.iommus)  # without their devices, which are thousands
     acpi = snapshot.acpi._replace(viot=none, mcfg=none, rimt=none)  # no verdict rests on them
-    return tuple(
-        _there(_nested(snapshot._replace(groups=none, devices=(), iommus=units, acpi=acpi)))
-    )
+    whole = snapshot._replace(groups=none, devices=(), iommus=units, acpi=acpi)
+    return tuple([gap for gap in _nested(whole) if gap.why is not Why.ABSENT])
 
 
 def of_groups(snapshot: Snapshot) -> Gap | None:
@@ -43,17 +42,18 @@ def of_groups(snapshot: Snapshot) -> Gap | None:
 def _of_lists(snapshot: Snapshot) -> Iterator[Gap]:
     """The gap of the list of groups, and the gaps of devices without a group."""
     listed = of_groups(snapshot)
-    if listed is not None and snapshot.members:
-        yield listed  # the list was not recorded, although there are groups
-    yield from _there([*([listed] if listed else []), *_of_devices(snapshot.devices)])
+    # There may be groups although the list was not recorded.
+    if listed is not None and (snapshot.members or listed.why is not Why.ABSENT):
+        yield listed
+    yield from _of_devices(snapshot.devices)
 
 
 def of_group(members: Members) -> tuple[Gap, ...]:
     """The gaps of one group. `_nested` would be too slow for thousands of groups."""
     group = members.group
     own = (group.type, group.reserved_regions, group.name, members.complete)
-    gaps = [reading for reading in own if isinstance(reading, Gap)]
-    return tuple(_there([*gaps, *_of_devices(members.devices)]))
+    gaps = [each for each in own if isinstance(each, Gap) and each.why is not Why.ABSENT]
+    return tuple(gaps + _of_devices(members.devices))
 
 
 def of_each(groups: Iterable[Members]) -> dict[int, tuple[Gap, ...]]:
@@ -80,16 +80,14 @@ def _once(gaps: Iterable[Gap]) -> Iterator[Gap]:
             yield gap
 
 
-def _there(gaps: Iterable[Gap]) -> Iterator[Gap]:
-    return (gap for gap in gaps if gap.why is not Why.ABSENT)
-
-
-def _of_devices(devices: tuple[Device, ...]) -> Iterator[Gap]:
-    for device in devices:
-        for field in device:
-            # No verdict depends on a function's bridges.
-            if isinstance(field, Gap) and field is not device.bridges:
-                yield field
+def _of_devices(devices: tuple[Device, ...]) -> list[Gap]:
+    return [
+        field
+        for device in devices
+        for field in device
+        # No verdict depends on a function's bridges.
+        if isinstance(field, Gap) and field.why is not Why.ABSENT and field is not device.bridges
+    ]
 
 
 def _nested(value: object) -> Iterator[Gap]:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.fact import parse as parse_raw
-from vfioguard.kernel import uevent
+from vfioguard.kernel import sriov, uevent, vfio_dev
 from vfioguard.kernel.interrupts import irq
+from vfioguard.kernel.vfio_dev import OnVfio
 from vfioguard.root import Directory
 
 PCI = "/sys/bus/pci/devices"
@@ -25,7 +26,8 @@ class Device(NamedTuple):
     `chip` is the irq_chip of the first interrupt of `msi_irqs`, or None if it has no interrupt.
     `msi_capability` (PCI only): whether the function has MSI or MSI-X (kernel/pci/pci_config.py).
     `bridges`: the functions above it, from the root bus down (reading/memory_holders.py). Both are
-    None if they were not read because no verdict needs them.
+    None if they were not read because no verdict needs them. `vfs` is the number of virtual
+    functions that are enabled, or None if there are none. `vfio` is what a VFIO driver shows.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Device(NamedTuple):
     chip: Reading[str] | None
     msi_capability: Reading[bool] | None = None
     bridges: Reading[tuple[str, ...]] | None = None
+    vfs: Reading[int] | None = None
+    vfio: OnVfio | None = None
 
     @property
     def driver(self) -> str | None:
@@ -50,8 +54,11 @@ def is_pci(name: str) -> bool:
 
 def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
     """The PCI function `name` below `bus`, which is `PCI`. A file that vanished leaves a gap."""
+    # This comes first. It waits for a driver that enables them; igb then gets other MSIs.
+    vfs = sriov.enabled(bus, name)
     number, event = group(bus, name), _uevent(bus, name)
     interrupts, chip = msi(bus, irqs, name)
+    driver = event.value.driver if isinstance(event, Fact) else ""
     return Device(
         name=printable(name),
         bus="pci",
@@ -59,6 +66,8 @@ def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
         uevent=event,
         msi_irqs=interrupts,
         chip=chip,
+        vfs=vfs,
+        vfio=vfio_dev.read(bus, name) if driver and "vfio" in driver else None,
     )
 
 
@@ -70,6 +79,7 @@ def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> De
         bus = ""  # nothing is concluded from an unknown bus
     number, event = group(members, entry), _uevent(members, entry)
     interrupts, chip = msi(members, irqs, entry)
+    driver = event.value.driver if isinstance(event, Fact) else ""
     return Device(
         name=printable(name),
         bus=bus,
@@ -77,6 +87,8 @@ def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> De
         uevent=event,
         msi_irqs=interrupts,
         chip=chip,
+        vfs=sriov.enabled(members, entry) if bus == "pci" else None,
+        vfio=vfio_dev.read(members, entry) if driver and "vfio" in driver else None,
     )
 
 

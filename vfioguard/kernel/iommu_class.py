@@ -4,11 +4,11 @@ Documentation/ABI/testing/sysfs-class-iommu. A unit's `devices/` lists its devic
 that no link of a device has to be read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from vfioguard import leaves
-from vfioguard.fact import Fact, Gap, Reading, Why, printable
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.iommu import IommuDriver
 from vfioguard.root import Root, listing, reading
 
@@ -27,12 +27,16 @@ class Iommu(NamedTuple):
     devices: Reading[tuple[str, ...]]
 
 
-def read(root: Root) -> Reading[tuple[Iommu, ...]]:
-    """Every unit, sorted by name."""
+def read(root: Root, among: Collection[str] | None = None) -> Reading[tuple[Iommu, ...]]:
+    """Every unit, sorted by name.
+
+    Their `devices` are all that they manage, or those `among` these names: a unit may have
+    thousands.
+    """
     names = listing(root, PATH)
     if not isinstance(names, Fact):
         return names
-    units = tuple(_unit(root, name) for name in names.value)
+    units = tuple(_unit(root, name, among) for name in names.value)
     return Fact(units, names.raw, names.source)
 
 
@@ -53,7 +57,25 @@ def driven(reading: Reading[tuple[Iommu, ...]], driver: str) -> bool:
     return any(unit.driver is not None and unit.driver.name == driver for unit in units)
 
 
-def _unit(root: Root, name: str) -> Iommu:
+def _managed(root: Root, path: str, among: Collection[str] | None) -> Reading[tuple[str, ...]]:
+    """The devices that the directory `path` links to."""
+    if among is None:
+        return listing(root, path)
+    names: list[str] = []
+    try:
+        root.subdirectories(path)  # fails if the directory cannot be listed
+        for name in among:
+            try:
+                root.readlink(f"{path}/{name}")
+            except FileNotFoundError:
+                continue
+            names.append(name)
+    except OSError as error:
+        return gap_from(error, path)
+    return Fact(tuple(names), "\n".join(names).encode(errors="surrogateescape"), path)
+
+
+def _unit(root: Root, name: str, among: Collection[str] | None) -> Iommu:
     drivers = leaves.one_by_one("vfioguard.iommu", "DRIVER", IommuDriver, _FIRST)
     driver = next((driver for driver in drivers if driver.instance(name)), None)
     attributes = {
@@ -64,5 +86,5 @@ def _unit(root: Root, name: str) -> Iommu:
         name=printable(name),
         driver=driver,
         attributes=attributes,
-        devices=listing(root, f"{PATH}/{name}/devices"),
+        devices=_managed(root, f"{PATH}/{name}/devices", among),
     )

@@ -23,6 +23,8 @@ MODPROBE_D = (
 _LIMIT = 64 << 10
 
 _OPTIONS = rb"(?m)^[ \t]*(options|install)[ \t]+(vfio[\w-]*|iommufd)[ \t]+(\S.*)$"
+#: The parameters that somebody asks for. Other words of a line may be private.
+_READ = frozenset({b"allow_unsafe_interrupts", b"enable_unsafe_noiommu_mode"})
 _CONTINUED = b"\\\n"  # joined without a blank: kmod's getline_wrapped()
 
 
@@ -88,7 +90,7 @@ def _pending(
         key, equals, value = word.partition("=")
         if key.replace("-", "_") == f"{module}.{name}":
             return _truth(value if equals else "y", word.encode(), cmdline.source)
-    configured = _from_modprobe_d(root, module, name)
+    configured = from_modprobe_d(root, module, name)
     if configured is not None:
         return configured
     # A bool that no option sets is N. The raw text says where options were looked for.
@@ -117,7 +119,8 @@ _LETTERS = {
 }
 
 
-def _from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None:
+def from_modprobe_d(root: Root, module: str, name: str) -> Reading[bool] | None:
+    """What modprobe.d sets a bool parameter to when the module loads; None if nothing sets it."""
     answer: Reading[bool] | None = None
     for _, path in sorted(_files(root), key=lambda file: file[0]):
         if isinstance(path, Gap):
@@ -155,13 +158,22 @@ def _files(root: Root) -> list[tuple[str, str | Gap]]:
 
 
 def select(raw: bytes) -> bytes:
-    """Keep the lines of the VFIO modules, with their continuations joined."""
+    """Keep what sets the parameters that are read, in one line for each line that does."""
     joined = raw.replace(_CONTINUED, b"")
-    return b"".join(_kept(match) + b"\n" for match in re.finditer(_OPTIONS, joined))
+    return b"".join(filter(None, map(_kept, re.finditer(_OPTIONS, joined))))
 
 
 def _kept(line: re.Match[bytes]) -> bytes:
-    """The line as it is kept. The command of an `install` line is private, so it is dropped."""
+    """The line as it is kept, or nothing.
+
+    The command of an `install` line is private, and so is any other word of `options`. modprobe.d
+    has no comment behind a setting: kmod hands each word to the kernel, those after a # as well.
+    """
     if line[1] == b"install":
-        return b"install %s (a command)" % line[2]
-    return line[0].strip(b" \t\r\\")
+        return b"install %s (a command)\n" % line[2]
+    words = [word for word in line[3].split() if _name(word) in _READ]
+    return b" ".join((b"options", line[2], *words)) + b"\n" if words else b""
+
+
+def _name(word: bytes) -> bytes:
+    return word.replace(b'"', b"").partition(b"=")[0].replace(b"-", b"_")

@@ -10,6 +10,8 @@ from vfioguard.fact import Malformed, printable
 
 #: Bytes of a driver's name at most: a driver is a directory below /sys/bus/*/drivers.
 _NAME_MAX = 255
+#: PCI_BASE_CLASS_DISPLAY (include/linux/pci_ids.h), the base class in a 24-bit class code.
+DISPLAY = 0x03
 _ASKED = (b"DRIVER=", b"PCI_CLASS=", b"PCI_ID=")
 
 

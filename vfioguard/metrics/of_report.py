@@ -5,7 +5,7 @@ from itertools import chain
 
 from vfioguard import __version__
 from vfioguard.metrics import addresses
-from vfioguard.metrics.attaches import Attaches
+from vfioguard.metrics.attaches import BLOCKED, NEEDS_OVERRIDE, Attaches
 from vfioguard.metrics.family import Family, Measured, Sample, Table, by_label, measured, single
 from vfioguard.report import GroupReport, Report
 from vfioguard.verdict import Outcome, Verdict
@@ -34,7 +34,7 @@ _OTHER = "other"
 def of_report(report: Report, limit: int = MAX_SERIES) -> Iterator[Measured]:
     """The rows of a Report; without those about groups where the groups could not be listed.
 
-    `limit` is how many series vfioguard_group_needs_override may have.
+    `limit` is how many series a metric about single groups may have.
     """
     gap = report.groups_read
     listed = gap is None or gap.why == "absent"
@@ -42,10 +42,14 @@ def of_report(report: Report, limit: int = MAX_SERIES) -> Iterator[Measured]:
     return chain(measured(HOST, report), about_groups)
 
 
-def _host(report: Report) -> Iterable[Sample]:
+def _policies(report: Report) -> Iterable[Sample]:
     host = report.host
-    policy = host.pinned or ",".join(host.policies_in_force)
-    yield (host.kernel or "", host.arch or "", policy, ",".join(host.iommu)), 1
+    if host.pinned is not None:
+        return [((backend, host.pinned), 1) for backend in host.counting]
+    in_force = {
+        (policy.backend or "", policy.name) for policy in report.policies if policy.in_force
+    }
+    return [(labels, 1) for labels in sorted(in_force)]
 
 
 def _evidence(report: Report) -> Iterable[Sample]:
@@ -108,9 +112,21 @@ HOST: Table[Report] = {
     Family(
         name="vfioguard_host",
         kind="info",
-        help="The host and what decides on it.",
-        labels=("kernel", "arch", "policy", "iommu"),
-    ): _host,
+        help="The host's kernel and architecture.",
+        labels=("kernel", "arch"),
+    ): lambda report: [((report.host.kernel or "", report.host.arch or ""), 1)],
+    Family(
+        name="vfioguard_policy",
+        kind="info",
+        help="The predicate that decides about attaches through the backend, or the one that was "
+        "asked for.",
+        labels=("backend", "policy"),
+    ): _policies,
+    Family(
+        name="vfioguard_iommus",
+        kind="gauge",
+        help="IOMMUs that the kernel has in use.",
+    ): lambda report: single(len(report.host.iommu)),
     Family(
         name="vfioguard_evidence_readable",
         kind="gauge",
@@ -166,15 +182,27 @@ GROUPS: Table[Attaches] = {
         labels=("outcome",),
     ): lambda attaches: by_label(_outcomes(group.headline for group in attaches.groups)),
     Family(
-        name="vfioguard_series_groups",
+        name="vfioguard_groups_not_attachable",
         kind="gauge",
-        help="IOMMU groups by the vfio_safe_irq_domain series of 2016.",
+        help="IOMMU groups of which no VFIO driver can take a member. No other metric counts them.",
+    ): lambda attaches: single(attaches.not_attachable),
+    Family(
+        name="vfioguard_attach_groups",
+        kind="gauge",
+        help="IOMMU groups by whether an attach through the backend succeeds once every member "
+        "that a VFIO driver takes is bound to one: the interrupts and all else.",
+        labels=("backend", "answer"),
+    ): lambda attaches: attaches.by_answer(),
+    Family(
+        name="vfioguard_safe_irq_domain_groups",
+        kind="gauge",
+        help="IOMMU groups by the vfio_safe_irq_domain patches of 2016.",
         labels=("outcome",),
     ): lambda attaches: by_label(_outcomes(group.series for group in attaches.groups)),
     Family(
-        name="vfioguard_series_disagreements",
+        name="vfioguard_safe_irq_domain_disagreements",
         kind="gauge",
-        help="IOMMU groups of which the series of 2016 says otherwise than the headline.",
+        help="IOMMU groups of which the patches of 2016 say otherwise than the headline.",
     ): lambda attaches: single(sum(group.agrees is False for group in attaches.groups)),
     Family(
         name="vfioguard_override_needed",
@@ -184,19 +212,34 @@ GROUPS: Table[Attaches] = {
     Family(
         name="vfioguard_groups_exposed",
         kind="gauge",
-        help="IOMMU groups known to need the override, and bound to a VFIO driver or held open "
-        "now.",
+        help="IOMMU groups that only the override lets through, and that are bound to a VFIO "
+        "driver or held open now.",
     ): lambda attaches: single(attaches.exposed),
     Family(
-        name="vfioguard_group_needs_override",
+        name="vfioguard_cause_groups",
+        kind="gauge",
+        help="IOMMU groups that are not known to be allowed, by the first cause of their "
+        "interrupts and by whether a member is bound to a VFIO driver. Only what there is.",
+        labels=("cause", "outcome", "bound"),
+    ): lambda attaches: attaches.by_cause(),
+    Family(
+        name=NEEDS_OVERRIDE,
         kind="gauge",
         help="1 for every PCI function of every group that is not known to be allowed with the "
         "override off, and one without an address for its other members.",
-        labels=("group", "backend", "outcome", *addresses.LABELS),
-    ): lambda attaches: attaches.series,
+        labels=("group", "backend", "outcome", "cause", *addresses.LABELS),
+    ): lambda attaches: attaches.needs_override,
+    Family(
+        name=BLOCKED,
+        kind="gauge",
+        help="1 for everything beside the interrupts for which an attach to a group is refused: "
+        "what lasts, and what can be changed where a member is bound to a VFIO driver.",
+        labels=("group", "blocker", "lasting", *addresses.LABELS),
+    ): lambda attaches: attaches.blocked,
     Family(
         name="vfioguard_dropped_series",
         kind="gauge",
-        help="Series that were cut from vfioguard_group_needs_override.",
-    ): lambda attaches: single(attaches.dropped),
+        help="Series that were cut from the metric.",
+        labels=("metric",),
+    ): lambda attaches: by_label(attaches.dropped),
 }

@@ -3,10 +3,14 @@
 The forms are pure: they read nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from vfioguard.device_facts import DeviceFacts
 from vfioguard.report import Report
+
+_NO_FACTS: Mapping[str, DeviceFacts] = MappingProxyType({})
 
 
 class Style(NamedTuple):
@@ -14,6 +18,8 @@ class Style(NamedTuple):
 
     `valid_for` is the number of seconds after which nobody should believe the text; only some forms
     say so. `again` holds the options with which a command reads the same host, each after a blank.
+    `facts` are those of the devices, by name, if somebody wants them.
+    `proof`: JSON has the proofs, which are most of it. `host` is the host's name, or "".
     """
 
     width: int = 80
@@ -21,16 +27,20 @@ class Style(NamedTuple):
     every_group: bool = False
     valid_for: int = 300
     again: str = ""
+    facts: Mapping[str, DeviceFacts] = _NO_FACTS
+    proof: bool = True
+    host: str = ""
 
 
 class Output(NamedTuple):
     """A form: `parts` gives the text piece by piece, so that a large one is never held whole.
 
-    The text ends in a newline.
+    The text ends in a newline. `pictures`: it shows what each device is, and the host's name.
     """
 
     media_type: str
     parts: Callable[[Report, Style], Iterable[str]]
+    pictures: bool = False
 
     def render(self, report: Report, style: Style) -> str:
         """The whole text."""

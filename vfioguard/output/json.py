@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
-from vfioguard.fact import Fact, Gap
-from vfioguard.logic import Answer, Proof
+from vfioguard.attach import Attachment, Blocker
+from vfioguard.cause_json import names_json, row_json, steps_json
 from vfioguard.output import Output, Style
+from vfioguard.proof_json import Renderer, Texts, claim_json, dumps, gap_json
 from vfioguard.report import (
     SCHEMA_VERSION,
     DeviceReport,
@@ -20,44 +21,43 @@ from vfioguard.report import (
 from vfioguard.verdict import Verdict
 
 if TYPE_CHECKING:
+    from vfioguard.json_shapes import attachment as attach
     from vfioguard.json_shapes import report as shapes
-    from vfioguard.json_shapes.proof import Claim, GapLeaf, Part
-
-#: Raw text and parts of a proof are cut at these lengths: 4,096 members prove no more than 64.
-_RAW = 256
-_PARTS = 64
 
 
-def _parts(report: Report, _style: Style) -> Iterator[str]:
+def _parts(report: Report, style: Style) -> Iterator[str]:
     """The text group by group: one value of the whole report would take ten times its memory."""
     yield dumps(head_json(report))[:-1]
-    yield from _list("groups", map(group_json, report.groups))
-    yield from _list("ungrouped_devices", map(ungrouped_json, report.ungrouped))
-    yield from _list("findings", map(finding_json, report.findings))
-    yield from _list("gaps", map(gap_json, report.gaps))
+    yield ',"groups":['
+    text = group_texts(proof=style.proof)
+    between = ""
+    for group in report.groups:
+        yield between + text(group)
+        between = ","
+    yield "]," + dumps(tail_json(report, claim_json if style.proof else None))[1:-1]
+    if style.facts:
+        from vfioguard.output.facts.json import facts_json  # most reports have none
+
+        yield f',"facts":{dumps({name: facts_json(own) for name, own in style.facts.items()})}'
     yield "}\n"
 
 
-def _list(name: str, values: Iterable[object]) -> Iterator[str]:
-    yield f',"{name}":['
-    between = ""
-    for value in values:
-        yield between + dumps(value)
-        between = ","
-    yield "]"
+def group_texts(*, proof: bool) -> Callable[[GroupReport], str]:
+    """A function that writes groups as JSON, for one rendering of many."""
+    if not proof:
+        return lambda group: dumps(group_json(group, None))
+    texts = Texts()
+    return lambda group: texts.of(partial(group_json, group))
 
 
-def dumps(value: object) -> str:
-    """JSON without blanks, in printable ASCII: `json` itself would leave DEL as it is."""
-    return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f")
-
-
-def tail_json(report: Report) -> shapes.ReportTail:
-    """The members of a report behind its groups."""
+def tail_json(report: Report, claim: Renderer | None = claim_json) -> shapes.ReportTail:
+    """The members of a report behind its groups; without proofs if `claim` is None."""
     return {
+        "ungrouped": [lone_json(device, claim) for device in report.ungrouped],
         "ungrouped_devices": [ungrouped_json(device) for device in report.ungrouped],
-        "findings": [finding_json(finding) for finding in report.findings],
+        "findings": [finding_json(finding, claim) for finding in report.findings],
         "gaps": [gap_json(gap) for gap in report.gaps],
+        "causes": [row_json(row) for row in report.causes],
     }
 
 
@@ -66,13 +66,17 @@ def head_json(report: Report) -> shapes.ReportHead:
     host = report.host
     return {
         "schema_version": SCHEMA_VERSION,
+        "stale": None,
+        "read_at": None,
         "generated_at": report.generated_at,
         "host": {
             "kernel": host.kernel,
             "arch": host.arch,
             "iommu": list(host.iommu),
             "policies_in_force": list(host.policies_in_force),
+            "backends_counting": list(host.counting),
             "pinned_policy": host.pinned,
+            "pinned_backend": host.chosen.backend,
             "interrupt_remapping": None if host.remapping is None else host.remapping.truth,
         },
         "overrides": {override.name: override.value for override in report.overrides},
@@ -82,12 +86,21 @@ def head_json(report: Report) -> shapes.ReportHead:
             if override.value is None
         },
         "firmware": dict(report.firmware),
+        "assumed": list(host.assumed),
+        "shifts": [
+            {"before": shift.before, "after": shift.after, "groups": list(shift.groups)}
+            for shift in report.shifts
+        ],
         "groups_read": None if report.groups_read is None else gap_json(report.groups_read),
     }
 
 
-def group_json(group: GroupReport) -> shapes.Group:
-    """One group with its proof."""
+def group_json(group: GroupReport, claim: Renderer | None = claim_json) -> shapes.Group:
+    """One group; `claim` renders each claim of its proofs, in the order of the members.
+
+    If it is None, proofs are left out, and all that a backend has but its two answers. The series
+    is left out then if it says the same as the kernel.
+    """
     return {
         "id": group.id,
         "type": group.type,
@@ -95,14 +108,61 @@ def group_json(group: GroupReport) -> shapes.Group:
         "outcome": group.outcome,
         "needs_override": group.headline.needs_override,
         "policy": group.headline.policy,
+        **attachment_json(group.attachment, claim),
+        "attachable": group.attachable,
+        **names_json(group.causes),
         "backends": {
-            name: None if verdict is None else verdict_json(verdict)
-            for name, verdict in group.backends
+            name: None
+            if verdict is None or attachment is None
+            else _backend_json(verdict, attachment, claim)
+            for (name, verdict), (_, attachment) in zip(
+                group.backends, group.attachments, strict=True
+            )
         },
-        "series": verdict_json(group.series),
+        **_compared(group, claim),
         "agrees": group.agrees,
         "holders": _holders(group),
     }
+
+
+def _compared(group: GroupReport, claim: Renderer | None) -> shapes.Compared:
+    if claim is None and group.series.outcome is group.outcome:
+        return {}
+    return {"series": verdict_json(group.series, claim)}
+
+
+def _backend_json(
+    verdict: Verdict, attachment: Attachment, claim: Renderer | None
+) -> shapes.BackendVerdict:
+    if claim is None:
+        return {"outcome": verdict.outcome, "attach": attachment.attach}
+    return {**verdict_json(verdict, claim), **attachment_json(attachment, claim)}
+
+
+def attachment_json(attachment: Attachment, claim: Renderer | None) -> attach.Attachment:
+    """The whole attach, through one backend or the worst of several."""
+    return {
+        "attach": attachment.attach,
+        "attach_now": attachment.now,
+        "blockers": [blocker_json(blocker, claim) for blocker in attachment.blockers],
+        "errno": attachment.errno,
+        "call": attachment.call,
+    }
+
+
+def blocker_json(blocker: Blocker, claim: Renderer | None = claim_json) -> attach.Blocker:
+    """One reason besides the interrupts for which the kernel refuses an attach."""
+    shown: attach.Blocker = {
+        "name": blocker.name,
+        "lasting": blocker.lasting,
+        "device": blocker.device,
+        "errno": blocker.errno,
+        "call": blocker.call,
+    }
+    if claim is not None:
+        shown["change"] = list(blocker.change)
+        shown["because"] = claim(blocker.because)
+    return shown
 
 
 def _holders(group: GroupReport) -> list[shapes.Holder] | None:
@@ -124,14 +184,17 @@ def device_json(device: DeviceReport) -> shapes.Device:
     }
 
 
-def finding_json(finding: FindingReport) -> shapes.Finding:
+def finding_json(finding: FindingReport, claim: Renderer | None) -> shapes.Finding:
     """A finding with its proof."""
-    return {
+    shown: shapes.Finding = {
         "finding": finding.name,
         "severity": finding.severity,
         "summary": finding.summary,
-        "because": claim_json(finding.because),
+        "change": steps_json(finding.change),
     }
+    if claim is not None:
+        shown["because"] = claim(finding.because)
+    return shown
 
 
 def ungrouped_json(device: UngroupedDevice) -> shapes.Ungrouped:
@@ -145,48 +208,35 @@ def ungrouped_json(device: UngroupedDevice) -> shapes.Ungrouped:
     }
 
 
+def lone_json(device: UngroupedDevice, claim: Renderer | None = claim_json) -> shapes.Lone:
+    """The same with its proof, and with the fields of a device in a group."""
+    because = None if device.because is None or claim is None else claim(device.because)
+    return {
+        **ungrouped_json(device),
+        "bus": "pci",
+        "isolated": None,
+        "attach": device.forecast,
+        **names_json(device.causes),
+        "because": because,
+    }
+
+
 def class_code(code: int | None) -> str | None:
     """A PCI class code as sysfs prints it: "0x020000". Returns None for None."""
     return None if code is None else f"0x{code:06x}"
 
 
-def verdict_json(verdict: Verdict) -> shapes.Verdict:
+def verdict_json(verdict: Verdict, claim: Renderer | None) -> shapes.Verdict:
     """The verdict of one policy: `because` proves the interrupt test, `override` its switch."""
+    if claim is None:
+        return {"outcome": verdict.outcome}
     return {
         "policy": verdict.policy,
         "outcome": verdict.outcome,
         "needs_override": verdict.needs_override,
-        "because": claim_json(verdict.isolated),
-        "override": claim_json(verdict.override),
+        "because": claim(verdict.isolated),
+        "override": claim(verdict.override),
     }
-
-
-def claim_json(answer: Answer) -> Claim:
-    """A claim with the parts of its proof; `omitted` counts those that are cut."""
-    shown: Claim = {
-        "claim": answer.claim,
-        "truth": answer.truth,
-        "because": [_part_json(part) for part in answer.because[:_PARTS]],
-    }
-    if len(answer.because) > _PARTS:
-        shown["omitted"] = len(answer.because) - _PARTS
-    return shown
-
-
-def _part_json(proof: Proof) -> Part:
-    match proof:
-        case Answer():
-            return claim_json(proof)
-        case Fact():
-            raw = proof.raw[:_RAW].decode("ascii", "backslashreplace")
-            return {"path": proof.source, "raw": raw}
-        case Gap():
-            return gap_json(proof)
-
-
-def gap_json(gap: Gap) -> GapLeaf:
-    """A gap: the path, and why nothing could be read from it."""
-    return {"path": gap.source, "why": gap.why, "errno": gap.errno, "detail": gap.detail}
 
 
 OUTPUT = Output("application/json", _parts)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from vfioguard import __version__, wording
+from vfioguard.attach import Attach
 from vfioguard.output import Output, Style
 from vfioguard.report import Report
 from vfioguard.verdict import Outcome
@@ -38,21 +39,27 @@ def _labels(report: Report) -> Iterator[tuple[str, str]]:
         yield name, _word(_parameter(report, name))
     if report.groups_read is not None and report.groups_read.why != "absent":
         return  # how many groups there are is not known, and zero would be a lie
-    yield "groups", str(len(report.groups))
+    groups = report.attachable
+    yield "groups", str(len(groups))
+    yield "groups.not-attachable", str(len(report.groups) - len(groups))
     for outcome in Outcome:
-        yield f"groups.{outcome}", str(sum(group.outcome is outcome for group in report.groups))
+        yield f"groups.{outcome}", str(sum(group.outcome is outcome for group in groups))
+    for answer in Attach:
+        count = sum(group.attachment.attach is answer for group in groups)
+        yield f"attach.{answer}", str(count)
 
 
 def _isolated(report: Report) -> bool | None:
-    """Whether the kernel attaches every group with all overrides off; False if there is no group.
+    """Whether the interrupts of every group are isolated; False if there is no group.
 
-    Returns None if the groups cannot be read, or if some group's outcome is unknown.
+    Groups of which no VFIO driver takes a member do not count. Returns None if the groups cannot be
+    read, or if some group's outcome is unknown.
     """
     if report.groups_read is not None and report.groups_read.why != "absent":
         return None
-    if not report.groups:
+    outcomes = {group.outcome for group in report.attachable}
+    if not outcomes:
         return False
-    outcomes = {group.outcome for group in report.groups}
     if outcomes & {Outcome.REFUSED, Outcome.BY_OVERRIDE}:
         return False
     return None if Outcome.UNKNOWN in outcomes else True

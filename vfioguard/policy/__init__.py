@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from vfioguard.attach import Backend
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer
@@ -18,7 +19,7 @@ class Policy(NamedTuple):
     """
 
     name: str
-    backend: str | None
+    backend: Backend | None
     kernels: str
     summary: str
     source: str

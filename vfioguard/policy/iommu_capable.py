@@ -12,10 +12,14 @@ from vfioguard.inference.borders import AMD_CAPABILITY, CHECK_MSI_REMAP, Version
 from vfioguard.inference.host import Host
 from vfioguard.kernel.identity.osrelease import Release
 from vfioguard.kernel.identity.symbols import Predicate
-from vfioguard.logic import Answer, ask, every, whichever
+from vfioguard.logic import Answer, Claim, ask, every, whichever
 from vfioguard.policy import Isolated, Policy
 
-_CLAIM = "the bus has interrupt remapping"
+_CLAIM = Claim("the bus has interrupt remapping", "the bus has no interrupt remapping")
+_KNOWN = Claim(
+    "what this kernel's drivers report is known",
+    unknown="what the IOMMU drivers of this kernel report is not known",
+)
 #: The first and the last kernel of this era; in between, drivers changed what they report.
 _FIRST, _LAST = Version(3, 6), Version(4, 10)
 
@@ -33,7 +37,7 @@ def _capability(host: Host) -> Answer:
     last = host.capability(_LAST)
     if host.has(CHECK_MSI_REMAP) or host.has(AMD_CAPABILITY):
         return every(_CLAIM, (last,))
-    known = ask("what this kernel's drivers report is known", host.snapshot.kernel.release, _nobody)
+    known = ask(_KNOWN, host.snapshot.kernel.release, _nobody)
     return whichever(_CLAIM, (host.capability(_FIRST), last), known)
 
 

@@ -11,12 +11,19 @@ from __future__ import annotations
 from vfioguard.inference.borders import Version
 from vfioguard.inference.host import Host
 from vfioguard.kernel.identity.symbols import Predicate
-from vfioguard.logic import Answer, some, whichever
+from vfioguard.logic import Answer, Claim, some, whichever
 from vfioguard.policy import Isolated, Policy
 
 #: The first kernel with iommufd, and the last series whose drivers report the capability.
 _ITS_FIRST = Version(6, 2)
-_CLAIM = "iommufd finds the group's MSIs isolated"
+_CLAIM = Claim(
+    "iommufd finds the group's MSIs isolated", "iommufd does not find the group's MSIs isolated"
+)
+
+_CARRIED = Claim(
+    "this kernel decides by a predicate that iommufd shares",
+    "this kernel decides by no predicate that iommufd shares",
+)
 
 
 def _isolated(host: Host) -> Isolated:
@@ -31,7 +38,7 @@ def _isolated(host: Host) -> Isolated:
 
 def _carried(host: Host) -> Answer:
     return some(
-        "this kernel decides by a predicate that iommufd shares",
+        _CARRIED,
         (host.decides_by(Predicate.ISOLATED_MSI), host.decides_by(Predicate.CHECK_MSI_REMAP)),
     )
 

@@ -15,10 +15,32 @@ from vfioguard.kernel.identity.osrelease import Release
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.iommu_groups import Region
 from vfioguard.kernel.members import Members
-from vfioguard.logic import Answer, ask, every, some, whichever
+from vfioguard.logic import Answer, Claim, ask, every, some, whichever
 from vfioguard.policy import Isolated, Policy
 
-_CLAIM = "every MSI domain of the machine isolates, or the IOMMU remaps interrupts"
+_CLAIM = Claim(
+    "every MSI domain of the machine isolates, or the IOMMU remaps interrupts",
+    "an MSI domain of the machine does not isolate, and the IOMMU does not remap interrupts",
+)
+_CLAIM_BEFORE_4_14 = Claim(
+    _CLAIM, "the group fails the test of MSI domains, or of remapping, that it is put to"
+)
+_KNOWN = Claim(
+    "this kernel's form of the test is known",
+    unknown="which form of the test this kernel has is not known",
+)
+_TRANSLATED = Claim(
+    "the group has a software MSI region",
+    "the group has no software MSI region",
+)
+_BY_DOMAINS = Claim(
+    "its MSIs are translated, and every MSI domain isolates",
+    "its MSIs are not translated, or an MSI domain does not isolate",
+)
+_BY_CAPABILITY = Claim(
+    "its MSIs are not translated, but remapped", "its MSIs are translated, or not remapped"
+)
+_BY_BOTH = Claim("both tests are passed", "one of both tests is failed")
 #: The first kernel of this era; its drivers and the later ones report the same.
 _DRIVERS = Version(4, 11)
 #: MSI_IOVA_BASE of the SMMU drivers: sysfs shows IOMMU_RESV_SW_MSI as type "msi" at this address.
@@ -34,7 +56,7 @@ def _isolated(host: Host) -> Isolated:
         return lambda _members: either
     if newer is False:
         return lambda members: _before_4_14(members, domains, capability)
-    known = ask("this kernel's form of the test is known", host.snapshot.kernel.release, _nobody)
+    known = ask(_KNOWN, host.snapshot.kernel.release, _nobody)
     return lambda members: whichever(
         _CLAIM, (either, _before_4_14(members, domains, capability)), known
     )
@@ -47,13 +69,13 @@ def _nobody(_release: Release) -> None:
 def _before_4_14(members: Members, domains: Answer, capability: Answer) -> Answer:
     """`resv_msi ? domains : capability`; if the regions cannot be read, both tests must agree."""
     regions = members.group.reserved_regions
-    translated = ask("the group has a software MSI region", regions, _has_sw_msi)
+    translated = ask(_TRANSLATED, regions, _has_sw_msi)
     return some(
-        _CLAIM,
+        _CLAIM_BEFORE_4_14,
         (
-            every("its MSIs are translated, and every MSI domain isolates", (translated, domains)),
-            every("its MSIs are not translated, but remapped", (~translated, capability)),
-            every("both tests are passed", (domains, capability)),
+            every(_BY_DOMAINS, (translated, domains)),
+            every(_BY_CAPABILITY, (~translated, capability)),
+            every(_BY_BOTH, (domains, capability)),
         ),
     )
 

@@ -7,7 +7,7 @@ The hypervisor or OPAL owns the MSIs of the machine (policy.md 1.4). No paramete
 from __future__ import annotations
 
 from vfioguard.inference.host import Host
-from vfioguard.logic import Answer, ask
+from vfioguard.logic import Answer, Claim, ask
 from vfioguard.policy import Isolated, Policy
 
 _CLAIM = "spapr_tce attaches without an interrupt test"
@@ -19,7 +19,11 @@ def _isolated(host: Host) -> Isolated:
 
 
 def _carried(host: Host) -> Answer:
-    return ask("this is POWER", host.snapshot.kernel.arch, lambda arch: arch.startswith("ppc"))
+    return ask(
+        Claim("this is POWER", "this is no POWER"),
+        host.snapshot.kernel.arch,
+        lambda arch: arch.startswith("ppc"),
+    )
 
 
 POLICY = Policy(

@@ -16,13 +16,25 @@ from vfioguard.inference.borders import Version
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
-from vfioguard.logic import Answer, ask, every, some
+from vfioguard.logic import Answer, Claim, ask, every, some
 from vfioguard.policy import Isolated, Policy
 
 #: v4.11 took patch 6/7: from then on SMMUs no longer claim the capability.
 _DRIVERS = Version(4, 11)
 _NAME = "vfio_safe_irq_domain"
-_CLAIM = "interrupt remapping, or no device linked to an MSI controller without it"
+_CLAIM = Claim(
+    "interrupt remapping, or no device linked to an MSI controller without it",
+    "a device of the group is linked to an MSI controller without remapping, which the IOMMU lacks",
+    "it is not known whether interrupts are remapped, or which MSI controllers are in use",
+)
+_SAFE = Claim(
+    "every device of the group is unlinked or remapped",
+    "a device of the group is linked to an MSI controller without remapping",
+)
+_MEMBERS = Claim(
+    "all members of the group are known", unknown="not all members of the group are known"
+)
+_CARRIED = Claim("this kernel carries the series of 2016", "no kernel carries the series of 2016")
 
 
 def _isolated(host: Host) -> Isolated:
@@ -36,8 +48,8 @@ def _isolated(host: Host) -> Isolated:
 def _every_safe(host: Host, members: Members) -> Answer:
     parts = [_safe(host, device) for device in members.devices]
     if isinstance(members.complete, Gap) or not parts:
-        parts.append(ask("all members of the group are known", members.complete, lambda _: None))
-    return every("every device of the group is unlinked or remapped", parts)
+        parts.append(ask(_MEMBERS, members.complete, lambda _: None))
+    return every(_SAFE, parts)
 
 
 def _safe(host: Host, device: Device) -> Answer:
@@ -47,7 +59,10 @@ def _safe(host: Host, device: Device) -> Answer:
 
 
 def _linked(device: Device) -> Answer:
-    claim = f"{device.name} is linked to an MSI controller"
+    name = device.name
+    claim = Claim(
+        f"{name} is linked to an MSI controller", f"{name} is linked to no MSI controller"
+    )
     if isinstance(device.msi_irqs, Fact) and device.msi_irqs.value:
         return ask(claim, device.msi_irqs, bool)
     if device.msi_capability is not None:
@@ -56,9 +71,7 @@ def _linked(device: Device) -> Answer:
 
 
 def _carried(host: Host) -> Answer:
-    return ask(
-        "this kernel carries the series of 2016", host.snapshot.kernel.predicate, lambda _: False
-    )
+    return ask(_CARRIED, host.snapshot.kernel.predicate, lambda _: False)
 
 
 POLICY = Policy(

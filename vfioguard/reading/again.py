@@ -38,4 +38,6 @@ def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = No
         chipset=keep(now.chipset, before.chipset),
         modules=keep(now.modules, before.modules),
         container=keep(now.container, before.container),
+        site=now.site,
+        denylist=keep(now.denylist, before.denylist),
     )

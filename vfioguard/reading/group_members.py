@@ -4,6 +4,7 @@ A device's `iommu_group` link names its group. A group is listed only if some of
 have been found that way (iommu_groups.py).
 """
 
+from collections.abc import Iterable
 from functools import partial
 
 from vfioguard.fact import Fact, Gap, Reading, Why
@@ -175,12 +176,24 @@ def _list(
 ) -> Reading[object]:
     """Add the devices to `members` that only the group's own list names. Returns that list."""
     entries = reader.members(number)
-    if isinstance(entries, Gap):
-        return entries
+    if isinstance(entries, Fact):
+        members[:] = with_others(root, irqs, number, entries.value, members)
+    return entries
+
+
+def with_others(
+    root: Root,
+    irqs: Directory,
+    number: int,
+    entries: Iterable[iommu_groups.Member],
+    functions: Iterable[Device],
+) -> tuple[Device, ...]:
+    """All devices of a group: `functions`, and those that only `entries` of its list name."""
+    members = list(functions)
     known = {device.name for device in members}
-    missing = [entry for entry in entries.value if entry.name not in known]
+    missing = [entry for entry in entries if entry.name not in known]
     if missing:
         links = root.under(f"{iommu_groups.PATH}/{number}/devices")
         members += (devices.read_other(links, irqs, m.entry, m.name) for m in missing)
         members.sort(key=lambda device: device.name)
-    return entries
+    return tuple(members)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from vfioguard.fact import Fact, Gap, printable
-from vfioguard.kernel import devices, iommu_groups, module_param
+from vfioguard.kernel import devices, iommu_class, iommu_groups, module_param, sriov
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.interrupts import irq
@@ -18,7 +18,7 @@ from vfioguard.reading import group_members, memory_holders
 from vfioguard.reading.msi_capability import remapping_seen, wired_remapped, with_capability
 from vfioguard.reading.take import container, parameters
 from vfioguard.root import Directory, Root
-from vfioguard.snapshot import Snapshot
+from vfioguard.snapshot import DENYLIST, Snapshot
 from vfioguard.unchanged import keep
 
 
@@ -26,17 +26,23 @@ def overrides(root: Root, before: Snapshot) -> Snapshot:
     """The Snapshot with the module parameters of now: a dozen system calls."""
     current = keep(parameters(root, before.kernel), before.parameters)
     loaded = module_param.modules(root, current)
-    if current is before.parameters and loaded == before.modules:
+    denied = before.denylist
+    if denied is not None:
+        denied = keep(module_param.read(root, *DENYLIST, before.kernel.cmdline), denied)
+    same = current is before.parameters and denied is before.denylist
+    if same and loaded == before.modules:
         return before
     log, provider = before.interrupts.log, before.container
     provider = container(root, before.kernel, current, log, provider)
-    return before._replace(parameters=current, modules=loaded, container=provider)
+    return before._replace(parameters=current, modules=loaded, container=provider, denylist=denied)
 
 
 def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
     """The names of PCI functions in `groups` that changed without a uevent (policy.md 7).
 
-    Their MSIs, the chip of their MSIs, or their group's type changed. Takes 11 system calls each.
+    Their MSIs, the chip of their MSIs, or their group's type changed, or their virtual functions
+    went. drivers/pci/iov.c sriov_disable() (6.12) tells that these go, and a second later writes
+    their number, of which nothing tells. Takes 11 system calls each.
     """
     bus, irqs = root.under(devices.PCI), irq.directory(root)
     reader = iommu_groups.GroupReader(root.under(iommu_groups.PATH))
@@ -45,8 +51,13 @@ def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:
         for device in members.devices:
             if device.bus != "pci":
                 continue
-            if not typed or devices.msi(bus, irqs, device.name) != (device.msi_irqs, device.chip):
-                yield device.name
+            name, msi = device.name, (device.msi_irqs, device.chip)
+            if (
+                not typed
+                or devices.msi(bus, irqs, name) != msi
+                or (device.vfs is not None and sriov.ended(bus, name))
+            ):
+                yield name
 
 
 def same_functions(before: Snapshot, names: Iterable[str]) -> bool:
@@ -59,13 +70,13 @@ def same_functions(before: Snapshot, names: Iterable[str]) -> bool:
 def function(root: Root, before: Snapshot, name: str) -> Snapshot | None:
     """The Snapshot with the PCI function `name` and its group as they are now: 18 system calls.
 
-    Returns None if the function is new, gone or in another group, or if more than its group may be
-    affected.
+    Returns None if the function is new, gone or in another group, if a unit has it now and had it
+    not, or if more than its group may be affected.
     """
     bus = root.under(devices.PCI)
     now = devices.read_pci(bus, irq.directory(root), name)
     old, members = _find(before, name, now.group)
-    if old is None or old.group != now.group:
+    if old is None or old.group != now.group or _linked_since(bus, before, name, members):
         return None
     x86 = is_x86(before.kernel.arch)
     if x86:
@@ -95,6 +106,25 @@ def _find(before: Snapshot, name: str, group: int | Gap) -> tuple[Device | None,
     members = before.group(group)
     among = [device for device in (members.devices if members else ()) if device.bus == "pci"]
     return next((device for device in among if device.name == name), None), members
+
+
+def _linked_since(bus: Directory, before: Snapshot, name: str, members: Members | None) -> bool:
+    """Whether a unit of the IOMMU has the function now, and none had it.
+
+    On Arm up to v6.14 the kernel tells of a new function first. When its driver comes, it gives the
+    function to a unit, makes its group, and then tells of the driver: drivers/iommu/iommu.c
+    iommu_init_device() (6.12). A reading in between sees the group, but not yet the unit's link.
+    """
+    if members is None or members.complete.source.startswith(iommu_class.PATH):
+        return False
+    units = before.iommus.value if isinstance(before.iommus, Fact) else ()
+    if any(isinstance(unit.devices, Fact) and name in unit.devices.value for unit in units):
+        return False
+    try:
+        bus.readlink(f"{name}/iommu")
+    except OSError:
+        return False
+    return True
 
 
 def _with(before: Snapshot, old: Members, new: Members) -> Snapshot:

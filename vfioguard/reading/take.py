@@ -1,5 +1,6 @@
 """Reading the whole host: the parts of a Snapshot, in the order in which they need each other."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,15 @@ from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity import running
 from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.identity.running import Kernel
+from vfioguard.kernel.identity.site import Site
 from vfioguard.kernel.interrupts import ir_translation, irq, irq_domains, proc_interrupts
-from vfioguard.kernel.members import Members
+from vfioguard.kernel.members import Members, every_device
+from vfioguard.kernel.pci import denylist as ids
 from vfioguard.reading import group_members, memory_holders
 from vfioguard.reading.earlier import Earlier
 from vfioguard.reading.msi_capability import remapping_seen, with_capability
 from vfioguard.root import Directory, Root, listing
-from vfioguard.snapshot import IOMMUFD, NOIOMMU, TYPE1, Interrupts, Snapshot
+from vfioguard.snapshot import DENYLIST, IOMMUFD, NOIOMMU, TYPE1, Interrupts, Snapshot
 
 # Most hosts do not need these readers, so the functions that use them import them.
 if TYPE_CHECKING:
@@ -74,10 +77,10 @@ def complete(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
     irqs = irq.directory(root)
     bus, functions = _pci(root, irqs, earlier)
     x86 = is_x86(kernel.arch)
-    interrupts = _interrupts(root, irqs, earlier, x86=x86)
+    wires = interrupts(root, irqs, earlier, x86=x86)
     chipset = None
     if x86 and bus is not None and isinstance(functions, Fact):
-        seen = remapping_seen(interrupts, functions.value)
+        seen = remapping_seen(wires, functions.value)
         chipset = None if seen else _chipset(bus, functions.value)
         functions = functions._replace(
             value=tuple(
@@ -96,7 +99,7 @@ def complete(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
         kernel=kernel,
         parameters=overrides,
         iommus=iommus,
-        interrupts=interrupts,
+        interrupts=wires,
         groups=groups,
         devices=alone,
         acpi=still.acpi,
@@ -105,7 +108,9 @@ def complete(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
         processor=still.processor,
         chipset=chipset,
         modules=module_param.modules(root, overrides),
-        container=container(root, kernel, overrides, interrupts.log, earlier.container),
+        container=container(root, kernel, overrides, wires.log, earlier.container),
+        site=Site(root),
+        denylist=denylist(root, kernel, every_device(groups, alone)),
     )
 
 
@@ -115,6 +120,16 @@ def parameters(root: Root, kernel: Kernel) -> tuple[module_param.Parameter, ...]
         module_param.read(root, module, name, kernel.cmdline)
         for module, name in (TYPE1, IOMMUFD, NOIOMMU)
     )
+
+
+def denylist(root: Root, kernel: Kernel, every: Iterable[Device]) -> module_param.Parameter | None:
+    """The parameter that lets vfio-pci take the devices of its list, if there is such a device."""
+    listed = ids.ALL
+    for device in every:
+        event = device.uevent
+        if isinstance(event, Fact) and event.value.pci_id in listed:
+            return module_param.read(root, *DENYLIST, kernel.cmdline)
+    return None
 
 
 def container(
@@ -180,7 +195,8 @@ def _pci(
     return bus, Fact(functions, names.raw, names.source)
 
 
-def _interrupts(root: Root, irqs: Directory, earlier: Earlier, *, x86: bool) -> Interrupts:
+def interrupts(root: Root, irqs: Directory, earlier: Earlier, *, x86: bool) -> Interrupts:
+    """The files that show how interrupts are routed."""
     wired = irq.wired(irqs) if x86 else ()
     on_io_apic = any(
         isinstance(entry.chip, Fact) and entry.chip.value.endswith("IO-APIC") for entry in wired

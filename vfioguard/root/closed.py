@@ -43,6 +43,9 @@ class Closed:
     def listdir(self, path: str) -> list[str]:
         return self._host.listdir(self._open(path))
 
+    def subdirectories(self, path: str) -> int | None:
+        return self._host.subdirectories(self._open(path))
+
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 

@@ -63,6 +63,9 @@ class Handed:
             shown = []
         return [*shown, *(name for name in handed if name not in shown)]
 
+    def subdirectories(self, path: str) -> int | None:
+        return self._host.subdirectories(path)
+
     def source(self, path: str) -> str:
         name = _table(path)
         if name and self._there(name):

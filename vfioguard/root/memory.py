@@ -125,6 +125,10 @@ class Memory:
             raise failed(errno.EFBIG)
         return list(names)
 
+    def subdirectories(self, path: str) -> int | None:
+        self.listdir(path)
+        return None
+
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 

@@ -20,6 +20,10 @@ T = TypeVar("T")
 TICK = 0.2
 #: Looks at a reader that sleeps at one place before it is given up: a second; ten on a disk.
 _LOOKS, _LOOKS_AT_DISK = 4, 50
+#: Attributes that the kernel is slow to answer though nothing is wrong. sriov_numvfs_show() takes
+#: the lock that a write holds: for a second in sriov_disable(), and for the time that the driver
+#: takes (drivers/pci/iov.c, 6.12).
+_SLOW = ("/sriov_numvfs",)
 #: Looks at a reader that sleeps at one place before it counts as standing still.
 _STANDS = 2
 _KERNEL = ("/sys/", "/proc/", "/dev/")
@@ -116,7 +120,7 @@ class Patience:
 
     def _needed(self) -> int:
         path = "".join(self._seen)
-        if not path.startswith(_KERNEL):
+        if not path.startswith(_KERNEL) or path.endswith(_SLOW):
             return _LOOKS_AT_DISK
         return max(self._least, self._late.get(path, 0))
 

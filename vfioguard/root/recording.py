@@ -61,6 +61,10 @@ class Recording:
         self._named.update(f"{path}/{name}" for name in names)
         return names
 
+    def subdirectories(self, path: str) -> int | None:
+        self.listdir(path)  # so that a replay can list it
+        return None
+
     def under(self, path: str) -> Directory:
         return Prefixed(self, path)
 

@@ -17,6 +17,7 @@ from vfioguard.root import ATTRIBUTE, Begin, Directory, Place, Prefixed, Select,
 # O_NONBLOCK: opening a FIFO or a device node in a foreign tree must not block.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _HEAD = 64
 _CHUNK = 64 << 10  # malloc maps a larger buffer for each read, which faults in its pages each time
 #: Directories of the running host that stay open. The kernel makes them once, and thousands of
@@ -189,6 +190,15 @@ class Tree:
         place[1] = path
         return os.listdir(path) if self._inside is None else self._inside.listdir(path)
 
+    def subdirectories(self, path: str) -> int | None:
+        fd = self._open(path, _LISTED)
+        try:
+            links = os.fstat(fd).st_nlink
+        finally:
+            os.close(fd)
+        # sysfs, tmpfs and ext4 count two links beside the directories; btrfs and overlayfs say 1.
+        return links - 2 if links >= 2 else None
+
     def under(self, path: str) -> Directory:
         if self._inside is not None:
             return Prefixed(self, path)
@@ -208,11 +218,11 @@ class Tree:
     def source(self, path: str) -> str:
         return path
 
-    def _open(self, path: str) -> int:
+    def _open(self, path: str, flags: int = _READ) -> int:
         place = self._place
         place[0] = ""
         place[1] = path
-        return os.open(path, _READ) if self._inside is None else self._inside.open(path, _READ)
+        return os.open(path, flags) if self._inside is None else self._inside.open(path, flags)
 
 
 class _Live:

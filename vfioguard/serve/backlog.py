@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from vfioguard.root.patience import Patience
+from vfioguard.serve.doubt import Doubt, Reason
 from vfioguard.serve.senses.hint import EVERYTHING, NOTHING, Hint
 
 #: A storm has passed after the first number of seconds without a hint. After the second number of
@@ -36,9 +37,13 @@ class Backlog:
         self._hint = EVERYTHING
         #: When the oldest hint came that no reading has taken, and the oldest that one has taken.
         self._unread = self._reading = _NEVER
+        #: When the last reading began.
+        self._took = 0.0
         self._full = 0.0
         self._left_out: str | None = None
+        self._left_out_at = 0.0
         self._lost = False
+        self._lost_at = 0.0
         self._first = self._last = self._listed = -LONGEST
         self._told = asyncio.Event()
 
@@ -57,12 +62,14 @@ class Backlog:
         self._last = now
         self._unread = min(self._unread, now)
         self._hint |= hint
-        self._lost = self._lost or hint.lost
+        if hint.lost and not self._lost:
+            self._lost, self._lost_at = True, now
         self._told.set()
 
     def take(self) -> Hint:
         """Take out all hints so far, for a reading that begins now."""
         hint, self._hint = self._hint, NOTHING
+        self._took = self._clock()
         self._reading, self._unread = self._unread, _NEVER
         return hint
 
@@ -80,23 +87,29 @@ class Backlog:
         """The reading failed. If one of its reads did not return, `left_out` is the path."""
         self._unread, self._reading = min(self._unread, self._reading), _NEVER
         if left_out is not None:
+            if self._left_out is None:
+                self._left_out_at = self._clock()
             self._left_out = left_out
             self.tell(EVERYTHING)
 
-    def doubt(self) -> str | None:
+    def doubt(self) -> Doubt | None:
         """Why the served answer may be behind the host. Returns None if it is not."""
+        unread = min(self._unread, self._reading)
         if self._lost:
-            return "events were lost; the host is being read again"
+            why = "events were lost; the host is being read again"
+            return Doubt(Reason.EVENTS_LOST, why, self._clock() - self._lost_at)
         if (path := self.patience.stuck) is not None:
-            return self.stuck(path)
+            now = self._clock()
+            return Doubt(Reason.HUNG, self.stuck(path), now - min(unread, self._took))
         if self._left_out is not None:
-            return f"{self._left_out} does not answer; the host is being read without it"
-        if self._unread is self._reading:  # both are `_NEVER`, as for nearly every request
+            why = f"{self._left_out} does not answer; the host is being read without it"
+            return Doubt(Reason.HUNG, why, self._clock() - min(unread, self._left_out_at))
+        if unread is _NEVER:  # as for nearly every request
             return None
-        age = self._clock() - min(self._unread, self._reading)
+        age = self._clock() - unread
         if age <= _UNREAD or (age <= _READINGS * self._full and self.patience.moves):
             return None
-        return f"what changed {age:.1f} s ago has not been read yet"
+        return Doubt(Reason.BEHIND, "what changed has not been read yet", age)
 
     def stuck(self, path: str) -> str:
         """The sentence for a read of `path` that hangs after as many as may be left behind."""

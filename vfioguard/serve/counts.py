@@ -33,12 +33,12 @@ def of_connections(connections: Connections) -> Iterator[Measured]:
 
 
 def _dropped(connections: Connections) -> Iterable[Sample]:
-    """A stream counts with the listener that it came over."""
+    """A stream counts with the listener that it came over, and a probe came over TCP."""
     dropped = connections.dropped
-    pools = {"tcp": (Pool.TCP, Pool.TCP_STREAM), "unix": (Pool.UNIX, Pool.UNIX_STREAM)}
+    pools = {"tcp": (Pool.TCP, Pool.TCP_STREAM, Pool.PROBE), "unix": (Pool.UNIX, Pool.UNIX_STREAM)}
     return [
-        ((listener, reason), sum(dropped[pool, reason] for pool in both))
-        for listener, both in pools.items()
+        ((listener, reason), sum(dropped[pool, reason] for pool in over))
+        for listener, over in pools.items()
         for reason in REASONS
     ]
 

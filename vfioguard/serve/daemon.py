@@ -13,22 +13,23 @@ from functools import partial
 from typing import NamedTuple
 
 from vfioguard import unchanged, wording
-from vfioguard.fact import value_or
+from vfioguard.fact import printable, value_or
 from vfioguard.judging.policies import policy_names
 from vfioguard.kernel.identity import boot_id
-from vfioguard.report import Report
+from vfioguard.report import Choice, Report
 from vfioguard.root.marks import Marks, directory
 from vfioguard.root.opening import open_root
 from vfioguard.root.patience import Patience
-from vfioguard.serve import counts
+from vfioguard.serve import arenas, counts
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.backlog import Backlog
 from vfioguard.serve.connection.connections import Connections
-from vfioguard.serve.connection.server import Server
-from vfioguard.serve.follower import Follower, Hooks, Intervals
+from vfioguard.serve.connection.server import Probed, Server
+from vfioguard.serve.follower import Failed, Follower, Hooks, Intervals
 from vfioguard.serve.host.holders import Holders
 from vfioguard.serve.host.reader import HostReader
 from vfioguard.serve.host.scan import Scan
+from vfioguard.serve.http.probes import Probes
 from vfioguard.serve.http.routes import build
 from vfioguard.serve.senses.hint import RELOAD, Hint
 from vfioguard.serve.senses.senses import Senses
@@ -78,8 +79,9 @@ def serve(settings: Web, host: Followed) -> None:
     Raises `CannotOpen`, and `CannotListen` before the host is read.
     """
     sys.setswitchinterval(_SWITCH)
+    arenas.keep_one()
     patience = Patience(Marks(directory(), host.root))
-    reader = HostReader(host.root, host.policy, host.tables, patience=patience)
+    reader = HostReader(host.root, Choice(host.policy), host.tables, patience=patience)
     teller = _teller(host)
     with opened(settings) as web:
         asyncio.run(_serve(web, host, reader, teller))
@@ -140,7 +142,13 @@ def compose(web: Opened, host: Followed, reader: HostReader, teller: ChangeTelle
         partial(counts.of_reader, reader),
         partial(counts.of_connections, connections),
     )
-    server = Server(build(latest, teller, web.admission, counted), connections, web.tls)
+    probes = Probes(lambda: latest.stale() is None, web.access)
+    server = Server(
+        build(latest, teller, web.admission, counted, _host(reader)),
+        connections,
+        web.tls,
+        Probed(probes, web.probes.sockets),
+    )
     return Parts(
         server=server,
         backlog=backlog,
@@ -149,6 +157,11 @@ def compose(web: Opened, host: Followed, reader: HostReader, teller: ChangeTelle
         teller=teller,
         notifier=notifier,
     )
+
+
+def _host(reader: HostReader) -> str:
+    """The name of the host; "" if another one is read."""
+    return printable(os.uname().nodename) if reader.running else ""
 
 
 def _read(reader: HostReader, teller: ChangeTeller) -> Callable[[Hint], Scan]:
@@ -201,11 +214,12 @@ def _hooks(notifier: Notifier, teller: ChangeTeller) -> Hooks:
         shown = report
         notifier.ready(told)
 
-    def failed(reason: str) -> None:
+    def failed(failure: Failed) -> None:
         nonlocal told
-        trouble.here(f"the host could not be read: {reason}")
+        text = f"the host could not be read: {failure.why}"
+        trouble.here(f"{text}{failure.place}", kind=failure.kind)
         told = ""
-        notifier.failed(f"the host could not be read: {reason}")
+        notifier.failed(text)
 
     def stuck(reason: str) -> None:
         nonlocal told

@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from vfioguard.report import Report
+from vfioguard.root.opening import CannotOpen
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.backlog import Backlog
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.host.worker import GaveUp, Worker
 from vfioguard.serve.senses.hint import EVERYTHING, NOTHING, POLL, RECONCILE, Hint
-from vfioguard.serve.telling.log import describe_error
+from vfioguard.serve.telling.log import error_line, place_of
 
 #: The most seconds for which the loop is blocked for a small reading, which takes a millisecond or
 #: two; and the least seconds between two such waits.
@@ -34,6 +35,17 @@ class Intervals(NamedTuple):
     full: float = 300.0
 
 
+class Failed(NamedTuple):
+    """Why a reading failed, in one line. `place` is where a bug of ours was met, else "".
+
+    The line may be another at each reading, as another file is met first, but not `kind`.
+    """
+
+    why: str
+    place: str
+    kind: str
+
+
 class Hooks(NamedTuple):
     """Called by the loop.
 
@@ -43,7 +55,7 @@ class Hooks(NamedTuple):
 
     served: Callable[[Report], None]
     settled: Callable[[Report], None]
-    failed: Callable[[str], None]
+    failed: Callable[[Failed], None]
     stuck: Callable[[str], None]
 
 
@@ -121,11 +133,11 @@ class Follower:
             self._backlog.failed(left_out=str(error))
             return False
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
-            reason = describe_error(error)
             self._backlog.failed()
-            self._latest.fail(reason)
+            failed = _failed(error)
+            self._latest.fail(failed.why)
             if not self._backlog.reload:
-                self._hooks.failed(reason)
+                self._hooks.failed(failed)
             return False
         self._backlog.succeeded(hint, scan.seconds)
         self._latest.publish(scan, view)
@@ -154,3 +166,10 @@ class Follower:
 
     def _stuck(self, path: str) -> None:
         self._hooks.stuck(self._backlog.stuck(path))
+
+
+def _failed(error: Exception) -> Failed:
+    kind = type(error).__name__
+    if isinstance(error, CannotOpen):
+        return Failed(str(error), "", kind)
+    return Failed(error_line(error), place_of(error), kind)

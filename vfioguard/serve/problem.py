@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from vfioguard.output.json import dumps
+from vfioguard.proof_json import dumps
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import answers as shapes

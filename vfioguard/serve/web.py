@@ -22,6 +22,7 @@ class Web(NamedTuple):
     """The settings `--web.*` of `vfioguard serve`."""
 
     listen_address: tuple[str, ...] = ()
+    probe_address: tuple[str, ...] = ()
     systemd_socket: bool = False
     config_file: str | None = None
     allow_unauthenticated: bool = False
@@ -39,9 +40,10 @@ class _Checked(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """Sockets that listen, and the parts that will serve them."""
+    """Sockets that listen, and the parts that will serve them. `probes` answer probes alone."""
 
     listeners: Listeners
+    probes: Listeners
     admission: Admission
     access: Access
     tls: TlsNow | None
@@ -53,19 +55,23 @@ def opened(web: Web) -> Generator[Opened]:
     """Open the sockets and read the files. Raises `CannotListen` for whatever is wrong."""
     checked = _check(web)
     sockets = passed(os.environ, os.getpid()) if web.systemd_socket else []
-    with Listeners(
-        () if web.systemd_socket else web.listen_address,
-        exposed=checked.protects or web.allow_unauthenticated,
-        passed=sockets,
-    ) as listeners:
+    with (
+        Listeners(
+            () if web.systemd_socket else web.listen_address,
+            exposed=checked.protects or web.allow_unauthenticated,
+            passed=sockets,
+        ) as listeners,
+        Listeners(web.probe_address, exposed=True) as probes,
+    ):
         hosts = frozenset(filter(None, map(name_of, web.allowed_host)))
         access = Access(every=web.access_log)
         yield Opened(
             listeners=listeners,
+            probes=probes,
             admission=Admission(hosts, checked.guard, access),
             access=access,
             tls=checked.tls,
-            limits=affordable(web.limits, listeners.sockets),
+            limits=affordable(web.limits, listeners.sockets, len(probes.sockets)),
         )
 
 

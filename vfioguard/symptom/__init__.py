@@ -1,73 +1,133 @@
-"""The symptoms that people meet before they know of groups: an errno of VFIO, or a line of a log.
+"""What people paste before they know of groups: an errno of VFIO, or a line of a log or a program.
 
-This is data: what each symptom means in which kernels, and what to do. `errors.py` has the errnos,
-`lines.py` the lines. Nothing here looks at a host.
+This is data: `errors.py` has the causes of each errno by the call that answers it, `messages/` the
+lines with one meaning, `words.py` how errnos, calls and devices are written. `paste.py` reads a
+text by them. Nothing here looks at a host.
 """
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
+class Call(StrEnum):
+    """The call that fails; its value is what the answer calls it."""
+
+    DRIVER = "binding the device to a VFIO driver"
+    OPEN = "open of /dev/vfio/N"
+    CONTAINER = "open of /dev/vfio/vfio or /dev/iommu"
+    SET_CONTAINER = "VFIO_GROUP_SET_CONTAINER"
+    SET_IOMMU = "VFIO_SET_IOMMU"
+    GET_DEVICE = "VFIO_GROUP_GET_DEVICE_FD"
+    IOMMUFD = "VFIO_DEVICE_BIND_IOMMUFD"
+    MAP = "VFIO_IOMMU_MAP_DMA"
+    INTERRUPT = "VFIO_DEVICE_SET_IRQS"
+    RESET = "the reset of the device"
+
+
 class About(StrEnum):
-    """The part of a host that a symptom hangs on; `explain` shows it beside the general answer."""
+    """The fact of a host that a cause hangs on; the value is the cause's name in one line."""
 
     INTERRUPTS = "interrupts"
-    MEMORY = "memory"
-    MEMBERS = "members"
-    GROUPS = "groups"
+    MEMORY = "firmware memory"
+    MEMBERS = "a host driver in the group"
+    GROUPS = "no IOMMU group"
+    HELD = "somebody holds the group"
+    BRIDGE = "a bridge"
+    COHERENCY = "no cache coherency"
+    DENYLIST = "vfio-pci's denylist"
+    NOIOMMU = "a no-IOMMU group"
+    REGRESSION = "a kernel that refuses VFs"
+    UNBOUND = "no VFIO driver bound"
+    VF_KEY = "a VF token"
+    FUNCTIONS = "virtual functions"
+    MODULE = "a module that is not loaded"
+    IGD = "Intel's graphics"
+
+
+class Whose(StrEnum):
+    """Where a line sends its reader; the value is its name in JSON."""
+
+    VFIO = "vfio"
+    #: A fault of the device or of the guest's setup: the interrupts have nothing to do with it.
+    DEVICE = "device"
+    #: Another subsystem answers: a limit, a cgroup, KVM, the network, permissions of files.
+    OTHER = "other"
+    #: Nothing is wrong.
+    FINE = "fine"
+    #: The line only repeats that another one failed.
+    REST = "repeats"
 
 
 class Cause(NamedTuple):
-    """One cause of an errno: the call that returns it, in which kernels, why, and what to do."""
+    """One cause of an errno: the calls that return it, why, and what to do.
 
-    call: str
-    kernels: str
+    Kernels have it from `since` on and up to `until`, (major, minor) both included, as far as
+    kernel.org's releases go. `about` is the fact of the host that makes it possible, or None if no
+    file shows it; `name` is then the cause's name in one line. `sure`: the errno alone proves it.
+    Words in braces are filled in for the host (output/explain/view.py).
+    """
+
+    calls: tuple[Call, ...]
     why: str
     change: str
-    about: About
+    about: About | None = None
+    name: str = ""
+    since: tuple[int, int] | None = None
+    until: tuple[int, int] | None = None
+    whose: Whose = Whose.VFIO
+    sure: bool = False
+
+    @property
+    def label(self) -> str:
+        """The cause's name in one line."""
+        return self.name or str(self.about)
 
 
-class Line(NamedTuple):
-    """A line of the kernel or of QEMU: a regular expression, what it means, and what to do."""
+class Message(NamedTuple):
+    """A line with one meaning, whatever errno stands in it.
 
-    pattern: str
+    `patterns` are its texts: what is between two `*` has to follow each other, in any letter case.
+    `about` is the fact of the host that is shown beside it. `x86` marks a line that only kernels of
+    x86 write.
+    """
+
+    patterns: tuple[str, ...]
+    whose: Whose
     means: str
-    change: str
-    about: About
+    change: str = ""
+    about: About | None = None
+    errno: str | None = None
+    call: Call | None = None
+    x86: bool = False
+    general: bool = False
 
 
-def causes_of(name: str) -> tuple[Cause, ...]:
-    """The causes of the errno with this name, the usual one first; empty if VFIO never returns it.
+def causes_of(name: str | None, call: Call | None) -> tuple[tuple[str, Cause], ...]:
+    """The causes of an errno at a call, each with the errno's name, the usual one first.
 
-    An example of a name is "EPERM".
+    `name` and `call` may be None if they are not known. An example of a name is "EPERM".
     """
     from vfioguard.symptom.errors import ERRORS
 
-    return ERRORS.get(name, ())
+    return tuple(
+        (errno, cause)
+        for errno, causes in ERRORS.items()
+        if name in {None, errno}
+        for cause in causes
+        if call is None or call in cause.calls
+    )
 
 
-def meaning(text: str) -> Line | None:
-    """The known line that `text` contains, or None; a time, host name or device may precede it."""
-    import re
+def every_message() -> tuple[Message, ...]:
+    """All messages; of two that match a line the first counts."""
+    from vfioguard.symptom.messages import (
+        attach,
+        binding,
+        devices,
+        elsewhere,
+        remapping,
+        starting,
+    )
 
-    from vfioguard.symptom.lines import LINES
-
-    return next((line for line in LINES if re.search(line.pattern, text)), None)
-
-
-def told_errno(text: str) -> str | None:
-    """The name of the errno that `text` mentions: in strerror's words, or as `error -22`.
-
-    Returns None if there is none, or if VFIO never returns it.
-    """
-    import errno
-    import re
-
-    from vfioguard.symptom.errors import ERRORS, WORDS
-
-    for words, name in WORDS.items():
-        if re.search(words, text):
-            return name
-    number = re.search(r"\berror:? -(\d{1,3})\b", text)
-    named = errno.errorcode.get(int(number[1])) if number else None
-    return named if named in ERRORS else None
+    rooms = (starting, remapping, elsewhere, binding, devices, attach)
+    return tuple(message for room in rooms for message in room.MESSAGES)

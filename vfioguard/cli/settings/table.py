@@ -20,6 +20,11 @@ def _address(value: str) -> None:
         raise Wrong(f"{shown(value)} is not HOST:PORT, [IPv6]:PORT or unix:PATH")
 
 
+def _tcp_address(value: str) -> None:
+    if not re.fullmatch(r"(\[[^\[\]]*\]|(?!unix:)[^:\[\]]*):[0-9]{1,5}", value):
+        raise Wrong(f"{shown(value)} is not HOST:PORT or [IPv6]:PORT")
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="acpi-tables",
@@ -214,6 +219,22 @@ SETTINGS: tuple[Setting, ...] = (
             "The most open connections over UNIX sockets. Connections over TCP take none of "
             "their places."
         ),
+    ),
+    Setting(
+        key="web.probe-address",
+        kind=text("HOST:PORT or [IPv6]:PORT", _tcp_address),
+        default=None,
+        metavar="HOST:PORT",
+        help="where to answer /-/healthy and /-/ready alone, to everybody",
+        doc=(
+            "Where to answer `/-/healthy` and `/-/ready` alone, to everybody: plain HTTP without "
+            "TLS, a password or a check of the Host header. It is for probes that can present "
+            "none of these, such as those of Kubernetes. An answer is a status and a word, and "
+            "says nothing of the host. At most 16 connections are open there, which take no place "
+            "of others."
+        ),
+        repeatable=True,
+        example=("0.0.0.0:18347",),
     ),
     Setting(
         key="web.systemd-socket",

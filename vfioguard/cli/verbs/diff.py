@@ -20,8 +20,9 @@ from vfioguard.fact import value_or
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel.identity import boot_id
 from vfioguard.output.change.json import change_json, side_json
-from vfioguard.output.json import dumps
+from vfioguard.proof_json import dumps
 from vfioguard.reading.take import take
+from vfioguard.report import Choice
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import change as shapes
@@ -63,7 +64,7 @@ def state_at(path: str, policy: str | None, hung: list[str]) -> State:
         if kept is not None:
             return kept
     snapshot, boot = host.read_at(path, lambda root: (take(root), boot_id.read(root)), hung)
-    return state_of(evaluate(snapshot, wording.now(), policy), value_or(boot, None))
+    return state_of(evaluate(snapshot, wording.now(), Choice(policy)), value_or(boot, None))
 
 
 def _kept(path: str) -> State | None:

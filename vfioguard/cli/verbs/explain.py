@@ -1,112 +1,149 @@
-"""`vfioguard explain`: the proof of a verdict, down to the files; or what an error means."""
+"""`vfioguard explain`: why a verdict is what it is, on one screen; or what an error means."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from vfioguard import wording
-from vfioguard.cli import host
-from vfioguard.cli.arguments import VERDICTS, Parser, add_policy, add_root
-from vfioguard.cli.failure import Failure
+from vfioguard.attach import Attach, status
+from vfioguard.cli import host, message
+from vfioguard.cli.arguments import (
+    VERDICTS,
+    Parser,
+    add_backend,
+    add_output,
+    add_policy,
+    add_root,
+    add_what_if,
+    other_backend,
+)
 from vfioguard.cli.verbs import Verb
-from vfioguard.judging.evaluate import evaluate
-from vfioguard.output.explain.device import memory_lines, unit_lines
-from vfioguard.output.explain.symptom import is_symptom, named, symptom_lines
+from vfioguard.judging.causes import why
+from vfioguard.judging.evaluate import Judged, evaluate, judge
+from vfioguard.output.explain.proof import proof, proof_of_ungrouped
+from vfioguard.output.explain.screen import screen, screen_of_ungrouped
 from vfioguard.reading.take import take
-from vfioguard.report import NO_GROUP, UNBINDABLE, GroupReport, Report, UngroupedDevice
+from vfioguard.report import GroupReport, UngroupedDevice
 from vfioguard.snapshot import Snapshot
-from vfioguard.target import Targets, spelled
-from vfioguard.verdict import Outcome, Verdict, exit_code, severity
+from vfioguard.target import Targets
+from vfioguard.verdict import exit_code
+
+if TYPE_CHECKING:
+    from vfioguard.json_shapes import explain as shapes
 
 
 def _arguments(parser: Parser) -> None:
     add_root(parser)
     add_policy(parser)
+    add_backend(parser)
+    add_output(parser)
+    add_what_if(parser)
+    parser.add_argument(
+        "--proof", action="store_true", help="also print the whole proof, down to the files"
+    )
     parser.add_argument(
         "target",
         nargs="+",
-        metavar="BDF|group:N|TEXT",
-        help="a device, a whole group, an errno or a message",
+        metavar="BDF|group:N|TEXT|-",
+        help="a device, a whole group, an errno, a message or a whole paste; - reads stdin",
     )
 
 
+#: Exit statuses from best to worst: 2 outranks 3.
+_WORSE = (0, 1, 3, 2)
+#: Whether a function without a group can be bound -> whether it can be attached.
+_ATTACH = {True: Attach.UNKNOWN, None: Attach.UNKNOWN, False: Attach.NO}
+
+
 def _run(options: argparse.Namespace) -> int:
-    """Print the proof of each target; the status is that of the worst."""
-    snapshot = host.read(options, take)
-    report = evaluate(snapshot, wording.now(), options.policy, findings=False)
-    targets = Targets(report)
-    outcomes: list[Outcome] = []
+    """Print a screen about each target; the status is that of the worst."""
+    interfaces = host.interfaces(options, options.target)
+    as_it_is, snapshot, states = _host(options, interfaces)
+    judged = judge(snapshot, wording.now(), host.chosen(options), findings=False)
+    if states:
+        today = evaluate(as_it_is, wording.now(), host.chosen(options), findings=False)
+        from vfioguard.judging.what_if import assuming
+
+        judged = judged._replace(report=assuming(states, today, judged.report))
+    report = judged.report
+    targets = Targets(report, interfaces=interfaces)
+    json = options.output == "json"
+    statuses: list[int] = []
+    documents: list[shapes.Told] = []
     for number, target in enumerate(options.target):
+        text = message.text_of(target)
+        named = targets.find(target) if text is None else None
+        if json:
+            documents.append(_document(options, target, text, named, judged))
+            statuses.append(exit_code(documents[-1]["outcome"]))
+            continue
         if number:
             print()
-        if is_symptom(target) and spelled(target) == target:
-            outcomes.append(_symptom(target, snapshot, report, host.again(options)))
-            continue
-        named = targets.find(target)
-        if isinstance(named, GroupReport):
-            outcomes.append(named.outcome)
-            print("\n".join([*_group(report, named), *memory_lines(snapshot, named.id)]))
-        else:
-            outcomes.append(Outcome.UNKNOWN)
-            print("\n".join([*_ungrouped(report, named), *unit_lines(snapshot, named.name)]))
-    return exit_code(max(outcomes, key=severity))
+        if text is not None:
+            statuses.append(exit_code(message.explain(text, snapshot, report, host.again(options))))
+        elif isinstance(named, GroupReport):
+            (named,) = host.holding(options, [named])
+            statuses.append(status(named.attachment.attach))
+            facts = host.facts_of(options, snapshot, [named])
+            causes = why(judged.host, named)
+            more = proof(snapshot, report, named, facts, causes)
+            _print(screen(snapshot, report, named, facts, causes), more, whole=options.proof)
+        elif named is not None:
+            statuses.append(status(named.forecast or _ATTACH[named.binds]))
+            causes = why(judged.host, named)
+            lines = screen_of_ungrouped(snapshot, report, named, causes)
+            _print(lines, proof_of_ungrouped(named, causes), whole=options.proof)
+    if json:
+        message.print_documents(report, documents)
+    return max(statuses, key=_WORSE.index)
 
 
-def _ungrouped(report: Report, device: UngroupedDevice) -> Iterator[str]:
-    if report.groups or device.reason != UNBINDABLE:
-        yield f"{device.name}: {device.reason}"
+def _document(
+    options: argparse.Namespace,
+    target: str,
+    text: str | None,
+    named: GroupReport | UngroupedDevice | None,
+    judged: Judged,
+) -> shapes.Told:
+    from vfioguard.output.explain.document import of_place
+    from vfioguard.output.facts.json import facts_json
+
+    answer: shapes.Answer
+    if text is not None:
+        answer, names = message.document(text, target, judged.snapshot, judged.report)
+        facts = host.facts_by_name(options, judged.snapshot, names) if names else {}
     else:
-        yield f"{device.name}: {NO_GROUP}; {wording.no_groups(report)}"
-    if device.because is not None:
-        yield from wording.proof_lines(device.because, 1)
+        assert named is not None, "a target that is no text names something"
+        answer = of_place(target, named, why(judged.host, named))
+        facts = host.facts_of(options, judged.snapshot, [named])
+    return {**answer, "facts": {name: facts_json(own) for name, own in facts.items()}}
 
 
-def _symptom(target: str, snapshot: Snapshot, report: Report, again: str) -> Outcome:
-    """Explain an errno or a message.
+def _host(
+    options: argparse.Namespace, interfaces: Mapping[str, str]
+) -> tuple[Snapshot, Snapshot, tuple[str, ...]]:
+    """The host as it is, as it is assumed, and what is assumed.
 
-    The outcome is the worst of the groups that it names, or of all groups if it names none.
-    Raises `Failure` if nothing is known of it.
+    What a group needs of others may differ under another kernel, so that all of them are read.
     """
-    lines = symptom_lines(target, snapshot, report, again)
-    if lines is None:
-        known = (
-            "EPERM, EINVAL, EBUSY and ENODEV, also in words, and lines about remapping, MSIs and "
-            "reserved memory"
-        )
-        raise Failure(f"nothing is known of {target!r}; vfioguard explains {known}")
-    print("\n".join(lines))
-    outcomes = [group.outcome for group in named(target, report) or report.groups]
-    return max(outcomes, key=severity, default=Outcome.UNKNOWN)
+    if not options.what_if and options.kernel is None:
+        snapshot = host.read_for(options, options.target, interfaces)
+        return snapshot, snapshot, ()
+    snapshot = host.read(options, take)
+    return snapshot, *host.assumed(options, snapshot)
 
 
-def _group(report: Report, group: GroupReport) -> Iterator[str]:
-    policy = group.headline.policy
-    yield f"group {group.id}: {group.outcome} ({policy}, kernel {report.host.kernel or 'unknown'})"
-    for device in group.devices:
-        state = wording.truth(device.isolated.truth)
-        yield f"  {wording.device(device)}, {device.bus or 'unknown bus'}, isolated: {state}"
-    if group.agrees is False:
-        yield f"  The 2016 series disagrees: {group.series.outcome}."
-    yield from _verdict("as asked" if report.host.pinned else "", group.headline)
-    for name, verdict in group.backends:
-        if verdict is not None and verdict is not group.headline:
-            yield from _verdict(name, verdict)
-    if group.headline != group.series:
-        yield from _verdict("series of 2016", group.series)
-
-
-def _verdict(title: str, verdict: Verdict) -> Iterator[str]:
-    head = f"{verdict.policy}: {verdict.outcome}"
-    yield ""
-    yield f"{title}: {head}" if title else head
-    yield from wording.proof_lines(verdict.isolated, 1)
-    yield from wording.proof_lines(verdict.override, 1)
+def _print(lines: list[str], more: Iterable[str], *, whole: bool) -> None:
+    """Print a screen, or all but its last line, which says how to see more, and the rest."""
+    print("\n".join([*lines[:-1], *more] if whole else lines))
 
 
 VERB = Verb(
-    help="the proof of each verdict; what an errno or a message means",
+    help="why a verdict is what it is, with its proof; what an errno or a message means",
     arguments=_arguments,
     run=_run,
     epilog=VERDICTS,
+    contradiction=other_backend,
 )

@@ -13,7 +13,7 @@ from vfioguard.cli.verbs import Verb
 from vfioguard.inference.firmware.of_host import Given, of_files, of_host
 from vfioguard.output.firmware.json import firmware_json
 from vfioguard.output.firmware.text import firmware_text
-from vfioguard.output.json import dumps
+from vfioguard.proof_json import dumps
 from vfioguard.reading.take import take
 
 #: Bytes that are read of a file. A machine's whole acpidump has about 5 MB.

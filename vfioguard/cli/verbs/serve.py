@@ -95,6 +95,7 @@ def _web(options: argparse.Namespace) -> Web:
 
     return Web(
         listen_address=tuple(options.web_listen_address),
+        probe_address=tuple(options.web_probe_address or ()),
         systemd_socket=options.web_systemd_socket,
         config_file=options.web_config_file,
         allow_unauthenticated=options.web_allow_unauthenticated,

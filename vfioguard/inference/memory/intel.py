@@ -12,8 +12,9 @@ from vfioguard.fact import Fact
 from vfioguard.inference.dmar_scopes import named
 from vfioguard.inference.functions import Function, Index
 from vfioguard.inference.memory.region import ReservedRegion, holder
+from vfioguard.kernel.uevent import DISPLAY
 
-_USB, _DISPLAY = 0x0C03, 0x03
+_USB = 0x0C03
 
 
 def memory(table: Fact[Dmar], index: Index) -> Iterator[ReservedRegion]:
@@ -39,4 +40,4 @@ def memory(table: Fact[Dmar], index: Index) -> Iterator[ReservedRegion]:
 def _relaxable(function: Function) -> bool:
     """Whether Linux gives the memory up: USB and graphics need it only until their drivers run."""
     code = function.pci_class or 0
-    return code >> 8 == _USB or code >> 16 == _DISPLAY
+    return code >> 8 == _USB or code >> 16 == DISPLAY

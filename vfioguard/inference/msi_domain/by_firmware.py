@@ -13,7 +13,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.acpi_tables import devicetree_boot
 from vfioguard.kernel.firmware.devicetree import Nodes
 from vfioguard.kernel.identity.arch import is_arm
-from vfioguard.logic import Answer, ask
+from vfioguard.logic import Answer, Claim, ask
 from vfioguard.snapshot import Snapshot
 
 
@@ -32,7 +32,10 @@ class FirmwareDomains:
     def domain(self, device: Device) -> Domain:
         """The domain that firmware gives a device."""
         if isinstance(self._resolver, Gap):
-            claim = f"{device.name} has isolated MSIs (it has none now; only firmware tells)"
+            claim = Claim(
+                f"{device.name} has isolated MSIs (it has none now; only firmware tells)",
+                unknown=f"{device.name} has no MSI now, and only firmware tells of which domain",
+            )
             return unknown(claim, self._resolver)
         return self._resolver.domain(device)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, of_map
 from vfioguard.inference.borders import Version
-from vfioguard.inference.msi_domain import devicetree_buses
+from vfioguard.inference.msi_domain import claims, devicetree_buses
 from vfioguard.inference.msi_domain.devicetree_controllers import Controllers
 from vfioguard.inference.msi_domain.resolution import Domain, either, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
@@ -43,24 +43,24 @@ class DeviceTreeDomains:
         if device.bus in {"fsl-mc", "cdx"}:
             own = devicetree_buses.fsl_mc if device.bus == "fsl-mc" else devicetree_buses.cdx
             return own(self, self._nodes, device, self._version)
-        return unknown(f"{device.name}: its bus's way to an MSI domain is known", device.uevent)
+        return unknown(claims.way_known(device.name), device.uevent)
 
     def _pci(self, name: str) -> Domain:
         place = self._wiring.places.get(name)
         if place is None or isinstance(place, Gap):
-            return unknown(f"{name}: its place is known", place or self._nodes)
+            return unknown(claims.place_known(name), place or self._nodes)
         bridge = self._wiring.of_nodes.get(place.value.root_bus)
         if bridge is None or isinstance(bridge, Gap):
-            return unknown(f"{name}: its host bridge's node is known", bridge or place)
+            return unknown(claims.bridge_known(name), bridge or place)
         node = self._nodes.value.get(bridge.value)
         if self._ports_say_more(bridge.value):
-            return unknown(f"no node below {bridge.value} speaks of MSIs", self._nodes)
+            return unknown(claims.ports_silent(bridge.value), self._nodes)
         if node is None:
-            return no_domain(f"{bridge.value} says anything of MSIs", bridge)
+            return no_domain(claims.says_anything(bridge.value), bridge)
         chain = [self._mapped(node, name)]
         chain += [self._mapped(node, above) for above in reversed(place.value.bridges)]
         chain.append(self._bridge_default(node))
-        return first_of(f"{name} has an MSI domain that isolates", chain)
+        return first_of(name, chain)
 
     def _ports_say_more(self, bridge: str) -> bool:
         """Whether a node below the host bridge speaks of MSIs.
@@ -78,19 +78,19 @@ class DeviceTreeDomains:
         """The controller that msi-map names for the function's requester id."""
         rid = requester_id(name, self._wiring.places)
         if isinstance(rid, Gap):
-            return unknown(f"{name}: its requester id is known", rid)
+            return unknown(claims.rid_known(name), rid)
         if node.msi_map is None:
-            return no_domain(f"{node.path} has an msi-map", self._nodes)
+            return no_domain(claims.has(node, "msi-map"), self._nodes)
         if isinstance(node.msi_map, Gap):
             if node.msi_map.why == "malformed":  # its cells are not whole
-                return no_domain(f"{node.path} has a valid msi-map", self._nodes)
-            return unknown(f"{node.path} has a readable msi-map", node.msi_map)
+                return no_domain(claims.valid_map(node), self._nodes)
+            return unknown(claims.readable(node, "msi-map"), node.msi_map)
         mask = of_map.ALL_BITS
         if isinstance(node.msi_map_mask, Fact):
             mask = node.msi_map_mask.value
         elif node.msi_map_mask is not None and node.msi_map_mask.why != "malformed":
-            return unknown(f"{node.path} has a readable msi-map-mask", node.msi_map_mask)
-        claim = f"msi-map of {node.path} covers {name} (id {rid:#x})"
+            return unknown(claims.readable(node, "msi-map-mask"), node.msi_map_mask)
+        claim = claims.covers(node, f"{name} (id {rid:#x})")
         cells = node.msi_map.value
         forms: list[int | Gap | None] = []
         newer = borders.OF_MAP_CELLS.passed(self._version)
@@ -117,8 +117,9 @@ class DeviceTreeDomains:
             return unknown(claim, hidden) if hidden else no_domain(claim, proof)
         domain = self._controllers.domain(controller)
         covered = ask(claim, proof, lambda _: True)
+        there, isolates = claims.leads_to(claim, controller)
         return Domain(
-            every(claim, (covered, domain.exists)), every(claim, (covered, domain.isolated))
+            every(there, (covered, domain.exists)), every(isolates, (covered, domain.isolated))
         )
 
     def _width(self, phandle: int) -> int | Gap | None:
@@ -142,45 +143,46 @@ class DeviceTreeDomains:
         inside = self._controllers.inside(node)
         if node.msi_parent is None:
             return inside
-        claim = f"the root bus below {node.path} has an MSI domain that isolates"
-        return first_of(claim, (self._parent(node, node.msi_parent, pci=True), inside))
+        root_bus = f"the root bus below {node.path}"
+        return first_of(root_bus, (self._parent(node, node.msi_parent, pci=True), inside))
 
     def _platform(self, name: str) -> Domain:
         """The domain by the device's own msi-parent, which alone counts: of_msi_configure()."""
         own = self._wiring.of_nodes.get(name)
         if own is None or (isinstance(own, Gap) and own.why != "absent"):
-            return unknown(f"{name}: its node is known", own or self._nodes)
+            return unknown(claims.node_known(name), own or self._nodes)
         if isinstance(own, Gap):
-            return no_domain(f"{name} has a node with an msi-parent", self._nodes)
+            return no_domain(claims.node_with_parent(name), self._nodes)
         node = self._nodes.value.get(own.value)
         if node is None or node.msi_parent is None:
-            return no_domain(f"{name} has an msi-parent of its own", own)
+            return no_domain(claims.own_parent(name), own)
         return self._parent(node, node.msi_parent, pci=False)
 
     def parent(self, node: Node) -> Domain:
         """The domain that the msi-parent of a bus's node leads to."""
         if node.msi_parent is None:
-            return no_domain(f"{node.path} has an msi-parent", node.compatible)
+            return no_domain(claims.has(node, "msi-parent"), node.compatible)
         return self._parent(node, node.msi_parent, pci=True)
 
     def _parent(self, node: Node, parent: Reading[tuple[int, ...]], *, pci: bool) -> Domain:
-        claim = f"msi-parent of {node.path} names a controller"
+        claim = claims.names_controller(node)
         if isinstance(parent, Gap):
             return unknown(claim, parent)
         forms: list[Domain] = []
         newer = borders.MSI_PARENT_CELLS.passed(self._version)
         if newer is not True:
-            forms.append(self._old_parent(claim, parent, pci=pci))
+            forms.append(self._old_parent(node, parent, pci=pci))
         if newer is not False:
             domains = self._parents(claim, parent)
-            forms.append(first_of(claim, domains) if domains else no_domain(claim, parent))
+            forms.append(_first(node, domains) if domains else no_domain(claim, parent))
         return either(claim, forms, parent)
 
-    def _old_parent(self, claim: str, parent: Fact[tuple[int, ...]], *, pci: bool) -> Domain:
+    def _old_parent(self, node: Node, parent: Fact[tuple[int, ...]], *, pci: bool) -> Domain:
         """The domain by of_msi_get_domain() of 5.10.223.
 
         A bus does not get the domain of a controller that has #msi-cells.
         """
+        claim = claims.names_controller(node)
         first = self._by_phandle(parent.value[0]) if parent.value else None
         hidden = self._controllers.hidden
         if first is None and hidden is not None and parent.value[:1] != (0,):
@@ -188,7 +190,7 @@ class DeviceTreeDomains:
         if first is not None and first.msi_cells is None:
             return self._controllers.domain(first)
         domains = [] if pci else self._parents(claim, parent, old=True)
-        return first_of(claim, domains) if domains else no_domain(claim, parent)
+        return _first(node, domains) if domains else no_domain(claim, parent)
 
     def _parents(
         self, claim: str, parent: Fact[tuple[int, ...]], *, old: bool = False
@@ -219,3 +221,7 @@ class DeviceTreeDomains:
             domains.append(self._controllers.domain(node))
             del cells[len(cells) - wanted :]
         return domains
+
+
+def _first(node: Node, domains: list[Domain]) -> Domain:
+    return first_of(f"{node.path}, by its msi-parent,", domains)

@@ -13,6 +13,7 @@ from vfioguard.inference.borders import Version
 from vfioguard.inference.msi_domain.resolution import Domain, either, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.devicetree import PATH, Node, Nodes
+from vfioguard.logic import Claim
 
 
 class Lookups(Protocol):
@@ -33,7 +34,10 @@ def fsl_mc(lookups: Lookups, nodes: Fact[Nodes], device: Device, version: Versio
     A DPRC has the domain that its bus's node names; its objects have the same domain, or none. The
     driver that is bound to a DPRC sets it (dprc_setup()); an attach needs that driver anyway.
     """
-    claim = f"{device.name} has the MSI domain of its DPRC"
+    claim = Claim(
+        f"{device.name} has the MSI domain of its DPRC",
+        f"{device.name} has no MSI domain of a DPRC",
+    )
     node = _only(nodes, "fsl,qoriq-mc")
     if node is None:
         return no_domain(claim, nodes)
@@ -42,7 +46,7 @@ def fsl_mc(lookups: Lookups, nodes: Fact[Nodes], device: Device, version: Versio
     forms: list[Domain] = []
     newer = borders.FSL_MC_DPRC_ALONE.passed(version)
     if newer is not True:
-        forms.append(_by_some_id(lookups, claim, node))
+        forms.append(_by_some_id(lookups, device.name, claim, node))
     if newer is not False:
         forms.append(lookups.parent(node) if is_dprc(device) else no_domain(claim, device.uevent))
     return either(claim, forms, device.uevent)
@@ -53,7 +57,7 @@ def is_dprc(device: Device) -> bool:
     return device.name.startswith("dprc.")
 
 
-def _by_some_id(lookups: Lookups, claim: str, node: Node) -> Domain:
+def _by_some_id(lookups: Lookups, name: str, claim: str, node: Node) -> Domain:
     """The domain by msi-map and the container's ICID: fsl_mc_find_msi_domain().
 
     No file shows the ICID, so all entries of the map must agree.
@@ -65,13 +69,16 @@ def _by_some_id(lookups: Lookups, claim: str, node: Node) -> Domain:
         return unknown(claim, node.msi_map)
     proof = node.msi_map
     mapped = [lookups.target(claim, proof, phandle) for phandle in set(proof.value[1::4])]
-    forms = [first_of(claim, (domain, parent)) for domain in mapped]
+    forms = [first_of(name, (domain, parent)) for domain in mapped]
     return either(claim, [*forms, parent], proof)
 
 
 def cdx(lookups: Lookups, nodes: Fact[Nodes], device: Device, version: Version | None) -> Domain:
     """The domain of a device of CDX: a child of the first controller's in the bus's msi-map."""
-    claim = f"{device.name} has an MSI domain below that of its bus's msi-map"
+    claim = Claim(
+        f"{device.name} has an MSI domain below that of its bus's msi-map",
+        f"{device.name} has no MSI domain by its bus's msi-map",
+    )
     none = no_domain(claim, device.uevent)
     if ":" not in device.name:
         return none  # this is the bus itself, for which cdx_bus_add() sets no domain

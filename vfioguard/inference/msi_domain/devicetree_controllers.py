@@ -13,7 +13,7 @@ from vfioguard.inference.msi_domain.bridge_msi import makes_none
 from vfioguard.inference.msi_domain.its import V3, V5, Its, Itss, unit_address
 from vfioguard.inference.msi_domain.resolution import Domain, unknown
 from vfioguard.kernel.firmware.devicetree import V2M, Node, Nodes
-from vfioguard.logic import Answer, ask, every, some
+from vfioguard.logic import Answer, Claim, ask, every, some
 
 _GIC_V3 = "arm,gic-v3"
 #: Controllers whose drivers every distribution builds for arm64; none of them sets the flag.
@@ -41,12 +41,17 @@ class Controllers:
 
     def domain(self, node: Node) -> Domain:
         """The domain of the MSI controller that `node` describes."""
-        claim = f"{node.path} is an MSI controller that isolates"
+        claim = Claim(
+            f"{node.path} is an MSI controller that isolates",
+            f"{node.path} is no MSI controller that isolates",
+        )
         above = self._above(node)
         if above is not None and V5 in kinds(above):
             return self._v5(node, above, claim)
         if isinstance(node.compatible, Gap):
-            return unknown(f"{node.path} says what it is", node.compatible)
+            says = f"{node.path} says what it is"
+            unreadable = f"the compatible of {node.path} cannot be read"
+            return unknown(Claim(says, unknown=unreadable), node.compatible)
         no = ask(claim, node.compatible, lambda _: False)
         if V5 in kinds(node):
             # IRQ_DOMAIN_FLAG_FWNODE_PARENT: only a child of the node leads to its domain.
@@ -54,11 +59,12 @@ class Controllers:
         if V3 in kinds(node):
             return self._its(node, claim)
         if V2M in kinds(node):
-            return Domain(self._frame_used(node), no)
+            return Domain(self._frame_used(node), _unflagged(claim, node, "a GICv2m frame"))
         if node.mbi_ranges:
-            return Domain(self._mbi, no)
+            return Domain(self._mbi, _unflagged(claim, node, "a GICv3 with MBIs"))
         known = any(kind.startswith(_UNFLAGGED) for kind in kinds(node))
-        return Domain(~_unused(node, f"{node.path} has no driver", known=known), no)
+        driverless = Claim(f"{node.path} has no driver", f"{node.path} has a driver")
+        return Domain(~_unused(node, driverless, known=known), no)
 
     def _above(self, node: Node) -> Node | None:
         return self.nodes.value.get(node.path.rpartition("/")[0])
@@ -71,17 +77,30 @@ class Controllers:
         name = its.path.rpartition("/")[2]
         alone = self._itss.count(V5, self.nodes.value) <= 1
         parts = [_enabled(its), self._itss.used(Its(base=None, alone=alone, name=name))]
-        exists = every(f"{frame.path} is of an ITS that the kernel uses", parts)
+        path = frame.path
+        used = Claim(
+            f"{path} is of an ITS that the kernel uses",
+            f"{path} is of no ITS that the kernel uses",
+        )
+        exists = every(used, parts)
         return Domain(exists, every(claim, (exists,)))
 
     def _its(self, node: Node, claim: str) -> Domain:
+        path = node.path
         its = Its(base=unit_address(node), alone=self._itss.count(V3, self.nodes.value) <= 1)
         parts = [
-            ask(f"{node.path} is an ITS", node.compatible, lambda _: node.msi_controller),
+            ask(
+                Claim(f"{path} is an ITS", f"{path} is no MSI controller"),
+                node.compatible,
+                lambda _: node.msi_controller,
+            ),
             _enabled(node),
             self._itss.used(its),
         ]
-        exists = every(f"{node.path} is an ITS that the kernel uses", parts)
+        used = Claim(
+            f"{path} is an ITS that the kernel uses", f"{path} is no ITS that the kernel uses"
+        )
+        exists = every(used, parts)
         if not node.pre_its:
             return Domain(exists, every(claim, (exists,)))
         return Domain(exists, every(claim, (exists, self._itss.plain(node, self.nodes.value))))
@@ -98,7 +117,7 @@ class Controllers:
 
         The kernel does not look at the frame's status.
         """
-        claim = f"{node.path} is a doorbell"
+        claim = Claim(f"{node.path} is a doorbell", f"{node.path} is no doorbell in use")
         above = self._above(node)
         if above is not None:
             if isinstance(above.compatible, Gap) and above.compatible.why != "absent":
@@ -110,9 +129,17 @@ class Controllers:
     def inside(self, bridge: Node) -> Domain:
         """The domain that a host bridge's driver may attach to the bridge itself."""
         if makes_none(bridge, self._version):
-            no = ask(f"{bridge.path} has an MSI controller inside", bridge.compatible, _never)
+            inside = Claim(
+                f"{bridge.path} has an MSI controller inside",
+                f"{bridge.path} has no MSI controller inside",
+            )
+            no = ask(inside, bridge.compatible, _never)
             return Domain(no, no)
-        claim = f"{bridge.path} has an MSI controller inside, which isolates"
+        claim = Claim(
+            f"{bridge.path} has an MSI controller inside, which isolates",
+            f"{bridge.path} has no MSI controller inside that isolates",
+            f"it is not known whether {bridge.path} has an MSI controller inside",
+        )
         return Domain(
             ask(claim, bridge.compatible, lambda _: None),
             ask(claim, bridge.compatible, _never),
@@ -121,11 +148,17 @@ class Controllers:
     def all_isolated(self) -> Answer:
         """Whether no node makes a domain without isolation (v4.11 to v6.2, policy.md 4.3)."""
         parts = [answer for node in self.nodes.value.values() for answer in self._flagged(node)]
-        claim = "every MSI controller of the device tree isolates"
+        claim = Claim(
+            "every MSI controller of the device tree isolates",
+            "an MSI controller of the device tree does not isolate",
+        )
         return every(claim, parts, over=self.nodes)
 
     def _flagged(self, node: Node) -> Iterator[Answer]:
-        claim = f"{node.path} makes no MSI domain without isolation"
+        claim = Claim(
+            f"{node.path} makes no MSI domain without isolation",
+            f"{node.path} makes an MSI domain without isolation",
+        )
         if isinstance(node.compatible, Gap) and node.compatible.why != "absent":
             yield ask(claim, node.compatible, lambda _: None)
         elif V3 in kinds(node):
@@ -139,6 +172,12 @@ class Controllers:
                 yield _unused(node, claim, known=False)
         elif node.msi_controller:
             yield ~self.domain(node).exists
+
+
+def _unflagged(claim: str, node: Node, what: str) -> Answer:
+    """That a node is of a kind that never isolates."""
+    denied = f"{node.path} is {what}, which does not isolate MSIs"
+    return ask(Claim(claim, denied), node.compatible, lambda _: False)
 
 
 def kinds(node: Node) -> set[str]:
@@ -157,7 +196,7 @@ def _unused(node: Node, claim: str, *, known: bool) -> Answer:
 
 
 def _enabled(node: Node) -> Answer:
-    claim = f"{node.path} is enabled"
+    claim = Claim(f"{node.path} is enabled", f"{node.path} is disabled")
     if node.status is None:
         return ask(claim, node.compatible, lambda _: True)
     return ask(claim, node.status, lambda _: node.enabled)

@@ -14,15 +14,23 @@ from vfioguard.acpi.parts.madt_arm import Gicd, GicIts, GicMsiFrame, GicV5Its, G
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, iort_ids
 from vfioguard.inference.borders import Version
+from vfioguard.inference.msi_domain.claims import place_known, rid_known
 from vfioguard.inference.msi_domain.devicetree_buses import is_dprc
 from vfioguard.inference.msi_domain.its import Its, Itss
 from vfioguard.inference.msi_domain.resolution import Domain, first_of, no_domain, unknown
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.kernel.firmware.wiring import Wiring
 from vfioguard.kernel.pci.pci_topology import requester_id, segment
-from vfioguard.logic import Answer, ask, every, some
+from vfioguard.logic import Answer, Claim, ask, every, some
 
 _GIC_V2 = 2
+_MADT_HAS = Claim("the MADT has that ITS", "the MADT lacks the ITS that IORT names")
+_FRAMES = Claim(
+    "the kernel uses the GICv2m frames of the MADT", "the kernel uses no GICv2m frame of the MADT"
+)
+_ALL_ISOLATE = Claim(
+    "every MSI controller of the MADT isolates", "an MSI controller of the MADT does not isolate"
+)
 
 
 class IortDomains:
@@ -56,29 +64,30 @@ class IortDomains:
     def _pci(self, name: str) -> Domain:
         place = self._wiring.places.get(name)
         if place is None or isinstance(place, Gap):
-            return unknown(f"{name}: its place is known", place or self._madt)
+            return unknown(place_known(name), place or self._madt)
         chain = [self._mapped(name)]
         chain += [self._mapped(above) for above in reversed(place.value.bridges)]
-        chain.append(self._v2m())
-        return first_of(f"{name} has an MSI domain that isolates", chain)
+        chain.append(self._v2m(name))
+        return first_of(name, chain)
 
     def _mapped(self, name: str) -> Domain:
         table = self._iort
         if isinstance(table, Gap):
-            return self._no_table(f"IORT maps {name} to an ITS", table)
+            return self._no_table(_to_an_its(name), table)
         rid = requester_id(name, self._wiring.places)
         if isinstance(rid, Gap):
-            return unknown(f"{name}: its requester id is known", rid)
-        claim = f"IORT maps {name} (id {rid:#x}) to an ITS"
+            return unknown(rid_known(name), rid)
+        claim = _to_an_its(f"{name} (id {rid:#x})")
         group = resolve(iort_ids.nodes(table), segment(name), rid)
         if group is None:
             return no_domain(claim, table)
         its = self._first(group)
         parts = [
             ask(claim, table, lambda _: True),
-            ask("the MADT has that ITS", self._madt, lambda _: its is not None),
+            ask(_MADT_HAS, self._madt, lambda _: its is not None),
         ]
-        exists = every(claim, parts if its is None else [*parts, self._itss.used(its)])
+        in_use = Claim(claim, f"IORT maps {name} (id {rid:#x}) to an ITS that is not in use")
+        exists = every(in_use, parts if its is None else [*parts, self._itss.used(its)])
         return Domain(exists, exists)
 
     def _first(self, group: ItsGroup) -> Its | None:
@@ -100,9 +109,10 @@ class IortDomains:
         Only a named component that reaches an ITS has one, and nothing tells which device it is.
         """
         table = self._iort
-        claim = f"IORT maps {device.name} to an ITS"
+        claim = _to_an_its(device.name)
         if device.bus == "fsl-mc" and self._inherits_nothing(device):
-            return no_domain(claim, device.uevent)
+            inherits = Claim(claim, f"{device.name} inherits no MSI domain from its DPRC")
+            return no_domain(inherits, device.uevent)
         if isinstance(table, Gap):
             return self._no_table(claim, table)
         nodes = iort_ids.nodes(table)
@@ -125,26 +135,28 @@ class IortDomains:
         groups = (_component(nodes, mapping) for mapping in node.mappings)
         return any(group is not None and self._first(group) is not None for group in groups)
 
-    def _v2m(self) -> Domain:
+    def _v2m(self, name: str) -> Domain:
         """The domain of the MADT's GICv2m frames: used on a GICv2, or on a GICv3 without LPIs."""
-        claim = "the kernel uses the GICv2m frames of the MADT"
         if not self._frames:
-            return no_domain(claim, self._madt)
-        no = ask("GICv2m isolates MSIs", self._madt, lambda _: False)
-        return Domain(self._uses_frames(claim), no)
+            return no_domain(_FRAMES, self._madt)
+        isolates = Claim("GICv2m isolates MSIs", f"{name} has no isolated MSIs (GICv2m)")
+        no = ask(isolates, self._madt, lambda _: False)
+        return Domain(self._uses_frames(), no)
 
-    def _uses_frames(self, claim: str) -> Answer:
+    def _uses_frames(self) -> Answer:
         if self._gic == {_GIC_V2}:
-            return ask(claim, self._madt, lambda _: True)
-        return every(claim, (~self._itss.lpis(),))
+            return ask(_FRAMES, self._madt, lambda _: True)
+        return every(_FRAMES, (~self._itss.lpis(),))
 
     def all_isolated(self) -> Answer:
         """Whether the machine has no MSI domain without isolation (v4.11 to v6.2)."""
-        claim = "every MSI controller of the MADT isolates"
         if not self._frames:
-            return ask(claim, self._madt, lambda _: True)
-        used = self._uses_frames("the kernel uses the GICv2m frames of the MADT")
-        return some(claim, (~used,))
+            return ask(_ALL_ISOLATE, self._madt, lambda _: True)
+        return some(_ALL_ISOLATE, (~self._uses_frames(),))
+
+
+def _to_an_its(what: str) -> Claim:
+    return Claim(f"IORT maps {what} to an ITS", f"IORT maps {what} to no ITS")
 
 
 def _v3(entries: Sequence[object]) -> dict[int, Its]:

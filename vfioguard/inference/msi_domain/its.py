@@ -19,12 +19,33 @@ from vfioguard.inference.witnesses import Witness, Witnesses
 from vfioguard.kernel.firmware.devicetree import Node, Nodes
 from vfioguard.kernel.log import Log
 from vfioguard.kernel.module_param import kstrtobool
-from vfioguard.logic import Answer, agree, ask, every
+from vfioguard.logic import Answer, Claim, agree, ask, every
 from vfioguard.snapshot import Snapshot
 
 V3, V5 = "arm,gic-v3-its", "arm,gic-v5-its"
-_USES = "the kernel uses the ITS"
-_LOGGED = "the kernel's log shows the ITS in use"
+_USES = Claim("the kernel uses the ITS", "the kernel does not use the ITS")
+_LOGGED = Claim(
+    "the kernel's log shows the ITS in use",
+    "the kernel's log shows that the ITS is not in use",
+    "the kernel's log does not tell whether the ITS is in use",
+)
+_LPIS_ON = Claim(
+    "the command line leaves LPIs on", "the command line turns LPIs off (irqchip.gicv3_nolpi)"
+)
+_LPIS_LOGGED = Claim(
+    "the kernel's log shows that the GICv3 has LPIs",
+    "the kernel's log shows that the GICv3 has no LPIs",
+    "the kernel's log does not tell whether the GICv3 has LPIs",
+)
+_LPIS = Claim(
+    "the GICv3 has LPIs, so that it uses no GICv2m frame",
+    "the GICv3 has no LPIs, so that it uses its GICv2m frames",
+    "it is not known whether the GICv3 has LPIs",
+)
+_NO_PRE_ITS = Claim(
+    "no pre-ITS lets devices choose their requester id",
+    "a pre-ITS lets devices choose their requester id",
+)
 
 
 class Its(NamedTuple):
@@ -61,7 +82,7 @@ class Itss:
 
     def _v3(self, its: Its) -> Answer:
         witnesses = [
-            ask("the command line leaves LPIs on", self._cmdline, _lpis),
+            ask(_LPIS_ON, self._cmdline, _lpis),
             self._by_log(_LOGGED, lambda events: _v3(events, its)),
         ]
         if self._chip is not None and self._speaks_for(its):
@@ -92,12 +113,12 @@ class Itss:
         A GICv3 without LPIs uses its GICv2m frames.
         """
         witnesses = [
-            ask("the command line leaves LPIs on", self._cmdline, _lpis),
-            self._by_log("the kernel's log shows that the GICv3 has LPIs", _has_lpis),
+            ask(_LPIS_ON, self._cmdline, _lpis),
+            self._by_log(_LPIS_LOGGED, _has_lpis),
         ]
         if self._chip is not None:
             witnesses.append(_has_msis(self._chip))
-        return agree("the GICv3 has LPIs, so that it uses no GICv2m frame", witnesses)
+        return agree(_LPIS, witnesses)
 
     def plain(self, node: Node, nodes: Nodes) -> Answer:
         """Whether an ITS is without the quirk of the Socionext pre-ITS that its node names.
@@ -106,7 +127,8 @@ class Itss:
         shows, and CONFIG_SOCIONEXT_SYNQUACER_PREITS agree. gic_enable_quirks() logs the quirk
         after the line that begins the ITS's probe.
         """
-        claim = f"{node.path} has no pre-ITS, by which devices choose their requester id"
+        path, effect = node.path, "by which devices choose their requester id"
+        claim = Claim(f"{path} has no pre-ITS, {effect}", f"{path} has a pre-ITS, {effect}")
         return self._by_log(claim, lambda events: _plain(events, node, self.count(V3, nodes)))
 
     def count(self, kind: str, nodes: Nodes) -> int:
@@ -117,7 +139,6 @@ class Itss:
 
     def all_plain(self, nodes: Fact[Nodes]) -> Answer:
         """Whether no ITS has the quirk; unknown if some have it and some do not."""
-        claim = "no pre-ITS lets devices choose their requester id"
         answers = [
             ask(f"{node.path} names no pre-ITS", node.compatible, lambda _: True)
             if not node.pre_its
@@ -126,7 +147,9 @@ class Itss:
             if node.pre_its or _may_be(V3, node)
         ]
         mixed = len({answer.truth for answer in answers}) > 1
-        return Answer(claim, None, tuple(answers)) if mixed else every(claim, answers, over=nodes)
+        if mixed:
+            return Answer(_NO_PRE_ITS, None, tuple(answers))
+        return every(_NO_PRE_ITS, answers, over=nodes)
 
     def _by_log(self, claim: str, question: Callable[[ItsLog], bool | None]) -> Answer:
         events = self._events

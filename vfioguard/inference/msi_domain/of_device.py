@@ -14,7 +14,7 @@ from vfioguard.inference import era
 from vfioguard.irqchip import Irqchip
 from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.kernel.identity.arch import is_arm, is_s390, is_x86
-from vfioguard.logic import Answer, ask, every
+from vfioguard.logic import Answer, Claim, ask, every
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ LOONGARCH = frozenset({"loongarch64", "loongarch32"})
 #: files: drivers/iommu/intel/irq_remapping.c, drivers/iommu/amd/iommu.c and, for Arm, the two ITSs,
 #: drivers/irqchip/irq-gic-v3-its.c and irq-gic-v5-its.c.
 NEWEST_READ = (7, 3)
+
+_NO_PRE_ITS = Claim(
+    "no Socionext pre-ITS lets devices choose their requester id",
+    "a Socionext pre-ITS lets devices choose their requester id",
+)
 
 
 class MsiDomains:
@@ -64,7 +69,7 @@ class MsiDomains:
         if self._s390:
             return ask(f"{device.name}: s390 isolates every MSI", self._arch, lambda _: True)
         if self._never:
-            claim = f"{device.name}: some LoongArch MSI domain isolates MSIs"
+            claim = _never(device, "LoongArch")
             return ask(claim, self._arch, lambda _: False)
         if isinstance(device.chip, Fact):
             return self._by_chip(device, device.chip)
@@ -79,6 +84,9 @@ class MsiDomains:
         if family.isolates is None:
             return self._topology(self, device)
         claim = f"{device.name} has isolated MSIs ({family.family})"
+        if not (family.isolates and self._nodes is None):  # most devices have such MSIs
+            denied = f"{device.name} has no isolated MSIs ({family.family})"
+            claim = Claim(claim, denied)
         if family.its and self._nodes is not None:
             plain = self._plain(device, self._nodes)
             return every(claim, (ask(claim, chip, lambda _: True), plain))
@@ -92,7 +100,12 @@ class MsiDomains:
         On Arm only an ITS's chip isolates, in all kernels that were read. A newer kernel or a
         vendor's may have a family that nobody listed and that isolates.
         """
-        claim = f"{device.name} has isolated MSIs (unknown irqchip)"
+        name = device.name
+        claim = Claim(
+            f"{name} has isolated MSIs (unknown irqchip)",
+            f"{name} has no isolated MSIs (an irqchip that stands on no ITS)",
+            f"it is not known whether the irqchip of {name} isolates MSIs",
+        )
         if is_arm(self._arch) and self._was_read() and _no_its(chip):
             return Answer(claim, False, (chip, self._release))
         return ask(claim, chip, lambda _: None)
@@ -106,7 +119,7 @@ class MsiDomains:
 
         Only a device tree can name one. If ITSs differ, firmware says which ITS is the device's.
         """
-        claim = "no Socionext pre-ITS lets devices choose their requester id"
+        claim = _NO_PRE_ITS
         if isinstance(nodes, Gap):
             return Answer(claim, True if nodes.why is Why.ABSENT else None, (nodes,))
         if not any(node.pre_its for node in nodes.value.values()):
@@ -118,36 +131,56 @@ class MsiDomains:
         domain = self._firmware(device)
         if domain.exists.truth is True:
             return domain.isolated
-        return Answer(f"{device.name} uses an ITS behind no pre-ITS", None, (domain.exists,))
+        claim = f"{device.name} uses an ITS behind no pre-ITS"
+        return Answer(claim, None, (domain.exists,))
 
     def _unreadable(self, device: Device) -> Answer:
         """The answer if the device's interrupts cannot be read, which could contradict topology."""
         hidden: Reading[object] = device.msi_irqs if device.chip is None else device.chip
-        own = ask(f"{device.name} shows the domain of its MSIs", hidden, lambda _: None)
+        name = device.name
+        unknown = f"the domain of the MSIs of {name} cannot be read"
+        shows = Claim(f"{name} shows the domain of its MSIs", unknown=unknown)
+        own = ask(shows, hidden, lambda _: None)
         topology = self._topology(self, device)
         return topology if topology.truth is False else own
 
     def _x86(self, device: Device) -> Answer:
         if not is_pci(device.name):
             # Only PCI devices are given a domain (policy.md 1.4; AMD ACPI-HID, Intel ANDD).
-            claim = f"{device.name} has an MSI domain (only PCI devices are given one)"
+            claim = Claim(
+                f"{device.name} has an MSI domain (only PCI devices are given one)",
+                f"{device.name} has no MSI domain: on x86 only PCI devices are given one",
+            )
             return ask(claim, _identity(device), lambda _: False)
         return self._route(device)
 
     def _arm(self, device: Device) -> Answer:
         if device.bus == "amba":
             # of_msi_configure() is called from drivers/of/platform.c, never for AMBA.
-            claim = f"{device.name} has an MSI domain (AMBA devices never get one)"
+            claim = Claim(
+                f"{device.name} has an MSI domain (AMBA devices never get one)",
+                f"{device.name} has no MSI domain: AMBA devices never get one",
+            )
             return ask(claim, _identity(device), lambda _: False)
         return self._firmware(device).isolated
 
     def _riscv(self, device: Device) -> Answer:
-        claim = f"{device.name}: some RISC-V MSI domain isolates MSIs"
-        return ask(claim, self._arch, lambda _: False)
+        return ask(_never(device, "RISC-V"), self._arch, lambda _: False)
 
     def _other(self, device: Device) -> Answer:
-        claim = f"{device.name} shows its MSI domain"
+        claim = Claim(
+            f"{device.name} shows its MSI domain",
+            unknown=f"no file shows which MSI domain {device.name} has",
+        )
         return ask(claim, device.msi_irqs, lambda _: None)
+
+
+def _never(device: Device, arch: str) -> Claim:
+    """The claim that is false for every device of an architecture."""
+    return Claim(
+        f"{device.name}: some {arch} MSI domain isolates MSIs",
+        f"{device.name} has no isolated MSIs: no MSI domain of {arch} isolates",
+    )
 
 
 def _no_its(chip: Fact[str]) -> bool:

@@ -17,13 +17,34 @@ from vfioguard.inference.remapping.enabled import refused
 from vfioguard.inference.witnesses import Witnesses
 from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.identity.symbols import Predicate
-from vfioguard.logic import Answer, agree, ask, every
+from vfioguard.logic import Answer, Claim, agree, ask, every
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.kernel.log import Log
 
-CLAIM = "every MSI domain of this machine isolates MSIs"
+CLAIM = Claim(
+    "every MSI domain of this machine isolates MSIs",
+    "an MSI domain of this machine does not isolate MSIs",
+)
+_X86 = Claim(
+    "x86 flags its MSI domains before v6.3, or has none (nolapic)",
+    "x86 flags none of its MSI domains before v6.3",
+    "it is not known whether this x86 has an MSI domain",
+)
+_DEBUGFS = Claim(
+    "every MSI domain in debugfs has the flag", "an MSI domain in debugfs lacks the flag"
+)
+_FLAGGED = Claim("it has the flag, or a parent has", "neither it nor a parent has the flag")
+_NOT_REFUSED = Claim(
+    "no attach was refused because a domain does not isolate",
+    "an attach was refused because a domain does not isolate",
+)
+_NO_FRAME = Claim(
+    "the kernel's log names no other controller",
+    "the kernel's log names a GICv2m frame, which does not isolate",
+    "the kernel's log does not tell whether there is another controller",
+)
 
 
 def isolated(snapshot: Snapshot, witnesses: Witnesses, firmware: Callable[[], Answer]) -> Answer:
@@ -46,19 +67,18 @@ def _x86(snapshot: Snapshot, witnesses: Witnesses) -> Answer:
     own from its first MSI on, and each VT-d unit has one for its faults
     (arch/x86/kernel/apic/msi.c dmar_get_irq_domain(), the same in 6.1.176 and 6.12.118).
     """
-    claim = "x86 flags its MSI domains before v6.3, or has none (nolapic)"
     lapic_off = {"nolapic", "disable_apic", "disableapic"}
     cmdline = snapshot.kernel.cmdline
     if isinstance(cmdline, Fact) and not lapic_off.isdisjoint(cmdline.value):
-        return ask(claim, cmdline, lambda _: None)
+        return ask(_X86, cmdline, lambda _: None)
     shown = witnesses.by_kind or any(
         unit.driver is not None and unit.driver.name == "intel"
         for unit in (snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ())
     )
     later = era.has(snapshot, borders.X86_OWN_DOMAINS) is not False
     if later and not era.has(snapshot, borders.ISOLATED_MSI) and not shown:
-        return ask(claim, snapshot.kernel.arch, lambda _: None)
-    return ask(claim, snapshot.kernel.arch, lambda _: False)
+        return ask(_X86, snapshot.kernel.arch, lambda _: None)
+    return ask(_X86, snapshot.kernel.arch, lambda _: False)
 
 
 def _witnesses(
@@ -68,18 +88,17 @@ def _witnesses(
     if isinstance(domains, Fact) and domains.value:
         shared = [domain for domain in domains.value if isinstance(domain, Gap) or domain.value.msi]
         yield every(
-            "every MSI domain in debugfs has the flag",
-            (
-                ask("it has the flag, or a parent has", d, lambda domain: domain.isolated)
-                for d in shared
-            ),
+            _DEBUGFS,
+            (ask(_FLAGGED, d, lambda domain: domain.isolated) for d in shared),
             over=domains,
         )
     device = witnesses.unisolated
     if device is not None and device.chip is not None:
-        yield ask(f"{device.name} uses a domain that isolates", device.chip, lambda _: False)
+        uses = f"{device.name} uses a domain"
+        claim = Claim(f"{uses} that isolates", f"{uses} that does not isolate")
+        yield ask(claim, device.chip, lambda _: False)
     if snapshot.interrupts.log is not None:
-        yield ask("the kernel's log names no other controller", snapshot.interrupts.log, _logged)
+        yield ask(_NO_FRAME, snapshot.interrupts.log, _logged)
         yield from _refused(snapshot, snapshot.interrupts.log)
     yield firmware()
 
@@ -93,8 +112,7 @@ def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
     """
     either = era.has(snapshot, borders.DOMAINS_OR_CAPABILITY)
     if either and era.decides_by(snapshot, Predicate.CHECK_MSI_REMAP).truth:
-        claim = "no attach was refused because a domain does not isolate"
-        yield ask(claim, log, lambda lines: False if refused(lines) else None)
+        yield ask(_NOT_REFUSED, log, lambda lines: False if refused(lines) else None)
 
 
 def _logged(log: Log) -> bool | None:

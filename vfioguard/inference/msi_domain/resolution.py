@@ -10,9 +10,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vfioguard.fact import Gap, Reading, Why
+from vfioguard.inference.msi_domain.claims import has_domain, has_isolated
 from vfioguard.kernel.log import Log
-from vfioguard.logic import Answer, ask, every, some
+from vfioguard.logic import Answer, Claim, ask, every, some
 from vfioguard.snapshot import Snapshot
+
+_MBI = Claim(
+    "the kernel's log shows an MBI range in use", "the kernel's log shows no MBI range in use"
+)
 
 
 class Domain(NamedTuple):
@@ -34,23 +39,29 @@ def unknown(claim: str, reading: Reading[object]) -> Domain:
     return Domain(answer, answer)
 
 
-def first_of(claim: str, chain: Sequence[Domain]) -> Domain:
-    """The result of the first lookup that finds a domain; the last one may find none."""
+def first_of(name: str, chain: Sequence[Domain]) -> Domain:
+    """The result of the first lookup that finds a domain for `name`; the last may find none."""
     *earlier, last = chain
     exists, isolated = last
+    there, isolates = has_domain(name), has_isolated(name)
     for lookup in reversed(earlier):
-        isolated = some(claim, (lookup.isolated, every(claim, (~lookup.exists, isolated))))
-        exists = some(claim, (lookup.exists, exists))
+        later = every(isolates, (~lookup.exists, isolated))
+        parts = (lookup.isolated, later)
+        if lookup.exists.truth is False and exists.truth is not False:
+            parts = (later, lookup.isolated)  # a reason begins with the domain that there may be
+        isolated = some(isolates, parts)
+        exists = some(there, (lookup.exists, exists))
     return Domain(exists, isolated)
 
 
 def either(claim: str, forms: Sequence[Domain], proof: Reading[object]) -> Domain:
     """The result of a lookup that the kernel makes in one of `forms`: known if all agree."""
     first, *others = forms
+    differs = Claim(f"{claim} (kernels differ)", unknown=f"kernels differ on whether {claim}")
 
     def common(answers: list[Answer]) -> Answer:
         agreed = len({answer.truth for answer in answers}) == 1
-        return answers[0] if agreed else ask(f"{claim} (kernels differ)", proof, lambda _: None)
+        return answers[0] if agreed else ask(differs, proof, lambda _: None)
 
     return Domain(
         common([first.exists, *(form.exists for form in others)]),
@@ -65,7 +76,7 @@ def mbi_used(snapshot: Snapshot) -> Answer:
     (drivers/irqchip/irq-gic-v3.c, irq-gic-v3-mbi.c, 5.10.223 to 7.3.4).
     """
     log = snapshot.interrupts.log or Gap(Why.ABSENT, "/dev/kmsg", "not read")
-    return ask("the kernel's log shows an MBI range in use", log, _mbi)
+    return ask(_MBI, log, _mbi)
 
 
 def _mbi(log: Log) -> bool | None:

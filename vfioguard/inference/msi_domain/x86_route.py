@@ -10,13 +10,20 @@ from collections.abc import Callable, Iterator, Mapping
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.chips import GENERIC, REMAPPING, Chips
+from vfioguard.inference.remapping.enabled import able
 from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, Witness, Witnesses, domain
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.kernel.uevent import Uevent
-from vfioguard.logic import Answer, agree, ask, every
+from vfioguard.logic import Answer, Claim, agree, ask, every
 from vfioguard.snapshot import Snapshot
+
+_NO_HYPERVISOR = Claim(
+    "no hypervisor puts an MSI domain of its own in front",
+    unknown="a hypervisor may put an MSI domain of its own in front",
+)
+_CAN = Claim("this VMD can do without", "this VMD is of a model that always remaps MSIs")
 
 
 class Routes:
@@ -47,28 +54,42 @@ class Routes:
         if answer is None:
             answer = self._answers[unit.name] = self._unit(unit)
         if len(device.name) > len("0000:00:00.0") and domain(device.name) >= FIRST_VMD_DOMAIN:
-            claim = f"{device.name} gets the remapping domain of {unit.name} through its VMD"
+            claim = Claim(
+                f"{device.name} gets the remapping domain of {unit.name} through its VMD",
+                f"{device.name} gets no remapping domain of {unit.name} through its VMD",
+            )
             return every(claim, (answer, self._bypass(device)))
-        return Answer(f"{device.name} gets the MSI domain of {unit.name}", answer.truth, (answer,))
+        gets: str = f"{device.name} gets the MSI domain of {unit.name}"
+        if answer.truth is not True:  # most hosts remap, and have thousands of devices
+            denied = f"{device.name} gets no MSI domain that {unit.name} remaps"
+            unknown = f"it is not known whether {unit.name} remaps the MSIs of {device.name}"
+            gets = Claim(gets, denied, unknown)
+        return Answer(gets, answer.truth, (answer,))
 
     def _without_unit(self, device: Device) -> Answer:
         """The answer for a device that is not known to be behind a unit.
 
         If remapping is off for the machine, it is off for this device as well.
         """
-        claim = f"{device.name} is behind a remapping unit"
-        managed = ask(claim, self._instances, lambda _: None)
-        return every(f"{device.name} gets a remapping MSI domain", (self._remapping, managed))
+        name = device.name
+        managed = ask(f"{name} is behind a remapping unit", self._instances, lambda _: None)
+        claim = Claim(
+            f"{name} gets a remapping MSI domain", f"{name} gets no MSI domain that remaps"
+        )
+        return every(claim, (self._remapping, managed))
 
     def _unit(self, unit: Iommu) -> Answer:
         parts = [self._remaps(unit)]
-        claim = "no hypervisor puts an MSI domain of its own in front"
-        parts.append(ask(claim, self._hypervisor, lambda name: None if name else True))
+        parts.append(ask(_NO_HYPERVISOR, self._hypervisor, lambda name: None if name else True))
         listed: Reading[object] = unit.devices
         if isinstance(listed, Fact):  # so that the proof does not change with each device
             listed = Fact(True, b"lists them", listed.source)
         parts.append(ask(f"{unit.name} names the devices it manages", listed, lambda _: True))
-        return every(f"{unit.name} remaps the MSIs of the devices behind it", parts)
+        remaps = Claim(
+            f"{unit.name} remaps the MSIs of the devices behind it",
+            f"{unit.name} does not remap the MSIs of the devices behind it",
+        )
+        return every(remaps, parts)
 
     def _remaps(self, unit: Iommu) -> Answer:
         """Whether a unit remaps: by other devices behind it, else by the machine and its ECAP.
@@ -83,17 +104,21 @@ class Routes:
         parts = [self._remapping]
         ecap = unit.attributes.get("intel-iommu/ecap")
         if ecap is not None:
-            claim = f"{unit.name} can remap interrupts (ECAP.IR)"
-            parts.append(ask(claim, ecap, lambda bits: bool(bits & ECAP_IR)))
-        answer = every(f"{unit.name} takes part in interrupt remapping", parts)
-        return agree(answer.claim, (answer, *shown)) if answer.truth else answer
+            parts.append(ask(able(unit.name), ecap, lambda bits: bool(bits & ECAP_IR)))
+        claim = Claim(
+            f"{unit.name} takes part in interrupt remapping",
+            f"{unit.name} takes no part in interrupt remapping",
+        )
+        answer = every(claim, parts)
+        return agree(claim, (answer, *shown)) if answer.truth else answer
 
     def _shown(self, unit: Iommu) -> Iterator[Answer]:
         """The answers by a device behind the unit with remapped MSIs, and by one with others."""
         for family in (REMAPPING, GENERIC):
             device = self._witnesses.behind(unit.name, family)
             if device is not None and device.chip is not None:
-                claim = f"{device.name} has remapped MSIs"
+                name = device.name
+                claim = Claim(f"{name} has remapped MSIs", f"{name} has MSIs that are not remapped")
                 yield ask(claim, device.chip, _constant(family == REMAPPING))
 
     def _bypass(self, device: Device) -> Answer:
@@ -104,7 +129,10 @@ class Routes:
         """
         from vfioguard.irqchip.vmd import FAMILY as VMD  # few hosts have a VMD
 
-        claim = f"the VMD above {device.name} hands MSIs through"
+        claim = Claim(
+            f"the VMD above {device.name} hands MSIs through",
+            f"the VMD above {device.name} remaps MSIs itself",
+        )
         own = domain(device.name)
         endpoints: list[Witness] = []
         for witness in self._witnesses.vmd:
@@ -124,14 +152,17 @@ class Routes:
 
 def _hands_through(endpoint: Witness) -> Answer:
     """Whether a VMD has no vectors to remap onto, and is of a model that may have none."""
-    claim = f"{endpoint.name} has no vectors to remap onto"
+    name = endpoint.name
+    claim = Claim(
+        f"{name} has no vectors to remap onto", f"{name} has vectors onto which it remaps MSIs"
+    )
     irqs = endpoint.msi_irqs
     if isinstance(irqs, Gap) and irqs.why is Why.ABSENT:
         vectors = Answer(claim, True, (irqs,))
     else:
         vectors = ask(claim, irqs, lambda numbers: not numbers)
     if vectors.truth and endpoint.uevent is not None:  # then the recording lacks its interrupts
-        return agree(claim, (vectors, ask("this VMD can do without", endpoint.uevent, _can)))
+        return agree(claim, (vectors, ask(_CAN, endpoint.uevent, _can)))
     return vectors
 
 

@@ -17,7 +17,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity.dmi import Machine
 from vfioguard.kernel.identity.processor import Processor
-from vfioguard.logic import some
+from vfioguard.logic import Claim, some
 from vfioguard.snapshot import Snapshot
 
 NOT_GIVEN: Gap = Gap(Why.ABSENT, "the command line of the kernel", "not given")
@@ -76,7 +76,11 @@ def _neither(evidence: Evidence) -> Possible:
     hosts = all(isinstance(gap, Gap) and _of_host(gap) for gap in absent)
     truth = False if seen and hosts else None
     text = "there is neither a DMAR nor an IVRS"
-    return conclude([part(text, "the firmware describes a remapping unit", truth, *absent)])
+    claim = Claim(
+        "the firmware describes a remapping unit",
+        f"the firmware describes no remapping unit: {text}",
+    )
+    return conclude([part(text, claim, truth, *absent, kind="no_remapping_unit")])
 
 
 def _either(first: Possible, second: Possible) -> Possible:
@@ -86,7 +90,11 @@ def _either(first: Possible, second: Possible) -> Possible:
         reasons = (*first.reasons, *second.reasons)
         text = f"{'; '.join(reasons)}: {IMPOSSIBLE}"
         return Possible(
-            answer=answer, sentence=text, reasons=reasons, missing=(*first.missing, *second.missing)
+            answer=answer,
+            sentence=text,
+            reasons=reasons,
+            missing=(*first.missing, *second.missing),
+            decided=(*first.decided, *second.decided),
         )
     return first if first.answer.truth is answer.truth else second
 

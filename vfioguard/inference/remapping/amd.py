@@ -22,6 +22,7 @@ from vfioguard.inference.remapping.amd_io_apics import (
 from vfioguard.inference.remapping.amd_southbridge import Classes, Form, IoApics, Listed
 from vfioguard.inference.remapping.madt_io_apics import addresses_repeat, registered
 from vfioguard.inference.remapping.parts import Part, conclude, io_apics, part, unreadable
+from vfioguard.logic import Claim
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from vfioguard.kernel.identity.processor import Processor
 
 _HPET = 2
+_REJECTED = "ivrs_rejected"
+_SOUTHBRIDGE_KINDS = {
+    Form.ANY: "ivrs_no_southbridge",
+    Form.OWNER: "ivrs_no_southbridge",
+    Form.CLASS: "ivrs_southbridge_class",
+}
 
 
 class Circumstances(NamedTuple):
@@ -59,7 +66,10 @@ def conditions(
     if isinstance(quirks, Gap) and quirks.why is not Why.ABSENT:  # without DMI no quirk applies
         plain = _in_every_form(ivrs, madts, circumstances, ({},))
         if any(condition.missing for condition in plain):
-            claim = "which machine this is is known (DMI), as Linux corrects the IVRS of some"
+            claim = Claim(
+                "which machine this is is known (DMI), as Linux corrects the IVRS of some",
+                unknown="which machine this is is not known (DMI); Linux corrects the IVRS of some",
+            )
             missing = plain[0].missing
             return [*parts, part(plain[0].finding, claim, None, quirks, missing=missing)]
         return [*parts, *plain]
@@ -89,9 +99,12 @@ def _in_every_form(
     wrong = _deciding(minding)
     if wrong.answer is None or wrong.answer.truth is not False:
         return [wrong]
-    claim = "which form of the check this kernel has is known"
+    claim = Claim(
+        "which form of the check this kernel has is known",
+        unknown="which form of the check this kernel has is not known",
+    )
     finding = f"{wrong.finding}, which not every release minds"
-    return [part(finding, claim, None, ivrs, *madts, missing=wrong.missing)]
+    return [part(finding, claim, None, ivrs, *madts, missing=wrong.missing, kind=wrong.kind)]
 
 
 def _places(
@@ -144,7 +157,10 @@ def _in_form(
     if not hidden or conclude(parts).possible is not False:
         return parts
     finding = f"{_deciding(parts).finding}, unless the command line corrects it"
-    claim = "the command line has no ivrs_ioapic="
+    claim = Claim(
+        "the command line has no ivrs_ioapic=",
+        unknown="the command line, which may correct the IVRS (ivrs_ioapic=), is not known",
+    )
     return [part(finding, claim, None, circumstances.options, missing=coverage.missing)]
 
 
@@ -159,11 +175,15 @@ def _deciding(parts: Sequence[Part]) -> Part:
 
 
 def _southbridge(ivrs: Fact[Ivrs], form: Form, present: bool | None) -> list[Part]:
-    claim = f"the southbridge's IO-APIC is in the IVRS ({form.value})"
+    where = f"in the IVRS ({form.value})"
+    claim = Claim(
+        f"the southbridge's IO-APIC is {where}", f"the southbridge's IO-APIC is not {where}"
+    )
     if present:
         return []
     if present is False:
-        return [part(f"IVRS has no southbridge's IO-APIC ({form.value})", claim, False, ivrs)]
+        text = f"IVRS has no southbridge's IO-APIC ({form.value})"
+        return [part(text, claim, False, ivrs, kind=_SOUTHBRIDGE_KINDS[form])]
     return [part("whether an IO-APIC is the southbridge's is not known", claim, None, ivrs)]
 
 
@@ -183,12 +203,15 @@ def _listed(madt: Madt) -> tuple[list[Listed], list[Listed]]:
 
 def _disabled(options: Reading[tuple[str, ...]], words: Sequence[str]) -> list[Part]:
     """The option that turns the whole driver off, remapping included (policy.md 3.7), if any."""
-    claim = "the command line leaves AMD's IOMMUs on"
+    leaves = "the command line leaves AMD's IOMMUs on"
     for word in words:
         name, _, choices = word.partition("=")
         off = any(choice.startswith("off") for choice in choices.split(","))
         if off and name in {"amd_iommu", "amd-iommu", "iommu"}:
-            return [part(f"the command line has {word}", claim, False, options)]
+            claim = Claim(leaves, f"the command line turns AMD's IOMMUs off ({word})")
+            return [
+                part(f"the command line has {word}", claim, False, options, kind="amd_iommu_off")
+            ]
     return []
 
 
@@ -201,13 +224,16 @@ def _rejected(ivrs: Fact[Ivrs], circumstances: Circumstances) -> list[Part]:
     from vfioguard.acpi.ivrs import Ivhd, kernel_ivhd_type
     from vfioguard.acpi.parts.ivrs_entries import Special
 
-    claim = "the kernel accepts the IVRS"
-    faults: list[Part] = []
+    faults: list[str] = []
     if not ivrs.value.header.checksum_ok and not circumstances.dumped:
-        faults.append(part("IVRS has a wrong checksum", claim, False, ivrs))
+        faults.append("IVRS has a wrong checksum")
     chosen = kernel_ivhd_type(ivrs.value.blocks)
     blocks = [b for b in ivrs.value.blocks if isinstance(b, Ivhd) and b.type == chosen]
     entries = [entry for block in blocks for entry in block.entries if isinstance(entry, Special)]
     if any(entry.variety not in {IO_APIC, _HPET} for entry in entries):
-        faults.append(part("IVRS has a special device of no known kind", claim, False, ivrs))
-    return faults
+        faults.append("IVRS has a special device of no known kind")
+    return [part(fault, _accepted(fault), False, ivrs, kind=_REJECTED) for fault in faults]
+
+
+def _accepted(fault: str) -> Claim:
+    return Claim("the kernel accepts the IVRS", f"the kernel does without the IVRS: {fault}")

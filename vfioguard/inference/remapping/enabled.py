@@ -14,13 +14,49 @@ from vfioguard.kernel.identity import cmdline
 from vfioguard.kernel.identity.config import Config
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.interrupts.irq_domains import IrqDomain
-from vfioguard.logic import Answer, agree, ask, some
+from vfioguard.logic import Answer, Claim, agree, ask, some
 from vfioguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from vfioguard.kernel.log import Log
 
-CLAIM = "interrupt remapping is enabled on this machine"
+CLAIM = Claim(
+    "interrupt remapping is enabled on this machine",
+    "interrupt remapping is off",
+    "it is not known whether interrupt remapping is on",
+)
+_OPTION = Claim(
+    "the command line leaves interrupt remapping on",
+    "the command line turns interrupt remapping off",
+)
+_CONFIG = Claim(
+    "this kernel can remap interrupts", "this kernel is built without interrupt remapping"
+)
+_LOG = Claim(
+    "the kernel's log reports remapping",
+    "the kernel's log says that interrupt remapping is off",
+    "the kernel's log does not tell whether interrupts are remapped",
+)
+_NOT_REFUSED = Claim(
+    "no attach was refused because interrupts are not remapped",
+    "an attach was refused because interrupts are not remapped",
+)
+_CHIPSET = Claim(
+    "Linux remaps interrupts on this chipset (5500, 5520, X58)",
+    "Linux does not remap interrupts on this chipset (erratum of 5500, 5520, X58)",
+)
+_IRES = Claim(
+    "every Intel unit translates interrupts (GSTS.IRES)",
+    "an Intel unit does not translate interrupts (GSTS.IRES)",
+)
+_PROC = Claim(
+    "the wired interrupts of /proc/interrupts are remapped",
+    "the wired interrupts of /proc/interrupts are not remapped",
+)
+_SOME_UNIT = Claim(
+    "a unit of this machine can remap interrupts",
+    "no unit of this machine can remap interrupts (ECAP.IR)",
+)
 
 # policy.md 3.6: the lines that drivers print once remapping is decided.
 _LOG_ON = ("DMAR-IR: Enabled IRQ remapping in ", "AMD-Vi: Interrupt remapping enabled")
@@ -53,10 +89,10 @@ def _witnesses(
     remapped, unmapped = _device_witnesses(witnesses, units)
     live = [*([] if remapped is None else [remapped]), *_hardware(snapshot), *_wired(snapshot)]
     yield from live
-    yield ask("the command line leaves interrupt remapping on", snapshot.kernel.cmdline, _option)
-    yield ask("this kernel can remap interrupts", snapshot.kernel.config, _configured)
+    yield ask(_OPTION, snapshot.kernel.cmdline, _option)
+    yield ask(_CONFIG, snapshot.kernel.config, _configured)
     if snapshot.interrupts.log is not None:
-        yield ask("the kernel's log reports remapping", snapshot.interrupts.log, _logged)
+        yield ask(_LOG, snapshot.interrupts.log, _logged)
         yield from _refused(snapshot, snapshot.interrupts.log)
     if remapped is None and unmapped is not None:
         # The kernel tolerates a DRHD that is hot-added without IR (dmar_ir_hotplug()). So a device
@@ -75,9 +111,8 @@ def by_rules(snapshot: Snapshot) -> Iterator[Answer]:
     if snapshot.chipset is not None:
         from vfioguard.kernel.pci import chipset
 
-        claim = "Linux remaps interrupts on this chipset (5500, 5520, X58)"
         yield ask(
-            claim,
+            _CHIPSET,
             snapshot.chipset,
             lambda chipset_id: False if chipset.broken(chipset_id) else None,
         )
@@ -93,7 +128,8 @@ def _device_witnesses(
         remapped = ask(f"{device.name} has remapped MSIs", device.chip, lambda _: True)
     device = witnesses.behind(min(units), GENERIC) if len(units) == 1 else None
     if device is not None and device.chip is not None:
-        claim = f"{device.name}, behind {min(units)}, has remapped MSIs"
+        who = f"{device.name}, behind {min(units)},"
+        claim = Claim(f"{who} has remapped MSIs", f"{who} has MSIs that are not remapped")
         unmapped = ask(claim, device.chip, lambda _: False)
     return remapped, unmapped
 
@@ -103,10 +139,11 @@ def _hardware(snapshot: Snapshot) -> Iterator[Answer]:
     domains = snapshot.interrupts.domains
     for domain in domains.value if isinstance(domains, Fact) else ():
         if isinstance(domain, Fact) and domain.value.remapping:
-            yield ask(f"irq domain {domain.value.name} isolates MSIs", domain, _isolated)
+            which = f"irq domain {domain.value.name}"
+            claim = Claim(f"{which} isolates MSIs", f"{which} does not isolate MSIs")
+            yield ask(claim, domain, _isolated)
     if isinstance(snapshot.interrupts.ir_translation, Fact):
-        claim = "every Intel unit translates interrupts (GSTS.IRES)"
-        yield ask(claim, snapshot.interrupts.ir_translation, bool)
+        yield ask(_IRES, snapshot.interrupts.ir_translation, bool)
 
 
 def _isolated(domain: IrqDomain) -> bool | None:
@@ -117,10 +154,11 @@ def _wired(snapshot: Snapshot) -> Iterator[Answer]:
     """The answers by wired interrupts on IR-IO-APIC or IO-APIC: sysfs and /proc/interrupts."""
     trusted = _speaks_for_remapping(snapshot)
     for entry in snapshot.interrupts.wired:
-        yield ask(f"irq {entry.irq} is remapped", entry.chip, lambda c: _io_apic((c,), trusted))
+        which = f"irq {entry.irq}"
+        claim = Claim(f"{which} is remapped", f"{which} is not remapped")
+        yield ask(claim, entry.chip, lambda c: _io_apic((c,), trusted))
     proc = snapshot.interrupts.proc
-    claim = "the wired interrupts of /proc/interrupts are remapped"
-    yield ask(claim, proc, lambda chips: _io_apic(tuple(chips.values()), trusted))
+    yield ask(_PROC, proc, lambda chips: _io_apic(tuple(chips.values()), trusted))
 
 
 def _io_apic(chips: tuple[str, ...], trusted: bool) -> bool | None:
@@ -164,8 +202,7 @@ def _refused(snapshot: Snapshot, log: Reading[Log]) -> Iterator[Answer]:
     `irq_remapping_enabled` (intel_iommu_capable(), amd_iommu_capable()), which boot decides.
     """
     if era.decides_by(snapshot, Predicate.CHECK_MSI_REMAP).truth:
-        claim = "no attach was refused because interrupts are not remapped"
-        yield ask(claim, log, lambda lines: False if refused(lines) else None)
+        yield ask(_NOT_REFUSED, log, lambda lines: False if refused(lines) else None)
 
 
 def refused(log: Log) -> bool:
@@ -182,9 +219,17 @@ def _incapable(snapshot: Snapshot) -> Iterator[Answer]:
     for unit in snapshot.iommus.value if isinstance(snapshot.iommus, Fact) else ():
         ecap = unit.attributes.get("intel-iommu/ecap")
         if ecap is not None:
-            parts.append(ask(f"{unit.name} can remap interrupts (ECAP.IR)", ecap, capable))
+            parts.append(ask(able(unit.name), ecap, capable))
     if parts:
-        yield some("a unit of this machine can remap interrupts", parts)
+        yield some(_SOME_UNIT, parts)
+
+
+def able(unit: str) -> Claim:
+    """The claim that a unit can remap interrupts at all."""
+    return Claim(
+        f"{unit} can remap interrupts (ECAP.IR)",
+        f"{unit} cannot remap interrupts (ECAP.IR is clear)",
+    )
 
 
 def capable(ecap: int) -> bool | None:

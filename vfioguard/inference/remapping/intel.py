@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference.remapping.parts import Part, io_apics, part, unreadable
 from vfioguard.iommu.intel import ECAP_IR
+from vfioguard.logic import Claim
 
 if TYPE_CHECKING:
     from vfioguard.acpi.dmar import Andd, Dmar, Drhd
@@ -20,6 +21,7 @@ _IO_APIC_SCOPE = 3
 #: PAGE_SHIFT - 1: the least host address width that parse_dmar_table() takes.
 _LEAST_WIDTH = 11
 _ANDD_HEAD = 8
+_REJECTED = "dmar_rejected"
 
 
 def conditions(
@@ -58,10 +60,14 @@ def covered(drhds: Sequence[Drhd]) -> set[int]:
 
 def _allowed(dmar: Fact[Dmar]) -> Part:
     """Whether the table's flag allows remapping: dmar_ir_support()."""
-    claim = "the DMAR allows interrupt remapping (INTR_REMAP)"
+    claim = Claim(
+        "the DMAR allows interrupt remapping (INTR_REMAP)",
+        "the DMAR does not allow interrupt remapping (INTR_REMAP is clear)",
+    )
     if dmar.value.intr_remap:
         return part("DMAR allows interrupt remapping", claim, True, dmar)
-    return part("DMAR does not allow interrupt remapping (INTR_REMAP is clear)", claim, False, dmar)
+    text = "DMAR does not allow interrupt remapping (INTR_REMAP is clear)"
+    return part(text, claim, False, dmar, kind="dmar_forbids")
 
 
 def _rejected(dmar: Fact[Dmar], drhds: Sequence[Drhd]) -> list[Part]:
@@ -71,16 +77,18 @@ def _rejected(dmar: Fact[Dmar], drhds: Sequence[Drhd]) -> list[Part]:
     """
     from vfioguard.acpi.dmar import Andd
 
-    claim = "the kernel accepts the DMAR"
     if not drhds:
-        return [part("DMAR has no remapping unit", claim, False, dmar)]
-    if not all(unit.base for unit in drhds):
-        return [part("DMAR has a remapping unit at address 0", claim, False, dmar)]
-    if dmar.value.host_address_width < _LEAST_WIDTH:
-        return [part("DMAR has no host address width", claim, False, dmar)]
-    if not all(_ends(andd) for andd in dmar.value.units if isinstance(andd, Andd)):
-        return [part("DMAR has an ACPI name without an end", claim, False, dmar)]
-    return []
+        fault = "DMAR has no remapping unit"
+    elif not all(unit.base for unit in drhds):
+        fault = "DMAR has a remapping unit at address 0"
+    elif dmar.value.host_address_width < _LEAST_WIDTH:
+        fault = "DMAR has no host address width"
+    elif not all(_ends(andd) for andd in dmar.value.units if isinstance(andd, Andd)):
+        fault = "DMAR has an ACPI name without an end"
+    else:
+        return []
+    claim = Claim("the kernel accepts the DMAR", f"the kernel does without the DMAR: {fault}")
+    return [part(fault, claim, False, dmar, kind=_REJECTED)]
 
 
 def _ends(andd: Andd) -> bool:
@@ -99,7 +107,7 @@ def _supported(dmar: Fact[Dmar], drhds: Sequence[Drhd], ecaps: Mapping[int, Read
     for base, ecap in known.items():
         if not ecap.value & ECAP_IR:
             text = f"the unit at {base:#x} cannot remap interrupts (ECAP.IR is clear)"
-            return part(text, claim, False, ecap)
+            return part(text, Claim(claim, text), False, ecap, kind="unit_cannot_remap")
     count = len(drhds)
     able = sum(unit.base in known for unit in drhds)
     if able == count:

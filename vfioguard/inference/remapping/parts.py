@@ -10,32 +10,43 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vfioguard.fact import Gap, Reading
 from vfioguard.inference.remapping.madt_io_apics import addresses_repeat, registered
-from vfioguard.logic import Answer, every
+from vfioguard.logic import Answer, Claim, every
 
 if TYPE_CHECKING:
     from vfioguard.acpi.madt import Madt
 
 T = TypeVar("T")
 
-CLAIM = "the firmware allows interrupt remapping"
 IMPOSSIBLE = "interrupt remapping is impossible"
+CLAIM = Claim(
+    "the firmware allows interrupt remapping",
+    IMPOSSIBLE,
+)
 
 
 class Part(NamedTuple):
-    """One condition; `finding` tells it in words. A part without an answer does not decide."""
+    """One condition; `finding` tells it in words. A part without an answer does not decide.
+
+    `kind` tells which condition it is, for those who name causes (cause/).
+    """
 
     finding: str
     answer: Answer | None
     missing: tuple[int, ...] = ()
+    kind: str = ""
 
 
 class Possible(NamedTuple):
-    """The whole answer for people. `missing` are the IO-APICs that the firmware leaves out."""
+    """The whole answer for people. `missing` are the IO-APICs that the firmware leaves out.
+
+    `decided` are the conditions that give the answer.
+    """
 
     answer: Answer
     sentence: str
     reasons: tuple[str, ...]
     missing: tuple[int, ...] = ()
+    decided: tuple[Part, ...] = ()
 
     @property
     def possible(self) -> bool | None:
@@ -56,23 +67,34 @@ def conclude(parts: Sequence[Part]) -> Possible:
         return Possible(
             answer=answer, sentence="; ".join(findings), reasons=findings, missing=missing
         )
-    decided = [p.finding for p in parts if p.answer is not None and p.answer.truth is answer.truth]
+    decided = [p for p in parts if p.answer is not None and p.answer.truth is answer.truth]
     end = IMPOSSIBLE if answer.truth is False else "whether interrupts can be remapped is not known"
     return Possible(
-        answer=answer, sentence=f"{decided[0]}: {end}", reasons=tuple(decided), missing=missing
+        answer=answer,
+        sentence=f"{decided[0].finding}: {end}",
+        reasons=tuple(part.finding for part in decided),
+        missing=missing,
+        decided=tuple(decided),
     )
 
 
 def part(
-    finding: str, claim: str, truth: bool | None, *readings: Reading[T], missing: Sequence[int] = ()
+    finding: str,
+    claim: str,
+    truth: bool | None,
+    *readings: Reading[T],
+    missing: Sequence[int] = (),
+    kind: str = "",
 ) -> Part:
     """A condition with the readings that prove it."""
-    return Part(finding, Answer(claim, truth, readings), tuple(missing))
+    answer = Answer(claim, truth, readings)
+    return Part(finding=finding, answer=answer, missing=tuple(missing), kind=kind)
 
 
 def unreadable(name: str, gap: Gap) -> Part:
     """The condition for a table that would decide and cannot be read."""
-    return part(f"{name} {state(gap)}", f"{name} can be read", None, gap)
+    unknown = f"{name} cannot be read: it {state(gap)}"
+    return part(f"{name} {state(gap)}", Claim(f"{name} can be read", unknown=unknown), None, gap)
 
 
 def state(gap: Gap) -> str:
@@ -89,7 +111,10 @@ def io_apics(
     they do not lead to the same answer, the answer is unknown. The kernel changes an id that occurs
     twice (arch/x86/kernel/apic/io_apic.c io_apic_unique_id()); then the answer is unknown, too.
     """
-    claim = f"every IO-APIC of the MADT is in the {name}"
+    claim = Claim(
+        f"every IO-APIC of the MADT is in the {name}",
+        f"an IO-APIC of the MADT is not in the {name}",
+    )
     missing: list[int] = []
     truths: list[bool | None] = []
     for madt in madts:
@@ -106,7 +131,11 @@ def io_apics(
         text = f"{name} leaves out {named(missing)}"
         if truth is None and len(madts) == 1:
             text += ", which the kernel may skip or renumber"
-        return part(text, f"{claim} ({named(missing)} not)", truth, *readings, missing=missing)
+        verb = "is" if len(missing) == 1 else "are"
+        denied = f"{named(missing)} of the MADT {verb} not in the {name}"
+        lacks = Claim(f"{claim} ({named(missing)} not)", denied)
+        kind = f"io_apic_not_in_{name.lower()}"
+        return part(text, lacks, truth, *readings, missing=missing, kind=kind)
     if truth is None:
         return part("an IO-APIC id occurs twice in the MADT", claim, None, *readings)
     return part("every IO-APIC is covered", claim, truth, *readings)

@@ -15,11 +15,10 @@ from functools import cached_property
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference import borders, era, translated
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.firmware.wiring import Wiring
 from vfioguard.kernel.identity.arch import is_arm, is_x86
 from vfioguard.kernel.iommu_class import driven, instances
 from vfioguard.kernel.uevent import Uevent
-from vfioguard.logic import Answer, ask, every
+from vfioguard.logic import Answer, Claim, ask, every
 from vfioguard.snapshot import Snapshot
 
 
@@ -52,13 +51,19 @@ class LateGroups:
             parts.append(ask(f"the VIOT names {device.name}", viot, lambda _: None))
         else:
             parts.append(self._firmware.mapped(device.name))
-            parts.append(self._unshared(self._wiring, device.name))
-        return every(f"{device.name} gets an IOMMU group when a driver binds", parts)
+            parts.append(self.unshared(device.name))
+        claim = Claim(
+            f"{device.name} gets an IOMMU group when a driver binds",
+            f"{device.name} gets no IOMMU group when a driver binds",
+        )
+        return every(claim, parts)
 
-    def _unshared(self, wiring: Wiring, name: str) -> Answer:
+    def unshared(self, name: str) -> Answer:
         """Whether no function in a group sends under the bridge's id that function `name` has."""
         claim = f"no function in a group has an id of {name}"
-        own = translated.ids(wiring, name)
+        if self._wiring is None:
+            return ask(claim, self._snapshot.groups, lambda _: None)
+        own = translated.ids(self._wiring, name)
         if isinstance(own, Gap) or len(own.value) == 1:
             return ask(claim, own, lambda _: True)
         if not self._express:
@@ -68,7 +73,8 @@ class LateGroups:
         if sharer is None:
             return ask(claim, own, lambda _: True)
         sender, theirs = sharer
-        return Answer(f"{claim} ({sender} has)", _takes_more(self._snapshot), (theirs,))
+        shared = Claim(f"{claim} ({sender} has)", f"{sender}, in a group, has an id of {name}")
+        return Answer(shared, _takes_more(self._snapshot), (theirs,))
 
     @cached_property
     def _express(self) -> bool:
@@ -92,12 +98,15 @@ def _late(snapshot: Snapshot) -> Answer:
     """Whether the kernel is before v6.15; a number that may hide backports does not tell."""
     early = era.has(snapshot, borders.GROUP_AT_DEVICE_ADD)
     late = None if early is None else not early
-    claim = "this kernel makes groups when a driver binds (before v6.15)"
+    claim = Claim(
+        "this kernel makes groups when a driver binds (before v6.15)",
+        "this kernel makes no group when a driver binds (from v6.15 on)",
+    )
     return ask(claim, snapshot.kernel.release, lambda _: late)
 
 
 def _iommu(snapshot: Snapshot) -> Answer:
-    claim = "an IOMMU is in use"
+    claim = Claim("an IOMMU is in use", "no IOMMU is in use")
     units, groups = instances(snapshot.iommus), snapshot.groups
     none = isinstance(units, Gap) and isinstance(groups, Fact) and not groups.value
     if none and any(map(_has_driver, snapshot.devices)):
@@ -114,7 +123,8 @@ def _no_iommu(snapshot: Snapshot, device: Device) -> Answer:
 
     drivers/acpi/viot.c viot_dev_iommu_init().
     """
-    units, claim = instances(snapshot.iommus), f"{device.name} is no IOMMU itself"
+    units, name = instances(snapshot.iommus), device.name
+    claim = Claim(f"{name} is no IOMMU itself", f"{name} is an IOMMU itself")
     known = units.value if isinstance(units, Fact) else ()
     own = any(unit.name == device.name for unit in known)
     return ask(claim, units if own else device.uevent, lambda _: not own)

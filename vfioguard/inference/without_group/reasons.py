@@ -10,7 +10,7 @@ from vfioguard.inference import exempt
 from vfioguard.inference.host import Host
 from vfioguard.inference.without_group import late_group
 from vfioguard.kernel.devices import Device
-from vfioguard.logic import Answer, ask, every
+from vfioguard.logic import Answer, Claim, ask, every
 from vfioguard.report import NO_GROUP, UNBINDABLE
 
 _MAY = f"{NO_GROUP}; kernels before v6.15 make one when a driver binds, if firmware maps it"
@@ -19,6 +19,8 @@ _INCOHERENT = (
     f"{NO_GROUP} yet, and VFIO cannot bind it: its IOMMU does not keep caches coherent (EINVAL)"
 )
 _MODE = f"{NO_GROUP}; no-IOMMU mode is on: VFIO takes it without isolation or an interrupt test"
+
+_GROUPS = Claim("the IOMMU groups are known", unknown="the IOMMU groups are not known")
 
 
 class Reason(NamedTuple):
@@ -51,20 +53,24 @@ def reasons(host: Host) -> Callable[[Device], Reason]:
         coherent = host.coherent(device)
         if coherent.truth is False:
             return Reason(False, _INCOHERENT, coherent)
-        binds = every(f"a VFIO driver can be bound to {device.name}", (answer, coherent))
+        binds = every(_binds(device.name), (answer, coherent))
         return Reason(binds=binds.truth, text=_LATE, because=binds, late=True)
 
     return reason
+
+
+def _binds(name: str) -> Claim:
+    return Claim(f"a VFIO driver can be bound to {name}", f"no VFIO driver can be bound to {name}")
 
 
 def _of_host(host: Host) -> Reason:
     """The reason that holds for every function without a group."""
     groups = host.snapshot.groups
     if isinstance(groups, Gap):
-        absent = groups.why is Why.ABSENT
-        why = "they are not recorded, or this kernel has none" if absent else groups.errno
-        text = f"{NO_GROUP} that is known: {groups.source}: {why or groups.detail}"
-        return Reason(None, text, ask("the IOMMU groups are known", groups, lambda _: None))
+        text = f"{NO_GROUP} that is known: {groups.source}: {groups.errno or groups.detail}"
+        if groups.why is Why.ABSENT:
+            text = f"{NO_GROUP} that is known: {groups.source} is not there or not recorded"
+        return Reason(None, text, ask(_GROUPS, groups, lambda _: None))
     mode = host.noiommu
     if mode.truth is False:
         return Reason(binds=False, text=UNBINDABLE)

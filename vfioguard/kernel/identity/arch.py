@@ -20,6 +20,9 @@ NOTES = "/sys/kernel/notes"
 FIRST_CPU = 2048
 #: The fields that tell one x86 processor from another (processor.py).
 PROCESSOR = rb"(?m)^(vendor_id|cpu family|model)[ \t]*:[ \t]*(\w+)$"
+#: The flags of an x86 processor: a hypervisor below it sets one of that name.
+_FLAGS = rb"(?m)^flags[ \t]*:(.*)\n"
+VIRTUAL, NATIVE = b"flags\t\t: hypervisor\n", b"flags\t\t: native\n"
 
 X86 = frozenset({"x86_64", "i686"})
 ARM = frozenset({"aarch64", "arm"})
@@ -78,7 +81,9 @@ def select(raw: bytes) -> bytes:
     """Keep the fields that tell. Some machines print their serial number beside them."""
     names = b"".join(field + b"\n" for field, _ in _FIELDS if field in raw)
     processor = re.finditer(PROCESSOR, raw)
-    return names + b"".join([match[0] + b"\n" for match in processor])
+    flags = re.search(_FLAGS, raw)
+    virtual = b"" if flags is None else VIRTUAL if b"hypervisor" in flags[1].split() else NATIVE
+    return names + b"".join([match[0] + b"\n" for match in processor]) + virtual
 
 
 def parse_cpuinfo(raw: bytes) -> str:

@@ -13,13 +13,15 @@ from vfioguard.root import Root, reading
 
 PATH = "/proc/cmdline"
 _LIMIT = 4096 * 4
+#: The words that leave the local APICs off; the value does not matter.
+LOCAL_APIC_OFF = frozenset({"nolapic", "disableapic"})
 # lib/cmdline.c next_arg(): blanks inside double quotes do not end an option.
 _WORD = rb'(?:[^\s"]|"[^"]*"?)+'
 
 _BARE = frozenset(b"nointremap noapic apic nosmp nolapic disable_apic disableapic nox2apic".split())
 _KEYS = frozenset(
     b"intremap maxcpus intel_iommu amd_iommu iommu iommu.passthrough iommu.strict pci acpi "
-    b"irqchip.gicv3_nolpi ivrs_ioapic ivrs_hpet ivrs_acpihid "
+    b"irqchip.gicv3_nolpi pcie_acs_override ivrs_ioapic ivrs_hpet ivrs_acpihid "
     b"vfio_iommu_type1.allow_unsafe_interrupts iommufd.allow_unsafe_interrupts "
     b"vfio.enable_unsafe_noiommu_mode vfio_pci.enable_sriov vfio_pci.disable_denylist".split()
 )
@@ -76,16 +78,16 @@ def remapping_disabled(words: tuple[str, ...]) -> bool:
 def _io_apics_skipped(words: tuple[str, ...]) -> bool:
     """Whether the kernel does not use IO-APICs or local APICs: then it does not try to remap.
 
-    arch/x86/kernel/apic/apic.c enable_IR_x2apic() and, for nolapic, apic_intr_mode_init(). nosmp
-    and maxcpus=0 do what noapic does (kernel/smp.c, arch/x86/kernel/smpboot.c
-    arch_disable_smp_support()). A later `apic` undoes it (apic_set_verbosity()). acpi=noirq and
-    pci=noacpi are not such options: the kernel only does not register the MADT's IO-APICs
-    (5.10.223 to 7.3.4).
+    arch/x86/kernel/apic/apic.c enable_IR_x2apic() and, for nolapic and disableapic, which are one
+    option (setup_nolapic()), apic_intr_mode_init(). nosmp and maxcpus=0 do what noapic does
+    (kernel/smp.c, arch/x86/kernel/smpboot.c arch_disable_smp_support()). A later `apic` undoes it
+    (apic_set_verbosity()). acpi=noirq and pci=noacpi are not such options: the kernel only does not
+    register the MADT's IO-APICs (5.10.223 to 7.3.4).
     """
     skipped = False
     for word in words:
         name, _, value = word.partition("=")
-        if name == "nolapic":
+        if name in LOCAL_APIC_OFF:
             return True
         if name in {"noapic", "nosmp"} or (name == "maxcpus" and _is_zero(value)):
             skipped = True

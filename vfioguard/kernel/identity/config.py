@@ -4,8 +4,9 @@ Alpine has a file for each flavour, for instance /boot/config-lts. It is the run
 if its title names the release's version. /lib/modules/R/build/.config is not read, because building
 a next kernel changes it.
 
-Only the options are kept that decide which attach paths this kernel has, and PROC_FS. That one
-comes after all of them, so a file without it was cut, and options that it lacks may be on.
+Only the options are kept that decide which attach paths this kernel has, those that say whether
+x86's IOMMUs are used, and PROC_FS. That one comes after all of them, so a file without it was cut,
+and options that it lacks may be on.
 """
 
 from __future__ import annotations
@@ -42,8 +43,36 @@ OPTIONS = (
     "IOMMUFD_NOIOMMU",
     "PROC_FS",
 )
+#: Options that are known only if the file names them, because recordings of earlier releases of
+#: vfioguard lack them.
+_NAMED = (
+    "VFIO_DEVICE_CDEV",
+    "VFIO_PCI",
+    "VFIO_PLATFORM",
+    "VFIO_AMBA",
+    "VFIO_FSL_MC",
+    "VFIO_CDX",
+)
 
-#: Option without CONFIG_ -> "y", "m" or "n".
+_OFF = " is not set"
+
+#: Options that an advice asks for. They stand near IRQ_REMAP, in drivers/iommu/Kconfig.
+ADVICE = (
+    "AMD_IOMMU",
+    "INTEL_IOMMU",
+    "INTEL_IOMMU_DEFAULT_ON",
+    "INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF",  # Debian's
+    "INTEL_IOMMU_DEFAULT_OFF",  # Debian's
+)
+#: Only a part of the file is searched for them: from all of it each would take 0.1 ms.
+_NEAR, _SPAN = "IRQ_REMAP", 3000
+_ADVICE = frozenset(
+    line.encode()
+    for option in ADVICE
+    for line in (f"CONFIG_{option}=y", f"# CONFIG_{option} is not set")
+)
+
+#: Option without CONFIG_ -> "y", "m" or "n". One of `ADVICE` is missing if no line names it.
 Config: TypeAlias = Mapping[str, str]
 
 
@@ -51,18 +80,26 @@ def select(raw: bytes) -> bytes:
     """Keep the lines of `OPTIONS`. Searching is faster than splitting 260 kB into lines."""
     raw = b"\n" + raw
     kept: list[bytes] = []
-    for option in OPTIONS:
+    near = -1
+    for option in (*_NAMED, *OPTIONS):
         for line in (f"\nCONFIG_{option}=", f"\n# CONFIG_{option} is not set"):
             before = raw.find(line.encode())
             if before >= 0:
+                near = before if option == _NEAR else near
                 end = raw.find(b"\n", before + 1)
                 kept.append(raw[before + 1 : end if end >= 0 else len(raw)])
                 break
+    if near >= 0:
+        part = raw[max(near - _SPAN, 0) : near + _SPAN]
+        kept += [line for line in dict.fromkeys(part.split(b"\n")) if line in _ADVICE]
     return b"".join(line + b"\n" for line in kept)
 
 
 def parse(raw: bytes) -> Config:
-    """The options; one that the file does not name is "n". Raises Malformed if the file was cut."""
+    """The options. Raises Malformed if the file was cut.
+
+    One of `OPTIONS` that the file does not name is "n".
+    """
     config: dict[str, str] = dict.fromkeys(OPTIONS, "n")
     lines = select(raw).decode("ascii", "replace").splitlines()
     if not lines:
@@ -71,6 +108,8 @@ def parse(raw: bytes) -> Config:
         name, equals, value = line.removeprefix("CONFIG_").partition("=")
         if equals:
             config[name] = printable(value)
+        elif name.endswith(_OFF):
+            config[name.removesuffix(_OFF).removeprefix("# CONFIG_")] = "n"
     if config["PROC_FS"] != "y":
         raise Malformed("not the whole of a kernel configuration")
     return config

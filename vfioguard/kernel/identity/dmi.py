@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vfioguard.fact import Fact, Gap, Reading, printable_bytes
+from vfioguard.fact import Fact, Gap, Reading, printable_bytes, value_or
 from vfioguard.root import Root, reading
 
 PATH = "/sys/class/dmi/id"
@@ -30,6 +30,15 @@ def read(root: Root) -> Reading[Machine]:
     if isinstance(product, Gap):
         return product
     return Fact(Machine(vendor.value, product.value), product.raw, product.source)
+
+
+def shown(root: Root) -> Reading[Machine]:
+    """The vendor, and the product or "". Returns a gap if the vendor cannot be read."""
+    vendor = reading(root, f"{PATH}/sys_vendor", _name)
+    product = reading(root, f"{PATH}/product_name", _name)
+    if isinstance(vendor, Gap):
+        return vendor
+    return Fact(Machine(vendor.value, value_or(product, "")), vendor.raw, vendor.source)
 
 
 def _name(raw: bytes) -> str:

@@ -3,8 +3,6 @@
 drivers/pci/search.c pci_for_each_dma_alias(), drivers/pci/msi/irqdomain.c get_msi_id_cb().
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vfioguard.fact import Fact, Gap
+from vfioguard.folding import rows
 from vfioguard.inference import tables
 from vfioguard.iommu.intel import ECAP_IR
+from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.iommu_groups import Region
 from vfioguard.kernel.members import Members
 from vfioguard.snapshot import Snapshot
 
-_REFUSED = "an attach is refused whatever the interrupts (EINVAL from v6.6, before by Intel EPERM)"
+_REFUSED = "an attach is refused whatever the interrupts (EINVAL from v6.6%s)"
+#: drivers/iommu/intel/iommu.c device_is_rmrr_locked().
+_BEFORE = ", before by Intel EPERM"
+
+#: If there are no more lines about memory than these, none is folded.
+_EACH = 8
 
 _TYPES = {"direct": "direct", "direct-relaxable": "direct-relaxable (given up for a guest)"}
 
@@ -45,9 +52,9 @@ def memory_lines(snapshot: Snapshot, number: int) -> Iterator[str]:
         return
     yield ""
     yield "memory that stays mapped one to one for its devices:"
-    yield from lines
+    yield from lines if len(lines) <= _EACH else rows(lines)
     if any(region.type == "direct" for region in kept or ()):
-        yield f"  {_REFUSED}"
+        yield "  " + _REFUSED % (_BEFORE if is_x86(snapshot.kernel.arch) else "")
 
 
 def _direct(members: Members) -> list[Region] | None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from vfioguard.fact import Gap
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
 from vfioguard.inference.memory.region import ReservedRegion
 from vfioguard.inference.memory.reserved import ReservedMemory
+from vfioguard.proof_json import gap_json
 from vfioguard.report import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from vfioguard.inference.remapping.parts import Possible
     from vfioguard.json_shapes import firmware as shapes
-    from vfioguard.json_shapes.proof import GapLeaf
 
 
 def firmware_json(firmware: Firmware) -> shapes.Firmware:
     """The sentence first, then every table."""
     return {
         "schema_version": SCHEMA_VERSION,
+        "stale": None,
+        "read_at": None,
         "sentence": firmware.sentence,
         "interrupt_remapping": _remapping(firmware.remapping),
         "memory": None if firmware.memory is None else _memory(firmware.memory),
@@ -30,7 +31,7 @@ def firmware_json(firmware: Firmware) -> shapes.Firmware:
 def _memory(reserved: ReservedMemory) -> shapes.Memory:
     return {
         "regions": [_region(region) for region in reserved.memory],
-        "gaps": [_gap(gap) for gap in reserved.gaps],
+        "gaps": [gap_json(gap) for gap in reserved.gaps],
     }
 
 
@@ -52,10 +53,6 @@ def _region(region: ReservedRegion) -> shapes.MemoryRegion:
         ],
         "unresolved": [gap.detail for gap in region.gaps],
     }
-
-
-def _gap(gap: Gap) -> GapLeaf:
-    return {"path": gap.source, "why": gap.why, "errno": gap.errno, "detail": gap.detail}
 
 
 def _remapping(remapping: Possible | None) -> shapes.Remapping | None:

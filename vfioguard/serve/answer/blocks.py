@@ -13,15 +13,19 @@ _BLOCK = 16
 
 
 class Blocks:
-    """Renders and keeps blocks. `render` makes a group's text, `between` separates two groups."""
+    """Renders and keeps blocks.
+
+    `renderer` makes the function that makes a group's text, for one rendering of many. `between`
+    separates two groups.
+    """
 
     def __init__(
         self,
-        render: Callable[[GroupReport], bytes],
+        renderer: Callable[[], Callable[[GroupReport], bytes]],
         between: bytes = b"",
         kept: Mapping[int, Piece] | None = None,
     ) -> None:
-        self._render = render
+        self._renderer = renderer
         self._between = between
         self._kept = dict(kept or {})
 
@@ -31,26 +35,23 @@ class Blocks:
         `changed` has the numbers of the groups that differ in it. None means that all may.
         """
         if changed is None:
-            return Blocks(self._render, self._between)
+            return Blocks(self._renderer, self._between)
         stale = {number // _BLOCK for number in changed}
         # Walk through a copy: a request may be adding blocks in another thread.
         kept = {block: text for block, text in self._kept.copy().items() if block not in stale}
-        return Blocks(self._render, self._between, kept)
+        return Blocks(self._renderer, self._between, kept)
 
     def pieces(self, groups: Iterable[GroupReport]) -> Iterator[Piece]:
         """The text of all `groups`. A block that is not kept is rendered, and kept then."""
-        comma = piece(self._between)
+        comma, render = piece(self._between), self._renderer()
         for place, (block, members) in enumerate(groupby(groups, _block_of)):
             if place and self._between:
                 yield comma
             text = self._kept.get(block)
             if text is None:
-                text = self._kept[block] = self.some(members)
+                joined = self._between.join([render(group) for group in members])
+                text = self._kept[block] = piece(joined)
             yield text
-
-    def some(self, groups: Iterable[GroupReport]) -> Piece:
-        """The text of a few groups, which is not kept."""
-        return piece(self._between.join([self._render(group) for group in groups]))
 
 
 def _block_of(group: GroupReport) -> int:

@@ -67,10 +67,21 @@ class Body:
     """What a client gets, with gzip or without. Its text is never held as a whole.
 
     `tag` identifies the bytes. `size` is the number of bytes of the text, `packed` the number of
-    bytes that are held. A body lives as long as any of its `Parts`.
+    bytes that are held. A body lives as long as any of its `Parts`. `devices` names those whose
+    facts belong into it, if it has any. `title` is that of a page.
     """
 
-    __slots__ = ("__weakref__", "_crc", "packed", "pieces", "size", "tag")
+    __slots__ = (
+        "__weakref__",
+        "_crc",
+        "_fresh",
+        "devices",
+        "packed",
+        "pieces",
+        "size",
+        "tag",
+        "title",
+    )
 
     def __init__(self, parts: Iterable[Piece], tag: str = "") -> None:
         self.pieces = tuple(parts)
@@ -78,6 +89,19 @@ class Body:
         self.packed = sum(len(part.packed) for part in self.pieces)
         self.tag = tag
         self._crc: int | None = None
+        self._fresh: Body | None = None
+        self.devices: tuple[str, ...] = ()
+        self.title = ""
+
+    def opened(self, opening: bytes, mark: str) -> Body:
+        """This body with another first piece. Its tag ends in `mark`.
+
+        It costs microseconds, however large the body is: no piece is deflated, and no CRC of one is
+        taken again. The other body keeps this one, which counts as held as long.
+        """
+        other = Body((piece(opening), *self.pieces[1:]), f"{self.tag}-{mark}")
+        other._fresh = self
+        return other
 
     def plain(self) -> Parts:
         """The text as it is."""
@@ -91,11 +115,19 @@ class Body:
     def check(self) -> int:
         """The CRC-32 of the text, computed once, or twice if two threads ask at the same time."""
         if self._crc is None:
-            crc = 0
-            for part in self.pieces:
-                crc = _times(_shift(part.size), crc) ^ part.crc
-            self._crc = crc
+            self._crc = self._sum() if self._fresh is None else self._changed(self._fresh)
         return self._crc
+
+    def _sum(self) -> int:
+        crc = 0
+        for part in self.pieces:
+            crc = _times(_shift(part.size), crc) ^ part.crc
+        return crc
+
+    def _changed(self, fresh: Body) -> int:
+        """The CRC from that of `fresh`, which differs in the first piece alone."""
+        first, before = self.pieces[0], fresh.pieces[0]
+        return fresh.check() ^ _times(_shift(self.size - first.size), first.crc ^ before.crc)
 
     def gzip(self) -> Parts:
         """The text as one gzip member."""
@@ -123,9 +155,9 @@ def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(batch)
 
 
-def whole(text: bytes, tag: str = "") -> Body:
-    """The body of a text that changes as a whole."""
-    return Body(pieces(text), tag)
+def whole(text: bytes, tag: str = "", opening: bytes = b"") -> Body:
+    """The body of a text that changes as a whole. `opening` stands before it (`Body.opened`)."""
+    return Body((piece(opening), *pieces(text)), tag)
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""The whole host under the policies that are not the daemon's own, made when a client asks.
+"""The whole host by another policy or backend than the daemon's own, made when a client asks.
 
 The text of 16,384 groups takes two seconds and some megabytes, and a client may ask for every
 policy at once. So one view is made at a time, and few are kept.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from vfioguard.report import Report
+from vfioguard.report import Choice, Report
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.passing import Passing
 from vfioguard.serve.answer.view import View
@@ -58,41 +58,41 @@ class Others:
         self._passing = Passing()
         self._most = kept
         # The view that was asked for last is at the end.
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[Choice, _Kept] = {}
 
     async def body(
-        self, policy: str, name: str, make: Callable[[View], Body], *, keep: bool
+        self, chosen: Choice, name: str, make: Callable[[View], Body], *, keep: bool
     ) -> Body:
         """A body of the latest reading. `keep`: later requests get the same. Raises `Busy`."""
 
         async def made() -> Body:
-            view = await self._view(policy)
+            view = await self._view(chosen)
             if keep:
                 return await asyncio.to_thread(view.body, name, partial(make, view))
             return await asyncio.to_thread(make, view)
 
-        return await self._passing.body((policy, name, self._latest().number), made)
+        return await self._passing.body((chosen, name, self._latest().number), made)
 
     def forget(self) -> None:
         """Drop the views that nobody asks for, and those of no use after the latest reading."""
         number, idle_since = self._latest().number, self._clock() - _IDLE
         self._kept = {
-            policy: kept
-            for policy, kept in self._kept.items()
+            chosen: kept
+            for chosen, kept in self._kept.items()
             if kept.asked > idle_since and (kept.number == number or self._reused(kept, number))
         }
 
-    async def _view(self, policy: str) -> View:
-        """The view of `policy`. `Passing` lets one be made at a time."""
+    async def _view(self, chosen: Choice) -> View:
+        """The view of what is `chosen`. `Passing` lets one be made at a time."""
         reading = self._latest()  # a later one, maybe, than when the client asked
-        earlier = self._kept.pop(policy, None)
+        earlier = self._kept.pop(chosen, None)
         self._make_room(len(reading.scan.report.groups))
         if earlier is None or earlier.number != reading.number:
             before = None if earlier is None else earlier.view
-            view = await asyncio.to_thread(self._judge, reading.scan, policy, before)
+            view = await asyncio.to_thread(self._judge, reading.scan, chosen, before)
         else:
             view = earlier.view
-        self._kept[policy] = _Kept(view, reading.number, self._clock())
+        self._kept[chosen] = _Kept(view, reading.number, self._clock())
         return view
 
     @staticmethod
@@ -106,8 +106,8 @@ class Others:
     def _groups(self) -> int:
         return sum(len(kept.view.report.groups) for kept in self._kept.values())
 
-    def _judge(self, scan: Scan, policy: str, before: View | None) -> View:
+    def _judge(self, scan: Scan, chosen: Choice, before: View | None) -> View:
         report = scan.report
-        host = report.host._replace(pinned=policy)
-        groups = tuple(scan.under(policy, report.groups))
+        host = report.host.choosing(chosen, report.policies)
+        groups = tuple(scan.under(chosen, report.groups))
         return self._render(report._replace(host=host, groups=groups), before)

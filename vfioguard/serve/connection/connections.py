@@ -3,8 +3,8 @@
 uvicorn has no deadline for a request, and one limit for all. While slow clients use that up, it
 answers 503 to everybody. Here:
 
-- A connection belongs to a pool: TCP, UNIX, or the event streams over either. Pools are counted
-  apart, so that a flood on one does not shut out another.
+- A connection belongs to a pool: TCP, UNIX, the event streams over either, or the probes. Pools are
+  counted apart, so that a flood on one does not shut out another.
 - A connection is in a phase, which has a deadline. `sweep` closes the connections that are past it,
   and those whose client has taken nothing for `STALL` seconds.
 - If a pool is full, `admit` makes room. It closes the connection whose client has kept us waiting
@@ -51,6 +51,7 @@ class Pool(StrEnum):
     UNIX = "unix"
     TCP_STREAM = "tcp-stream"
     UNIX_STREAM = "unix-stream"
+    PROBE = "probe"
 
 
 class Phase(Enum):
@@ -73,6 +74,10 @@ class Phase(Enum):
 #: Seconds that are longer than the usual minute between two scrapes. So a client of a scrape pays
 #: for TLS and passwords once.
 IDLE = 75.0
+
+
+#: The most open connections over the addresses of the probes.
+PROBES = 16
 
 
 class Limits(NamedTuple):
@@ -182,6 +187,7 @@ class Connections:
             Pool.UNIX: limits.unix,
             Pool.TCP_STREAM: limits.streams,
             Pool.UNIX_STREAM: limits.streams,
+            Pool.PROBE: PROBES,
         }
         self.dropped: Counter[tuple[Pool, str]] = Counter()
         # All connections share it, as asyncio fills it and hands it over without a pause.
@@ -254,8 +260,8 @@ class Connections:
     async def turn(self, pool: Pool) -> None:
         """Wait for a turn. In each turn of the loop one TCP connection goes on, in order.
 
-        UNIX connections do not wait. A request over a UNIX socket takes about five turns of the
-        loop, and would otherwise stand behind all TCP connections in each of them.
+        Probes and UNIX connections do not wait. A request over a UNIX socket takes about five turns
+        of the loop, and would otherwise stand behind all TCP connections in each of them.
         """
         if pool is Pool.TCP:
             async with self._turns:

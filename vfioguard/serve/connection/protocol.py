@@ -24,6 +24,7 @@ from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 #: Stop writing if 1 byte is not taken, and go on at 0. If both were 0, TLS would stop for no byte.
 _UNSENT = 1, 0
+_TOO_LONG = "The request is too long: it has 16 KiB at most, with its headers."
 #: uvicorn writes to it a line or two for each malformed request, without the peer. Nobody hears it,
 #: as the access log, which is bounded, has a line for such a request, and front.py logs exceptions.
 _UNHEARD = logging.Logger(__name__, logging.CRITICAL + 1)  # noqa: LOG001 - found by nobody else
@@ -84,8 +85,13 @@ class Protocol(H11Protocol, asyncio.BufferedProtocol):
             cycle.disconnected = True  # the request before it is not answered any more
             cycle.message_event.set()
         if state is h11.IDLE or state is h11.SEND_RESPONSE:
-            self._say(problem(400, msg))
+            self._say(problem(400, _TOO_LONG if self._is_too_long() else msg))
         self.transport.close()
+
+    def _is_too_long(self) -> bool:
+        """Whether h11 gave up on a request whose headers do not end in what it keeps."""
+        kept, _ = self.conn.trailing_data
+        return len(kept) > len(self._buffer) and b"\r\n\r\n" not in kept
 
     def _say(self, body: bytes) -> None:
         headers = [

@@ -11,12 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from ssl import SSLContext
+from typing import NamedTuple
 
 import uvicorn
 
 from vfioguard.serve.asgi import App
 from vfioguard.serve.connection.accepting import Accepting
-from vfioguard.serve.connection.connections import IDLE, READ, Connection, Connections, Limits, Pool
+from vfioguard.serve.connection.connections import (
+    IDLE,
+    PROBES,
+    READ,
+    Connection,
+    Connections,
+    Limits,
+    Pool,
+)
 from vfioguard.serve.connection.listeners import CannotListen, describe
 from vfioguard.serve.connection.protocol import Protocol, Tls
 
@@ -45,6 +54,13 @@ _log = logging.getLogger("vfioguard")
 TlsNow = Callable[[], SSLContext]
 
 
+class Probed(NamedTuple):
+    """An application for a few sockets of its own, and these sockets."""
+
+    app: App
+    sockets: Sequence[socket.socket]
+
+
 def configured(app: App) -> uvicorn.Config:
     """The configuration with which uvicorn runs `app`."""
     return uvicorn.Config(
@@ -65,8 +81,16 @@ def configured(app: App) -> uvicorn.Config:
 class Server(uvicorn.Server):
     """uvicorn's server without its signal handling, which would raise the signal once more."""
 
-    def __init__(self, app: App, connections: Connections, tls: TlsNow | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        connections: Connections,
+        tls: TlsNow | None = None,
+        probed: Probed | None = None,
+    ) -> None:
         super().__init__(configured(app))
+        self._probed = probed
+        self._probes = self.config if probed is None else configured(probed.app)
         self._connections = connections
         self._tls = tls
         self._told: Counter[tuple[Pool, str]] = Counter()
@@ -74,13 +98,16 @@ class Server(uvicorn.Server):
         self._stopped = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen on these sockets."""
+        """Listen on these sockets, and on those of the probes."""
         self.servers: list[Accepting] = []  # type: ignore[assignment]
         for listener in sockets or ():
             pool = Pool.UNIX if listener.family == socket.AF_UNIX else Pool.TCP
             make = self._plain if pool is Pool.UNIX or self._tls is None else self._secure
             self.servers.append(Accepting(listener, pool, self._connections, make))
             _log.info("listening on %s", describe(listener, tls=self._tls is not None))
+        for listener in () if self._probed is None else self._probed.sockets:
+            self.servers.append(Accepting(listener, Pool.PROBE, self._connections, self._probe))
+            _log.info("probes are answered on %s", describe(listener))
         self.started = True
 
     async def main_loop(self) -> None:
@@ -123,6 +150,9 @@ class Server(uvicorn.Server):
     def _plain(self, connection: Connection) -> Protocol:
         return Protocol(self.config, self.server_state, connection, self._connections.buffer)
 
+    def _probe(self, connection: Connection) -> Protocol:
+        return Protocol(self._probes, self.server_state, connection, self._connections.buffer)
+
     def _secure(self, connection: Connection) -> Tls:
         assert self._tls is not None, "only called with TLS"
         return Tls(self._plain(connection), self._tls())
@@ -143,16 +173,18 @@ class Server(uvicorn.Server):
         self._told, self._told_at = dropped.copy(), now
 
 
-def affordable(wanted: Limits, sockets: Sequence[socket.socket]) -> Limits:
+def affordable(wanted: Limits, sockets: Sequence[socket.socket], probes: int = 0) -> Limits:
     """The limits that the descriptors of this process allow (RLIMIT_NOFILE).
 
     The UNIX sockets are served first. They get up to half of the free descriptors, which are never
-    lent to others. Raises `CannotListen` if too few are free.
+    lent to others. `probes` sockets are those of the probes. Raises `CannotListen` if too few are
+    free.
     """
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
         return wanted
-    taken = len(os.listdir("/proc/self/fd")) + _OTHERS + _UNCOUNTED * len(sockets)
+    taken = len(os.listdir("/proc/self/fd")) + _OTHERS + _UNCOUNTED * (len(sockets) + probes)
+    taken += PROBES if probes else 0
     free = allowed - taken
     if free < 8:
         raise CannotListen(f"{allowed} open files are too few; {taken + 8} are needed")

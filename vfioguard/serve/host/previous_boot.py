@@ -5,7 +5,7 @@ from __future__ import annotations
 from vfioguard.change.state import State
 from vfioguard.fact import Fact
 from vfioguard.logic import Answer, every
-from vfioguard.report import FindingReport, Report
+from vfioguard.report import FindingReport, Report, Step
 
 NAME = "remapping_lost"
 
@@ -30,6 +30,7 @@ class History:
             severity="warning",
             summary=_summary(previous, report),
             because=self._proof(now),
+            change=(Step("See what switched it off", "vfioguard report"),),
         )
         return report._replace(findings=(*report.findings, lost))
 

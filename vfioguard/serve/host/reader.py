@@ -26,6 +26,7 @@ keep what it read.
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import os
@@ -38,20 +39,27 @@ from vfioguard import wording
 from vfioguard.inference.firmware.of_host import of_host
 from vfioguard.inference.memory import reserved
 from vfioguard.inference.remapping import allowed
+from vfioguard.judging import causes
 from vfioguard.judging.again import disagreements, judge_again
+from vfioguard.judging.check import check
 from vfioguard.judging.evaluate import Judged, judge
 from vfioguard.judging.under import under
+from vfioguard.judging.what_if import group_if
 from vfioguard.kernel import devices
 from vfioguard.kernel.members import Members
 from vfioguard.output.firmware.json import firmware_json
-from vfioguard.output.json import dumps
+from vfioguard.proof_json import dumps
 from vfioguard.reading import refresh
 from vfioguard.reading.again import take_again
 from vfioguard.reading.take import take
+from vfioguard.report import Choice
 from vfioguard.root import Root
 from vfioguard.root.memory import Memory
 from vfioguard.root.opening import open_root
-from vfioguard.root.patience import Patience
+from vfioguard.root.patience import Door, Patience
+from vfioguard.serve.host.advice import Advice
+from vfioguard.serve.host.describing import Describing
+from vfioguard.serve.host.explaining import explain
 from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.senses.hint import EVERYTHING, Hint
 from vfioguard.snapshot import Snapshot
@@ -80,7 +88,7 @@ class HostReader:
     def __init__(
         self,
         path: str,
-        pinned: str | None,
+        chosen: Choice,
         handed: str = "",
         clock: Callable[[], float] = time.monotonic,
         patience: Patience | None = None,
@@ -88,7 +96,7 @@ class HostReader:
         """Raises `CannotOpen`.
 
         `path` is a directory or a capture file, `handed` a directory of its ACPI tables or ""
-        (`open_root`). `pinned` is the policy that makes the headlines, None to choose by the
+        (`open_root`). `chosen` is what the headlines are about; nothing to choose by the
         kernel. `clock` counts seconds.
         """
         self.patience = patience or Patience()
@@ -96,7 +104,7 @@ class HostReader:
         self._clock = clock
         self._path = path
         self._handed = handed
-        self._pinned = pinned
+        self._chosen = chosen
         self._capture = None if os.path.isdir(path) else open_root(path, handed)
         self._root = self._open()
         self._judged: Judged | None = None
@@ -105,6 +113,8 @@ class HostReader:
         self._listed: int | None = None
         self._list_at = -math.inf
         self._firmware = _Firmware()
+        self._describing = Describing(self._open_beside)
+        self._advice = Advice()
         #: Whether the host that is read is the running one.
         self.running = os.path.realpath(path) == "/"
         self.readings = Counter(dict.fromkeys(KINDS, 0))
@@ -114,6 +124,14 @@ class HostReader:
         if isinstance(self._capture, Memory):
             self._capture.begin()
         return self._capture or open_root(self._path, self._handed, self._door)
+
+    def _open_beside(self, door: Door) -> Root:
+        """The host for another thread. Paths that do not answer this one are left out there too."""
+        if isinstance(self._capture, Memory):
+            beside = copy.copy(self._capture)  # the files are shared, but not the place in them
+            beside.begin()
+            return beside
+        return self.patience.door.around(open_root(self._path, self._handed, door))
 
     def read(self, hint: Hint = EVERYTHING) -> Scan:
         """The host as it is now. Only what the hint is about is read again.
@@ -144,22 +162,28 @@ class HostReader:
         if before is not None and hint.reconcile:
             self.mismatches += _astray(root, before.snapshot, snapshot)
             judged = self._checked(judged)
+        report = self._advice.given(judged)
+        door.leave()
         self._judged = judged
-        firmware = partial(self._firmware.render, snapshot)
         return Scan(
-            report=judged.report,
+            report=report,
             under=partial(under, judged),
+            check=partial(check, judged),
+            why=partial(causes.why, judged.host),
+            explain=partial(explain, judged),
+            what_if=partial(group_if, judged),
             state=snapshot,
             taken_at=taken_at,
             seconds=self._clock() - began,
-            firmware=firmware,
+            firmware=partial(self._firmware.render, snapshot),
+            facts=partial(self._describing.facts, judged),
         )
 
     def _judge(self, snapshot: Snapshot, generated_at: str) -> Judged:
         """Judge what differs from the last reading."""
         before = self._judged
         if before is None:
-            return judge(snapshot, generated_at, self._pinned)
+            return judge(snapshot, generated_at, self._chosen)
         if snapshot is before.snapshot:
             return before._replace(report=before.report._replace(generated_at=generated_at))
         return judge_again(before, snapshot, generated_at)
@@ -171,7 +195,7 @@ class HostReader:
             return judged
         self.mismatches += wrong
         _log.error("%d groups had another verdict than they should have: a bug", wrong)
-        return judge(judged.snapshot, judged.report.generated_at, self._pinned)
+        return judge(judged.snapshot, judged.report.generated_at, self._chosen)
 
     def _follow(self, root: Root, snapshot: Snapshot, hint: Hint) -> tuple[str, Snapshot]:
         """Read as little as suffices. Returns the kind of the reading, and the new snapshot."""

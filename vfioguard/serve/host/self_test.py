@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from vfioguard import wording
 from vfioguard.fact import Fact, Gap, gap_from
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel import iommu_groups, log
@@ -20,7 +20,6 @@ from vfioguard.kernel.interrupts import irq, irq_domains
 from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root import Root
-from vfioguard.verdict import severity
 
 _NETLINK_KOBJECT_UEVENT = 15  # include/uapi/linux/netlink.h
 _KERNEL = 1  # the group of the kernel itself; udev's own is 2
@@ -146,11 +145,11 @@ def _summary(report: Report, possible: bool) -> str:
     if not possible and report.groups_read is not None:
         gap = report.groups_read
         return f"no verdict can be made: {gap.source}: {gap.detail}"
-    counts = Counter(group.outcome for group in report.groups)
-    if not counts:
+    if not report.groups:
         return "verdicts can be made, of no IOMMU group: this host has none"
-    parts = [f"{counts[outcome]} {outcome}" for outcome in sorted(counts, key=severity)[::-1]]
-    return f"verdicts can be made: {', '.join(parts)} of {len(report.groups)} IOMMU groups"
+    if not report.attachable:
+        return "verdicts can be made, of no IOMMU group: no VFIO driver takes a member of any"
+    return f"verdicts can be made: {wording.summary(report)}"
 
 
 def _try(root: Root, kind: _Kind, release: Fact[osrelease.Release] | Gap) -> SourceLine:

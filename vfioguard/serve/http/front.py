@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+from vfioguard.serve.answer.stale import Stale
 from vfioguard.serve.asgi import App, Message, Receive, Refusal, Send
 from vfioguard.serve.connection.connections import Connection
 from vfioguard.serve.http.access_log import Access
@@ -15,6 +16,8 @@ from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 _UNROUTED = "other"
+#: The header of an answer that cannot be relied on (docs/http.md).
+STALE = b"vfioguard-stale"
 #: Headers that every answer gets if it has none of its own: no answer is for another site's page.
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -49,12 +52,21 @@ class Admission(NamedTuple):
 class Front:
     """Refuses a foreign Host header and whom the guard does not admit; counts and logs requests.
 
+    Every answer to those that are admitted says in a header whether it is stale.
+
     A page of another site can make a browser send requests here under a name that the site controls
     (DNS rebinding). The Host header then has that name. A browser cannot reach a UNIX socket.
     """
 
-    def __init__(self, app: App, requests: Counter[tuple[str, int]], admission: Admission) -> None:
+    def __init__(
+        self,
+        app: App,
+        requests: Counter[tuple[str, int]],
+        admission: Admission,
+        stale: Callable[[], Stale | None],
+    ) -> None:
         self._app = app
+        self._stale = stale
         self._requests = requests
         self._hosts = admission.hosts
         self._guard = admission.guard
@@ -78,6 +90,8 @@ class Front:
                 self._requests[handler, status] += 1
                 self._note(scope, user, status)
                 message["headers"] = self._headers(message["headers"])
+                if refusal is None and (stale := self._stale()) is not None:
+                    message["headers"].append((STALE, stale.header.encode()))
                 if last:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
@@ -88,7 +102,7 @@ class Front:
         try:
             await self._app(scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - Starlette has answered 500, and raises it again
-            self._access.failed(_who(scope), error)
+            self._access.failed(who(scope), error)
 
     async def _admit(self, scope: Message) -> tuple[str, Refusal | None]:
         server = scope.get("server")
@@ -124,7 +138,7 @@ class Front:
     def _note(self, scope: Message, user: str, status: int) -> None:
         path = scope.get("raw_path") or b"?"
         request = scope["method"], path, scope["query_string"]
-        self._access.note(_who(scope), user, request, status)
+        self._access.note(who(scope), user, request, status)
 
 
 def connection_of(scope: Message) -> Connection | None:
@@ -133,7 +147,8 @@ def connection_of(scope: Message) -> Connection | None:
     return connection
 
 
-def _who(scope: Message) -> str:
+def who(scope: Message) -> str:
+    """The client, as the access log names it."""
     connection = connection_of(scope)
     return "?" if connection is None else connection.peer
 

@@ -15,6 +15,7 @@ from vfioguard.report import Report
 from vfioguard.serve.answer.body import Body, whole
 from vfioguard.serve.answer.latest import Latest
 from vfioguard.serve.answer.view import View
+from vfioguard.serve.doubt import Doubt, Reason
 from vfioguard.serve.http.exposition import MeasuredCollector, beginning, exposed, registry_of
 from vfioguard.serve.telling.change_teller import ChangeTeller
 from vfioguard.verdict import Outcome
@@ -79,6 +80,13 @@ HOLDERS: Table[Report] = {
     ): _held,
 }
 
+
+def _reasons(doubt: Doubt | None) -> Iterable[Sample]:
+    return by_label(
+        {reason: int(doubt is not None and doubt.reason is reason) for reason in Reason}
+    )
+
+
 READINGS: Table[Latest] = {
     Family(
         name="vfioguard_snapshot_timestamp_seconds",
@@ -93,6 +101,12 @@ READINGS: Table[Latest] = {
         unit="seconds",
     ): lambda latest: single(latest.scan and latest.scan.seconds),
     Family(
+        name="vfioguard_snapshot_interval_seconds",
+        kind="gauge",
+        help="Time between two readings of the host: the shorter of interval and poll-interval.",
+        unit="seconds",
+    ): lambda latest: single(latest.interval),
+    Family(
         name="vfioguard_snapshot_failures",
         kind="counter",
         help="Readings that failed as a whole.",
@@ -103,7 +117,14 @@ READINGS: Table[Latest] = {
         help="Whether the answers may be relied on: 0 before the first reading, after one that "
         "failed, while lost events have not been made up for, and when none came for three "
         "intervals.",
-    ): lambda latest: single(int(latest.unready() is None)),
+    ): lambda latest: single(int(latest.doubt() is None)),
+    Family(
+        name="vfioguard_unready",
+        kind="gauge",
+        help="Why the answers may not be relied on: 1 for the reason, 0 for all others. All are 0 "
+        "while vfioguard_ready is 1.",
+        labels=("reason",),
+    ): lambda latest: _reasons(latest.doubt()),
 }
 
 REQUESTS: Table[Requests] = {

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, TypeAlias
+from http import HTTPStatus
+from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import TypeAdapter
 
 from vfioguard.json_shapes.answers import Problem
-from vfioguard.json_shapes.examples import EXAMPLES
-from vfioguard.output.json import dumps
+from vfioguard.json_shapes.examples import EVENT, EXAMPLES
+from vfioguard.proof_json import dumps
 from vfioguard.serve.problem import MEDIA_TYPE, problem
 
 #: What FastAPI takes as `responses`.
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
+_JSON = "application/json"
+_TEXT = {"schema": {"type": "string"}}
 _SCHEMA = "#/components/schemas/{model}"
 _WHY = {
     400: "The Host header names another host, or this is not an HTTP request.",
@@ -34,6 +37,7 @@ _HEADERS: dict[int, dict[str, Any]] = {
     429: {"Retry-After": _RETRY},
     503: {"Retry-After": _RETRY},
 }
+_KNOWN: Any = {"description": "The client has this very body.", "headers": _TAG}
 _SECURITY = {
     "password": {"type": "http", "scheme": "basic", "description": "`basic_auth_users`"},
     "certificate": {"type": "mutualTLS", "description": "`client_auth_type`"},
@@ -51,27 +55,45 @@ class Description:
         self.common = self._problems((400, 401, 403, 429, 503))
 
     def answer(self, shape: type, *errors: int, also: tuple[str, ...] = ()) -> Responses:
-        """The answers of a route: JSON of this shape or `also` other media types, and errors."""
-        content = {
-            **{kind: {} for kind in also},
-            "application/json": {"schema": self._reference(shape)},
-        }
+        """The answers of a route: JSON of this shape or `also` other media types, and errors.
+
+        JSON is first, as generators of clients take the first type for the answer's.
+        """
+        json_content: dict[str, Any] = {_JSON: {"schema": self._reference(shape)}}
+        content = json_content | {kind: _TEXT for kind in also if kind != _JSON}
         return {200: {"content": content}} | self._problems(errors)
 
     def tagged(self, shape: type, *errors: int, also: tuple[str, ...] = ()) -> Responses:
         """The same of a route whose 200 has an ETag, and which answers If-None-Match."""
         responses = self.answer(shape, *errors, also=also)
-        known = {"description": "The client has this very body.", "headers": _TAG}
-        return {**responses, 200: {**responses[200], "headers": _TAG}, 304: known}
+        return {**responses, 200: {**responses[200], "headers": _TAG}, 304: _KNOWN}
 
-    def text(self, *media_types: str) -> Responses:
-        """The 200 of a route that has no JSON."""
-        return {200: {"content": {media_type: {} for media_type in media_types}}}
+    def text(self, *media_types: str, errors: tuple[int, ...] = ()) -> Responses:
+        """The answers of a route that has no JSON, but for errors."""
+        return {200: {"content": dict.fromkeys(media_types, _TEXT)}} | self._problems(errors)
+
+    def kept(self, media_type: str) -> Responses:
+        """The answers of a route that has no JSON, and whose 200 has an ETag."""
+        return {200: {"content": {media_type: _TEXT}, "headers": _TAG}, 304: _KNOWN}
+
+    def file(self, media_type: str) -> Responses:
+        """The answers of a route that sends a file of the package, which is a JSON object."""
+        content = {media_type: {"schema": {"type": "object"}}}
+        return {200: {"content": content, "headers": _TAG}, 304: _KNOWN}
 
     def stream(self, media_type: str, shape: type, *errors: int) -> Responses:
-        """The answers of a route that sends one JSON document of this shape after the other."""
-        content = {media_type: {"schema": self._reference(shape)}}
-        return {200: {"content": content}} | self._problems(errors)
+        """The answers of a route that sends JSON documents of this shape, each with a name.
+
+        The whole is a text: a client that reads it as one document fails.
+        """
+        schema = {
+            "type": "string",
+            "description": "the data of each event; that of a `reset` is its `reason` alone, "
+            "that of `stale` is `stale` and `read_at`",
+            "contentMediaType": media_type,
+            "contentSchema": self._reference(shape),
+        }
+        return {200: {"content": {media_type: {"schema": schema}}}} | self._problems(errors)
 
     def problem(self, status: int, *shapes: type) -> Responses:
         """An error; its body is a `Problem` or has one of these shapes."""
@@ -101,10 +123,13 @@ class Description:
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "policy":
                     parameter["schema"] = {"type": "string", "enum": list(policies)}
-            for content in _contents(operation):
+            for status, content in _contents(operation):
                 name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
                 if (example := EXAMPLES.get(self._shapes.get(name, Problem))) is not None:
-                    content["example"] = example  # only now: FastAPI drops what is null in it
+                    # Only now: FastAPI drops what is null in it.
+                    content["example"] = _of_status(example, status)
+                if "contentSchema" in content.get("schema", {}):
+                    content["example"] = EVENT
         components = {"schemas": {**fastapis, **self._schemas()}, "securitySchemes": _SECURITY}
         return dumps({**described, "components": components, "security": _ASKED}).encode()
 
@@ -122,6 +147,20 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from item.values()
 
 
-def _contents(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for response in operation["responses"].values():
-        yield from response.get("content", {}).values()
+def _contents(operation: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each content of an operation's answers, with the status of the answer."""
+    for status, response in operation["responses"].items():
+        for content in response.get("content", {}).values():
+            yield int(status), content
+
+
+def _of_status(example: object, status: int) -> object:
+    """The example of an error, which several statuses of a route may share, with this status."""
+    members = _members(example)
+    if "status" not in members:
+        return example
+    return {**members, "status": status, "title": HTTPStatus(status).phrase}
+
+
+def _members(example: object) -> dict[str, object]:
+    return cast("dict[str, object]", example) if isinstance(example, dict) else {}

@@ -11,7 +11,8 @@ from fastapi.routing import APIRoute
 from pydantic.fields import FieldInfo
 from starlette.types import Receive, Scope, Send
 
-from vfioguard.output.json import dumps
+from vfioguard.nearest import alike
+from vfioguard.proof_json import dumps
 from vfioguard.serve.http.errors import Problem
 
 #: Routes below it are exact. Pages and scrapers' routes ignore what they do not know.
@@ -48,17 +49,15 @@ def _check(query: bytes, declared: Mapping[str, FieldInfo]) -> None:
 
 
 def _is_list(annotation: object) -> bool:
-    """Whether a parameter takes several values: `list[...]`, or that or None."""
-    return any(get_origin(part) is list for part in (annotation, *get_args(annotation)))
+    """Whether a parameter takes several values: a list or a tuple, or that or None."""
+    return any(get_origin(part) in {list, tuple} for part in (annotation, *get_args(annotation)))
 
 
 def _advice(name: str, known: Collection[str]) -> str:
     if not known:
         return "this route takes none"
-    from difflib import get_close_matches  # only a misspelt name needs it
-
-    close = get_close_matches(name[:_SHOWN].lower(), known, n=1)
-    return f"did you mean {_quoted(close[0])}?" if close else f"there are {', '.join(known)}"
+    close = alike(name.lower(), tuple(known))
+    return f"did you mean {_quoted(close)}?" if close else f"there are {', '.join(known)}"
 
 
 def _quoted(name: str) -> str:

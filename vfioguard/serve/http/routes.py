@@ -6,6 +6,8 @@ Nothing that can be imported from here reads the host.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -14,24 +16,25 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from vfioguard import __version__
+from vfioguard.json_shapes.schema import schema
 from vfioguard.output.prometheus import TEXT
 from vfioguard.serve.answer.body import Body, pieces
 from vfioguard.serve.answer.latest import Latest
-from vfioguard.serve.answer.view import View
+from vfioguard.serve.answer.pages import Pages
 from vfioguard.serve.asgi import App
-from vfioguard.serve.http import negotiate, v1
+from vfioguard.serve.http import explain, gate, negotiate, v1, what_if
 from vfioguard.serve.http.errors import add_handlers
 from vfioguard.serve.http.exposition import OPENMETRICS
 from vfioguard.serve.http.front import Admission, Front
 from vfioguard.serve.http.lookup import Lookup
 from vfioguard.serve.http.metrics import Counted, DaemonMetrics, report_metrics
 from vfioguard.serve.http.openapi import Description
+from vfioguard.serve.http.pages import add_pages
 from vfioguard.serve.http.query import ExactRoute
-from vfioguard.serve.http.responses import JSON, LINES, Asked, fresh
+from vfioguard.serve.http.responses import JSON, LINES, Asked, fresh, tagged
 from vfioguard.serve.telling.change_teller import ChangeTeller
 
-_PAGE = "text/html; charset=utf-8"
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+_SCHEMA = "application/schema+json"
 
 
 def build(
@@ -39,10 +42,11 @@ def build(
     teller: ChangeTeller,
     admission: Admission | None = None,
     counted: Sequence[Counted] = (),
+    host: str = "",
 ) -> App:
     """The ASGI application over the latest answer and what changes in it.
 
-    Each of `counted` gives metrics of a part of the daemon.
+    Each of `counted` gives metrics of a part of the daemon. `host` is the name of the host, or "".
     """
     describe = Description()
     app = FastAPI(
@@ -63,16 +67,21 @@ def build(
     app.router.route_class = ExactRoute
     v1.add_whole(app, lookup, describe)
     v1.add_single(app, lookup, describe)
-    v1.add_gate(app, lookup, describe)
-    v1.add_events(app, teller.hub, describe)
+    gate.add_gate(app, lookup, describe)
+    what_if.add_what_if(app, lookup, describe)
+    explain.add_explain(app, lookup, describe)
+    v1.add_events(app, teller.hub, lookup, describe)
     _add_metrics(app, latest, DaemonMetrics(latest, requests, teller, counted), describe)
-    _add_pages(app, lookup, describe)
+    _add_probes(app, lookup, describe)
+    pages = Pages(latest, teller.lately, time.monotonic, host)
+    add_pages(app, lookup, pages, describe)
+    _add_schema(app, describe)
     _add_document(app, latest.policies, describe)
     for route in app.routes:
         if isinstance(route, APIRoute) and route.methods:
             route.methods.add("HEAD")  # only now: it is not an operation of its own
     add_handlers(app)
-    return Front(app, requests, admission or Admission())
+    return Front(app, requests, admission or Admission(), latest.stale)
 
 
 def _add_metrics(app: FastAPI, latest: Latest, own: DaemonMetrics, describe: Description) -> None:
@@ -94,7 +103,7 @@ def _add_metrics(app: FastAPI, latest: Latest, own: DaemonMetrics, describe: Des
         return fresh(media_type, body.gzip(), {"content-encoding": "gzip"})
 
 
-def _add_pages(app: FastAPI, lookup: Lookup, describe: Description) -> None:
+def _add_probes(app: FastAPI, lookup: Lookup, describe: Description) -> None:
     @app.get("/-/healthy", responses=describe.text("text/plain"))
     async def healthy() -> Response:
         """The process lives."""
@@ -106,11 +115,18 @@ def _add_pages(app: FastAPI, lookup: Lookup, describe: Description) -> None:
         lookup.ready()
         return fresh(LINES, b"ready\n")
 
-    @app.get("/", responses=describe.text("text/html"))
-    async def page() -> Response:
-        """The page for people."""
-        body = await lookup.body(None, "page", View.page)
-        return fresh(_PAGE, body.plain(), {"content-security-policy": _PAGE_POLICY})
+
+def _add_schema(app: FastAPI, describe: Description) -> None:
+    text: bytes | None = None
+
+    @app.get("/v1/schema.json", responses=describe.file(_SCHEMA))
+    async def schema_file(request: Request) -> Response:
+        """The JSON Schema of every document, as `vfioguard schema` prints it."""
+        nonlocal text
+        if text is None:
+            text = await asyncio.to_thread(schema)
+        tag = hashlib.sha256(text).hexdigest()[:16]
+        return tagged(Asked.by(request), tag, _SCHEMA, text)
 
 
 def _add_document(app: FastAPI, policies: tuple[str, ...], describe: Description) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 
+from vfioguard.proof_json import dumps
+from vfioguard.serve.answer.stale import Stale, marks
 from vfioguard.serve.asgi import Message, Receive, Send
 from vfioguard.serve.http.front import connection_of
 from vfioguard.serve.problem import MEDIA_TYPE, problem
@@ -13,6 +17,8 @@ EVENT_STREAM = "text/event-stream"
 
 #: Seconds of silence after which a comment shows that the connection lives.
 _HEARTBEAT = 15.0
+#: Seconds from one look whether the answers are stale to the next.
+_LOOK = 0.5
 #: Seconds after which a client should ask again if all places are taken.
 _RETRY_AFTER = "10"
 
@@ -26,13 +32,23 @@ _HEADERS = [
 class Stream:
     """The answer to one request. `last_event_id` is what the client sent.
 
+    `stale` is the mark of the daemon's answers now. The client is told when it comes and goes.
+
     A stream has no deadline, but a client that does not take what is written is closed as any other
     is (connections.py).
     """
 
-    def __init__(self, hub: Hub, last_event_id: str, heartbeat: float = _HEARTBEAT) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        last_event_id: str,
+        heartbeat: float = _HEARTBEAT,
+        stale: Callable[[], Stale | None] = lambda: None,
+    ) -> None:
         self._hub = hub
         self._last_event_id = last_event_id
+        self._stale = stale
+        self._mark: Stale | None = None
         self._heartbeat = heartbeat
         self._sending = False
 
@@ -80,20 +96,40 @@ class Stream:
         """Send every event from the client's place on; wait while the client takes none."""
         place = self._hub.place(self._last_event_id)
         data = b"" if place < 0 else self._hub.greeting() if not self._last_event_id else b":\n\n"
+        clock = asyncio.get_running_loop().time
+        last = clock()
         while True:
+            data += self._marked()
             if not data:
                 data, place = self._hub.after(place)
             if data:
                 self._sending = True
                 await send({"type": "http.response.body", "body": data, "more_body": True})
                 self._sending = False
-                data = b""
+                data, last = b"", clock()
                 continue
-            try:
-                async with asyncio.timeout(self._heartbeat):
-                    await self._hub.published()
-            except TimeoutError:
+            silent = clock() - last
+            if silent >= self._heartbeat:
                 data = b":\n\n"
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(self._heartbeat - silent, _LOOK)):
+                    await self._hub.published()
+
+    def _marked(self) -> bytes:
+        """The event that says what the mark is now, or nothing if the client knows.
+
+        It has no number, because the host did not change.
+        """
+        mark, before = self._stale(), self._mark
+        if _told(mark) == _told(before):
+            return b""
+        self._mark = mark
+        return b"event: stale\ndata: %b\n\n" % dumps(marks(mark)).encode()
+
+
+def _told(mark: Stale | None) -> tuple[str, str] | None:
+    return None if mark is None else (mark.reason, mark.why)
 
 
 async def _gone(receive: Receive) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from vfioguard.serve.doubt import Doubt, Reason
 from vfioguard.serve.senses.hint import PARAMETERS, Hint
 from vfioguard.serve.senses.inotify import Inotify
 from vfioguard.serve.senses.kmsg import LogFollower
@@ -50,11 +52,13 @@ class Senses:
                 with suppress(OSError):
                     sense.close()
 
-    def blind(self) -> str | None:
+    def blind(self) -> Doubt | None:
         """Why no uevents are received. Returns None if they are, or if `uevents` is "off"."""
-        if self.watcher is None or self.watcher.up:
+        watcher = self.watcher
+        if watcher is None or watcher.up:
             return None
-        return f"no uevents are received: {self.watcher.failure}; --uevents off does without them"
+        why = f"no uevents are received: {watcher.failure}; --uevents off does without them"
+        return Doubt(Reason.NO_EVENTS, why, time.monotonic() - watcher.silent_since)
 
     def _heard(self, hint: Hint) -> None:
         if hint.parameters and self._inotify is not None:

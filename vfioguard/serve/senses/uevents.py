@@ -14,6 +14,7 @@ import fcntl
 import logging
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -88,6 +89,8 @@ class Watcher:
         self.buffer: int | None = None
         #: Why no events are received; "" while they are.
         self.failure = "not yet listened for"
+        #: Since when, in seconds of the monotonic clock; of no meaning while they are.
+        self.silent_since = time.monotonic()
         self._tell = tell
         self._source = source
         self._wanted = buffer
@@ -120,6 +123,7 @@ class Watcher:
     def close(self) -> None:
         """Stop listening."""
         if self._monitor is not None:
+            self.silent_since = time.monotonic()
             asyncio.get_running_loop().remove_reader(self._monitor.fileno())
         self._monitor = self.buffer = None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vfioguard.change import Change, Kind
 from vfioguard.change.compare import changes
+from vfioguard.change.sentence import sentences
 from vfioguard.change.state import Remembered, State, carried, same, state_of
 from vfioguard.report import Report
 from vfioguard.serve.host.previous_boot import History
@@ -23,6 +24,9 @@ _PAUSE = 1.0
 #: need the one interpreter.
 _AFTER = 0.005
 
+#: Lines about the latest changes that are kept for the page.
+_LATELY = 10
+
 _log = logging.getLogger("vfioguard")
 
 
@@ -33,6 +37,7 @@ class _Compared(NamedTuple):
     state: State
     changes: tuple[Change, ...]
     events: list[Prepared]
+    lines: list[tuple[str, str]]
     unsaved: bool
 
 
@@ -58,6 +63,7 @@ class ChangeTeller:
         self.hub = hub or Hub()
         self.counts = Counter(dict.fromkeys(Kind, 0))
         self.kept: bool | None = None if files is None else True
+        self._lately: deque[tuple[str, str]] = deque(maxlen=_LATELY)
         self._boot_id = boot_id
         self._files = files
         self._tell = tell
@@ -69,6 +75,10 @@ class ChangeTeller:
         self._trouble = Trouble("what changed is compared again")
         self._published = asyncio.Event()
         self._unsaved = asyncio.Event()
+
+    def lately(self) -> tuple[Sequence[tuple[str, str]], int]:
+        """(Time, sentence) of the latest changes, the newest first, and how many there were."""
+        return tuple(self._lately), self.counts.total()
 
     def published(self, report: Report) -> None:
         """Take in the report that is served from now on. This costs nothing; `run` compares it."""
@@ -102,6 +112,7 @@ class ChangeTeller:
         self._known, self._state = compared.known, compared.state
         if compared.changes:
             self.counts.update(change.kind for change in compared.changes)
+            self._lately.extendleft(reversed(compared.lines))
             self.hub.publish(compared.events, len(compared.changes))
             if self._tell is not None:
                 await asyncio.to_thread(self._tell, compared.changes)
@@ -123,6 +134,7 @@ class ChangeTeller:
             state=state,
             changes=differences,
             events=prepare(differences),
+            lines=[(state.at, line) for line in sentences(differences)[:_LATELY]],
             unsaved=unsaved,
         )
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from vfioguard.change import Change
 from vfioguard.output.change.json import change_json
-from vfioguard.output.json import dumps
+from vfioguard.proof_json import dumps
 
 #: The most events in the ring, and the most bytes of them all.
 PAST = 1024

@@ -23,7 +23,7 @@ _log = logging.getLogger("vfioguard")
 
 
 class OneLine(logging.Formatter):
-    """Formats each record as one line. An exception is its message and the place that raised it.
+    """Formats each record as one line. An exception is its message, and its place if it is a bug.
 
     `priorities`: each line begins with its priority, for the journal.
     """
@@ -35,13 +35,14 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = record.getMessage().strip()
         if record.exc_info and record.exc_info[1] is not None:
-            text += f": {describe_error(record.exc_info[1])}"
+            error = record.exc_info[1]
+            text += f": {error_line(error)}{place_of(error)}"
         priority = _PRIORITIES.get(record.levelno, "") if self._priorities else ""
         return f"{priority}vfioguard: " + " | ".join(text.splitlines())
 
 
 class Trouble:
-    """A failure that may repeat. It is logged when it begins, when it changes, and at its end.
+    """A failure that may repeat. It is logged when it begins, once for each kind, and at its end.
 
     `over` is the line for its end. A failure may come and go, so it has ended once it has not been
     met for `quiet` seconds. `clock` counts seconds.
@@ -53,34 +54,47 @@ class Trouble:
         self._over = over
         self._quiet = quiet
         self._clock = clock
-        self._said = ""
+        self._said: set[str] = set()
         self._met_at = 0.0
 
     def here(self, text: str, error: BaseException | None = None, kind: str = "") -> None:
-        """It failed. Log `text`, unless the last line was of the same `kind`.
+        """It failed. Log `text`, unless a line of the same `kind` was logged since it began.
 
         If it is a bug, `error` adds its message and its place. `kind` is `text` if it is not given.
         """
         self._met_at = self._clock()
         kind = kind or text
-        if kind != self._said:
+        if kind not in self._said:
             _log.error("%s", text, exc_info=error)
-            self._said = kind
+            self._said.add(kind)
 
     def gone(self) -> None:
         """It did not fail this time."""
         if self._said and self._clock() - self._met_at >= self._quiet:
             _log.warning("%s", self._over)
-            self._said = ""
+            self._said.clear()
 
 
-def describe_error(error: BaseException) -> str:
-    """The error and the place that raised it, in one line."""
+def error_line(error: BaseException) -> str:
+    """What failed, in one line for people. A bug of ours also has the name of its type."""
+    if isinstance(error, OSError) and error.strerror:
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        text = ": ".join([*names, error.strerror])
+    elif isinstance(error, OSError):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
+def place_of(error: BaseException) -> str:
+    """Where a bug was met: module and line, in parentheses. Returns "" if the host failed us."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    if trace is None or isinstance(error, OSError):
+        return ""
+    while trace.tb_next is not None:
         trace = trace.tb_next
-    where = "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
-    return " ".join(f"{type(error).__name__}: {error}{where}".split())
+    return f" ({trace.tb_frame.f_globals.get('__name__', '?')}, line {trace.tb_lineno})"
 
 
 def to_stderr() -> None:

@@ -1,0 +1,170 @@
+"""How a host gets its command line: told by its files, and nothing private of them is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from vfioguard.kernel.identity import boot_loader
+from vfioguard.kernel.identity.boot_loader import (
+    BOOT_CURRENT,
+    GRUB,
+    GRUB_D,
+    LOADER_INFO,
+    BootLoader,
+    Line,
+)
+from vfioguard.root.memory import Entry, Memory
+from vfioguard.root.recording import Recording
+
+SYSTEMD_BOOT = b"\x06\0\0\0" + "systemd-boot 255.4-1".encode("utf-16-le") + b"\0\0"
+DEBIAN_GRUB = (
+    b"# comment intremap=off\nGRUB_TIMEOUT=5\n"
+    b'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off root=UUID=secret"\n'
+    b"GRUB_CMDLINE_LINUX='iommu=pt'\n"
+)
+PROXMOX: dict[str, Entry] = {
+    "/etc/kernel/proxmox-boot-uuids": b"2F9C-B9F5\n",
+    "/etc/kernel/cmdline": b"root=ZFS=rpool intel_iommu=on\n",
+    GRUB: DEBIAN_GRUB,
+}
+HOSTS: dict[str, tuple[dict[str, Entry], BootLoader]] = {
+    "nothing": ({}, BootLoader("")),
+    "debian": (
+        {GRUB: DEBIAN_GRUB, "/usr/sbin/update-grub": b"#!/bin/sh\n"},
+        BootLoader(
+            "grub",
+            (
+                Line(GRUB, "GRUB_CMDLINE_LINUX_DEFAULT", ("intel_iommu=off",)),
+                Line(GRUB, "GRUB_CMDLINE_LINUX", ("iommu=pt",)),
+            ),
+            "update-grub",
+        ),
+    ),
+    "opensuse": (
+        {GRUB: b'GRUB_CMDLINE_LINUX_DEFAULT=""\n', "/boot/grub2": None},
+        BootLoader(
+            "grub",
+            (Line(GRUB, "GRUB_CMDLINE_LINUX_DEFAULT", ()),),
+            "grub2-mkconfig -o /boot/grub2/grub.cfg",
+        ),
+    ),
+    "arch": (
+        {GRUB: b"GRUB_CMDLINE_LINUX_DEFAULT=intremap=off\n"},
+        BootLoader(
+            "grub",
+            (Line(GRUB, "GRUB_CMDLINE_LINUX_DEFAULT", ("intremap=off",)),),
+            "grub-mkconfig -o /boot/grub/grub.cfg",
+        ),
+    ),
+    "fedora": ({GRUB: DEBIAN_GRUB, "/usr/sbin/grubby": b"ELF"}, BootLoader("grubby")),
+    "silverblue": (
+        {"/run/ostree-booted": b"", "/usr/bin/rpm-ostree": b"ELF", GRUB: DEBIAN_GRUB},
+        BootLoader("rpm-ostree"),
+    ),
+    "pop": ({"/etc/kernelstub/configuration": b"{}"}, BootLoader("kernelstub")),
+    "nixos": ({"/etc/NIXOS": b""}, BootLoader("nixos")),
+    "raspberry pi": (
+        {"/boot/firmware/cmdline.txt": b"console=serial0 root=PARTUUID=x iommu.passthrough=1\n"},
+        BootLoader("file", (Line("/boot/firmware/cmdline.txt", "", ("iommu.passthrough=1",)),)),
+    ),
+    "systemd-boot": (
+        {"/etc/kernel/cmdline": b"root=UUID=1 amd_iommu=off\n", LOADER_INFO: SYSTEMD_BOOT},
+        BootLoader(
+            "file", (Line("/etc/kernel/cmdline", "", ("amd_iommu=off",)),), "kernel-install add-all"
+        ),
+    ),
+    "systemd-boot beside GRUB's file": (
+        {"/etc/kernel/cmdline": b"ro\n", LOADER_INFO: SYSTEMD_BOOT, GRUB: DEBIAN_GRUB},
+        BootLoader("file", (Line("/etc/kernel/cmdline", "", ()),), "kernel-install add-all"),
+    ),
+    "the files of both, and EFI's variables are hidden": (
+        {"/etc/kernel/cmdline": b"ro\n", GRUB: DEBIAN_GRUB, "/sys/firmware/efi/fw_vendor": b"0\n"},
+        BootLoader(""),
+    ),
+    "systemd-boot of SUSE": (
+        {"/etc/kernel/cmdline": b"ro\n", "/usr/bin/sdbootutil": b"#!"},
+        BootLoader("file", (Line("/etc/kernel/cmdline", "", ()),), "sdbootutil update-all-entries"),
+    ),
+    "entries alone": ({"/boot/loader/entries/linux.conf": b"options ro\n"}, BootLoader("entries")),
+    "proxmox, systemd-boot": (
+        PROXMOX | {LOADER_INFO: SYSTEMD_BOOT},
+        BootLoader(
+            "file",
+            (Line("/etc/kernel/cmdline", "", ("intel_iommu=on",)),),
+            "proxmox-boot-tool refresh",
+        ),
+    ),
+    "proxmox, EFI whose variables are hidden": (
+        PROXMOX | {"/sys/firmware/efi/fw_vendor": b"0x0\n"},
+        BootLoader(""),
+    ),
+    "proxmox, GRUB by EFI": (
+        PROXMOX | {BOOT_CURRENT: b"\6\0\0\0\1\0"},
+        BootLoader(
+            "grub",
+            (
+                Line(GRUB, "GRUB_CMDLINE_LINUX_DEFAULT", ("intel_iommu=off",)),
+                Line(GRUB, "GRUB_CMDLINE_LINUX", ("iommu=pt",)),
+            ),
+            "proxmox-boot-tool refresh",
+        ),
+    ),
+    "proxmox, GRUB by BIOS": (
+        PROXMOX,
+        BootLoader(
+            "grub",
+            (
+                Line(GRUB, "GRUB_CMDLINE_LINUX_DEFAULT", ("intel_iommu=off",)),
+                Line(GRUB, "GRUB_CMDLINE_LINUX", ("iommu=pt",)),
+            ),
+            "proxmox-boot-tool refresh",
+        ),
+    ),
+    "a cloud's image": (
+        {
+            GRUB: b'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n',
+            f"{GRUB_D}/50-cloud.cfg": b'GRUB_CMDLINE_LINUX_DEFAULT="console=ttyS0 iommu=off"\n',
+            f"{GRUB_D}/README": b'GRUB_CMDLINE_LINUX_DEFAULT="intremap=off"\n',
+        },
+        BootLoader(
+            "grub",
+            (
+                Line(GRUB, "GRUB_CMDLINE_LINUX_DEFAULT", ()),
+                Line(f"{GRUB_D}/50-cloud.cfg", "GRUB_CMDLINE_LINUX_DEFAULT", ("iommu=off",)),
+            ),
+            "grub-mkconfig -o /boot/grub/grub.cfg",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_the_boot_loader_is_told_by_its_files(name: str) -> None:
+    files, loader = HOSTS[name]
+    assert boot_loader.read(Memory(files)) == loader
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_recording_tells_the_same_and_holds_nothing_private(name: str) -> None:
+    files, loader = HOSTS[name]
+    recording = Recording(Memory(files))
+    boot_loader.read(recording)
+    assert boot_loader.read(Memory(recording.entries)) == loader
+    kept = b"".join(entry for entry in recording.entries.values() if isinstance(entry, bytes))
+    for private in (b"UUID", b"secret", b"2F9C", b"rpool", b"console", b"quiet", b"ELF"):
+        assert private not in kept
+
+
+@pytest.mark.parametrize(
+    "info", [b"", b"\6", b"\6\0\0\0", b"\6\0\0\0\t\0", b"\6\0\0\0\x1b\0x", b"\xff" * 99]
+)
+def test_a_broken_loader_info_names_no_loader(info: bytes) -> None:
+    files: dict[str, Entry] = {LOADER_INFO: info, GRUB: DEBIAN_GRUB}
+    assert boot_loader.read(Memory(files)).kind == "grub"
+
+
+def test_a_hostile_name_of_a_file_cannot_steer_a_terminal() -> None:
+    hostile = f"{GRUB_D}/\x1b[2J.cfg"
+    loader = boot_loader.read(Memory({hostile: DEBIAN_GRUB, GRUB: DEBIAN_GRUB}))
+    assert loader.lines
+    assert all(line.file.isprintable() for line in loader.lines)

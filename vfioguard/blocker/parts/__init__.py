@@ -1,0 +1,1 @@
+"""What leaves of blocker/ share, and their longer words."""

@@ -1,0 +1,57 @@
+"""What sysfs shows of a device that is bound to a VFIO driver.
+
+drivers/vfio/vfio_main.c vfio_init_device(), __vfio_register_dev(); drivers/vfio/device_cdev.c
+vfio_init_device_cdev() (6.12.118). `vfio-dev/vfioX` is there from v6.1 on. It has a `dev` only if
+the kernel has CONFIG_VFIO_DEVICE_CDEV.
+"""
+
+import re
+from typing import NamedTuple
+
+from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
+from vfioguard.root import Directory
+
+#: Where the nodes are that iommufd's users open.
+NODES = "/dev/vfio/devices"
+
+_NAME = re.compile(r"(noiommu-)?vfio[0-9]{1,9}")
+
+
+class OnVfio(NamedTuple):
+    """A device that is bound to a VFIO driver.
+
+    `node` is its name below /dev/vfio/devices ("vfio3"), or the gap of a device without a node.
+    `physfn` is the physical function of a virtual one, or the gap of another function.
+    """
+
+    node: Reading[str]
+    physfn: Reading[str]
+
+
+def read(devices: Directory, name: str) -> OnVfio:
+    """What the device `name` below `devices` shows: two to four system calls."""
+    return OnVfio(node=_node(devices, f"{name}/vfio-dev"), physfn=physical(devices, name))
+
+
+def physical(devices: Directory, name: str) -> Reading[str]:
+    """The physical function of function `name`; the gap is absent if that has none."""
+    path = f"{name}/physfn"
+    try:
+        target = devices.readlink(path)
+    except OSError as error:
+        return gap_from(error, devices.prefix + path)
+    raw = target.encode(errors="surrogateescape")
+    return Fact(printable(target.rpartition("/")[2]), raw, devices.prefix + path)
+
+
+def _node(devices: Directory, path: str) -> Reading[str]:
+    try:
+        names = sorted(devices.listdir(path))
+        node = next((name for name in names if _NAME.fullmatch(name)), None)
+        if node is None:
+            return Gap(Why.ABSENT, printable(devices.prefix + path), "names no device of VFIO")
+        path = f"{path}/{node}/dev"
+        raw = devices.read(path)
+    except OSError as error:
+        return gap_from(error, devices.prefix + path)
+    return Fact(node, raw, devices.prefix + path)

@@ -1,0 +1,1 @@
+"""The facts of devices, for people and for scripts."""
