@@ -2,8 +2,10 @@
  * The floor: no more than the system calls that the question needs, device first.
  *
  * For each PCI function: its group (readlink), driver and class (uevent), its MSIs (one listing) and
- * the chip of the lowest; for each group: type and reserved regions. Usage: floor SYS-DIRECTORY.
- * Prints what it saw, so that nothing is optimised away.
+ * the chip of the lowest; for each group: type and reserved regions. That is the question of the
+ * interrupts. The whole attach also needs, for each function: its virtual functions; and if it is
+ * on a VFIO driver: its node and its physical function.
+ * Usage: floor SYS-DIRECTORY [attach]. Prints what it saw, so that nothing is optimised away.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -75,7 +77,32 @@ static char *list(int fd, size_t *count)
 	return names;
 }
 
-static size_t groups_linked, drivers, msis, remapped, translated, regions;
+static size_t groups_linked, drivers, msis, remapped, translated, regions, vfs, nodes, owners;
+static int whole_attach;
+
+/* What only the whole attach needs. `page` holds the function's uevent. */
+static void attach(int bus, const char *name)
+{
+	char path[300], link[512];
+	int taken = strncmp(page, "DRIVER=vfio", 11) == 0, fd;
+	size_t count;
+
+	snprintf(path, sizeof(path), "%s/sriov_numvfs", name);
+	if (slurp(bus, path) > 0)
+		vfs += strtoul(page, NULL, 10);
+	if (!taken)
+		return;
+	snprintf(path, sizeof(path), "%s/vfio-dev", name);
+	fd = open_dir(bus, path);
+	if (fd >= 0) {
+		free(list(fd, &count));
+		close(fd);
+		nodes += count;
+	}
+	snprintf(path, sizeof(path), "%s/physfn", name);
+	if (readlinkat(bus, path, link, sizeof(link)) > 0)
+		owners++;
+}
 
 static void device(int bus, int irqs, const char *name)
 {
@@ -90,6 +117,8 @@ static void device(int bus, int irqs, const char *name)
 	snprintf(path, sizeof(path), "%s/uevent", name);
 	if (slurp(bus, path) > 0 && strncmp(page, "DRIVER=", 7) == 0)
 		drivers++;
+	if (whole_attach)
+		attach(bus, name);
 	snprintf(path, sizeof(path), "%s/msi_irqs", name);
 	fd = open_dir(bus, path);
 	if (fd < 0)
@@ -128,8 +157,9 @@ int main(int argc, char **argv)
 	int sys, bus, irqs, groups;
 	char *names;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s SYS-DIRECTORY\n", argv[0]);
+	whole_attach = argc == 3 && strcmp(argv[2], "attach") == 0;
+	if (argc != 2 + whole_attach) {
+		fprintf(stderr, "usage: %s SYS-DIRECTORY [attach]\n", argv[0]);
 		return 1;
 	}
 	sys = must_open(AT_FDCWD, argv[1]);
@@ -146,5 +176,7 @@ int main(int argc, char **argv)
 	free(names);
 	printf("devices %zu linked %zu drivers %zu msis %zu remapped %zu groups %zu translated %zu regions %zu\n",
 	       devices, groups_linked, drivers, msis, remapped, numbers, translated, regions);
+	if (whole_attach)
+		printf("vfs %zu nodes %zu owners %zu\n", vfs, nodes, owners);
 	return 0;
 }

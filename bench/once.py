@@ -18,6 +18,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 JSON = ("json", "brief")
 #: These may answer no: these hosts have no character devices for iommufd.
 _ASKING = ("check", "explain")
+#: The commands whose system calls are counted.
+_COUNTED = ("floor", "attach floor", "drive", "check")
 _ANSWERS = 0, 2
 _STRACE = ["strace", "-f", "-c", "-o"]
 
@@ -58,6 +60,7 @@ def commands(plan: Plan, form: str) -> dict[str, list[str]]:
     sys_ = "/sys" if form == "host" else f"{plan.tree}/sys"
     found = {
         "floor": [plan.floor, sys_],
+        "attach floor": [plan.floor, sys_, "attach"],
         "drive": [sys.executable, f"{HERE}/drive.py", root],
         "check": [*plan.vfioguard, "check", "--root", root, plan.target],
         "json": [*plan.vfioguard, "report", "--root", root, "--output", "json"],
@@ -118,7 +121,7 @@ def main() -> None:
     for form in plan.forms:
         if plan.calls:
             found = commands(plan, form)
-            result[form] = {name: _calls(found[name]) for name in ("floor", "drive", "check")}
+            result[form] = {name: _calls(found[name]) for name in _COUNTED}
         else:
             result[form] = _costs(plan, form)
     if plan.pairs and not plan.calls:

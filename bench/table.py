@@ -72,7 +72,10 @@ def _rows(results: Results) -> Iterator[Row]:
     yield from _ratios(
         results, "take + evaluate / C", (_judged, floor), {4096: "2.0", 16384: "2.3"}
     )
+    whole = _cost("attach floor")
+    yield from _ratios(results, "take + evaluate / C of the whole attach", (_judged, whole))
     yield from _ratios(results, "take alone / C", (_cost("take"), floor))
+    yield from _ratios(results, "take alone / C of the whole attach", (_cost("take"), whole))
     yield from _ratios(results, "whole process / C", (_cost("drive"), floor))
     yield from _ratios(results, "`report --output json` / C", (_cost("json"), floor), {4096: "4.0"})
     yield from _ratios(results, "the same with `--proof none` / C", (_cost("brief"), floor))
@@ -197,11 +200,13 @@ def _breakdown(calls: Calls, form: str) -> Iterator[str]:
     small, large = list(calls)[-2:]
     yield f"System calls for one group more ({FORMS[form]}, {small} to {large} groups):"
     yield ""
-    yield _line(["system call", "C", "vfioguard"])
-    yield _line(["---"] * 3)
-    floor = _marginal(calls, form, "floor", (small, large))
+    yield _line(["system call", "C", "C of the whole attach", "vfioguard"])
+    yield _line(["---"] * 4)
+    floors = [_marginal(calls, form, name, (small, large)) for name in ("floor", "attach floor")]
     ours = _marginal(calls, form, "drive", (small, large))
     for name in sorted(ours, key=lambda one: -ours[one]):
         if ours[name] >= 0.005:
-            yield _line([f"`{name}`", f"{floor.get(name, 0):.2f}", f"{ours[name]:.2f}"])
-    yield _line(["all", f"{sum(floor.values()):.2f}", f"{sum(ours.values()):.2f}"])
+            of_c = [f"{floor.get(name, 0):.2f}" for floor in floors]
+            yield _line([f"`{name}`", *of_c, f"{ours[name]:.2f}"])
+    of_c = [f"{sum(floor.values()):.2f}" for floor in floors]
+    yield _line(["all", *of_c, f"{sum(ours.values()):.2f}"])
