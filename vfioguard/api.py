@@ -9,7 +9,7 @@
 The names in `__all__` are stable; docs/api.md says what that promises.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
 from vfioguard.judging.evaluate import judge as judge_all
 from vfioguard.judging.policies import UnknownPolicy, policy_names
@@ -22,6 +22,7 @@ from vfioguard.root.opening import CannotOpen
 from vfioguard.root.opening import open_root as _open_root
 from vfioguard.snapshot import Snapshot
 from vfioguard.target import NoTarget, Targets
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.verdict import Outcome, Verdict
 from vfioguard.wording import now
 
@@ -57,7 +58,7 @@ def judge(snapshot: Snapshot, policy: str | None = None) -> Report:
     return with_ungrouped(judged.host, judged.report)
 
 
-def as_dict(report: Report) -> "ReportShape":
+def as_dict(report: Report) -> ReportShape:
     """The report as the values that `as_json` writes."""
     from vfioguard.output.json import group_json, head_json, tail_json
 

@@ -11,7 +11,8 @@ import errno
 import os
 import stat
 from collections.abc import Generator
-from typing import BinaryIO
+
+from vfioguard.typed import BinaryIO
 
 #: The error for any name but a file's: replacing a device or a link would break more than a file.
 _REPLACEABLE = "is there already and is no regular file"

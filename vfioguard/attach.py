@@ -1,12 +1,14 @@
 """The whole attach: what a user gets who hands a group to a guest, interrupts included."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple, TypeAlias
 
 from vfioguard.fact import Reading
 from vfioguard.logic import Answer
+from vfioguard.typed import Literal, NamedTuple, TypeAlias
 
 
 class Attach(StrEnum):
@@ -37,6 +39,8 @@ def status(answer: Attach) -> int:
 
 #: The ways to attach that vfioguard knows.
 Backend: TypeAlias = Literal["type1", "iommufd", "spapr_tce"]
+#: All of them, in the order in which they are shown.
+BACKENDS: tuple[Backend, ...] = ("type1", "iommufd", "spapr_tce")
 #: The calls of an attach, as their users name them, in the order in which they are made.
 Call: TypeAlias = Literal[
     "bind",
@@ -46,19 +50,19 @@ Call: TypeAlias = Literal[
     "VFIO_GROUP_GET_DEVICE_FD",
     "VFIO_DEVICE_BIND_IOMMUFD",
 ]
-BIND: Final = "bind"
-OPEN: Final = "open"
-SET_CONTAINER: Final = "VFIO_GROUP_SET_CONTAINER"
-SET_IOMMU: Final = "VFIO_SET_IOMMU"
-GET_DEVICE_FD: Final = "VFIO_GROUP_GET_DEVICE_FD"
-BIND_IOMMUFD: Final = "VFIO_DEVICE_BIND_IOMMUFD"
-CALLS: Final = (BIND, OPEN, SET_CONTAINER, SET_IOMMU, GET_DEVICE_FD, BIND_IOMMUFD)
+BIND: Call = "bind"
+OPEN: Call = "open"
+SET_CONTAINER: Call = "VFIO_GROUP_SET_CONTAINER"
+SET_IOMMU: Call = "VFIO_SET_IOMMU"
+GET_DEVICE_FD: Call = "VFIO_GROUP_GET_DEVICE_FD"
+BIND_IOMMUFD: Call = "VFIO_DEVICE_BIND_IOMMUFD"
+CALLS: tuple[Call, ...] = (BIND, OPEN, SET_CONTAINER, SET_IOMMU, GET_DEVICE_FD, BIND_IOMMUFD)
 
 
 #: The name of the blocker that is told and decides nothing (blocker/no_matching_id.py).
-NO_MATCHING_ID: Final = "no_matching_id"
+NO_MATCHING_ID = "no_matching_id"
 #: The name of the blocker of members that stay on drivers of the host (blocker/not_viable.py).
-NOT_VIABLE: Final = "not_viable"
+NOT_VIABLE = "not_viable"
 
 
 class Blocker(NamedTuple):

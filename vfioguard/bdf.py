@@ -1,7 +1,10 @@
 """PCI addresses as the kernel prints them: `0000:00:02.1` (domain:bus:device.function)."""
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 # pci_name() in drivers/pci/probe.c: "%04x:%02x:%02x.%d". VMD's domains begin at 0x10000.
 _FULL = r"(?i)([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])"

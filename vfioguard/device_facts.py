@@ -1,6 +1,8 @@
 """What a device is, beside what decides. No verdict rests on it."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from vfioguard.typed import NamedTuple
 
 
 class DeviceFacts(NamedTuple):

@@ -5,8 +5,11 @@ the path of a node. Versions of the kernel are none. What turns out to be the sa
 shown as it is.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 #: What may stand around an id.
 _BEFORE, _AFTER = "(\"'", "),.:;\"'"

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeVar
+
+from vfioguard.typed import Any, TypeVar
 
 T = TypeVar("T")
 

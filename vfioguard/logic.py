@@ -5,17 +5,16 @@ computation and cannot drift from it.  (Kleene, Introduction to Metamathematics,
 strong tables.)
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self, TypeAlias, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading
+from vfioguard.typed import NamedTuple, NoReturn, Self, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-if TYPE_CHECKING:
-    Proof: TypeAlias = "Answer | Fact[object] | Gap"
-else:  # a name for the annotation below, which is not a string (ARCHITECTURE.md)
-    Proof = object
+Proof: TypeAlias = "Answer | Fact[object] | Gap"
 
 
 class Claim(str):
@@ -51,7 +50,7 @@ class Answer(NamedTuple):
         """Refuse `if answer:`, which would turn unknown into no. Raises TypeError."""
         raise TypeError(f"an Answer is not a bool; ask .truth ({self.claim})")
 
-    def __invert__(self) -> "Answer":
+    def __invert__(self) -> Answer:
         truth = None if self.truth is None else not self.truth
         return Answer(_negated(self.claim), truth, (self,))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TypeAlias
 
 from vfioguard.report import GroupReport, Report, UngroupedDevice
+from vfioguard.typed import TypeAlias
 
 #: A device: the number of its group, or None if it is in none, and its name.
 Function: TypeAlias = tuple[int | None, str]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, cast
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.logic import Answer, Proof
+from vfioguard.typed import TYPE_CHECKING, TypeAlias, cast
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes.proof import Claim, GapLeaf, Part

@@ -4,13 +4,15 @@ A claim is printed once and referred to after that. Parts that differ only in id
 the proof of a group of 4,096 members is as long as that of a few.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Iterable, Iterator
-from typing import NamedTuple
 
 from vfioguard import wording
 from vfioguard.fact import Fact, Gap
 from vfioguard.folding import fold
 from vfioguard.logic import Answer, Proof
+from vfioguard.typed import NamedTuple
 
 #: So many parts that are alike are all printed; of more than these only the first.
 _ALIKE = 3

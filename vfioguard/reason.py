@@ -1,5 +1,7 @@
 """The one clause that says why a group has its outcome."""
 
+from __future__ import annotations
+
 from vfioguard.folding import Folded, fold, join, own
 from vfioguard.logic import Answer
 from vfioguard.report import GroupReport

@@ -1,15 +1,17 @@
 """The Report, which every face shows: values only, nothing that reads the host."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import Final, NamedTuple
 
 from vfioguard.attach import Attach, Attachment, Backend, Blocker, Call, Objection, OneBackend
 from vfioguard.fact import Gap
 from vfioguard.logic import Answer
+from vfioguard.typed import Literal, NamedTuple
 from vfioguard.verdict import Outcome, OverrideReport, Shift, Verdict, severity
 
 #: Version of the JSON form; fields are added under the same number, never changed.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 class DeviceReport(NamedTuple):
@@ -65,7 +67,7 @@ class Choice(NamedTuple):
 
 
 #: The policies in force and the backends that count give the headlines.
-NOTHING_CHOSEN: Final = Choice()
+NOTHING_CHOSEN = Choice()
 
 
 class HostReport(NamedTuple):
@@ -87,7 +89,7 @@ class HostReport(NamedTuple):
     assumed: tuple[str, ...] = ()
     chosen: Choice = NOTHING_CHOSEN
 
-    def choosing(self, chosen: Choice, policies: Iterable[PolicyReport]) -> "HostReport":
+    def choosing(self, chosen: Choice, policies: Iterable[PolicyReport]) -> HostReport:
         """The host with headlines that are about what is `chosen`.
 
         A policy that no kernel carries is judged as type1's.
@@ -262,10 +264,7 @@ class UngroupedDevice(NamedTuple):
 
 
 class CauseRow(NamedTuple):
-    """A cause and its last resort as the first group has them, and all groups it is the first of.
-
-    `groups` is empty if the host has no groups.
-    """
+    """A cause as its first group has it, with all the groups that it is the first cause of."""
 
     cause: CauseReport
     groups: tuple[int, ...]

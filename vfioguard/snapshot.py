@@ -1,7 +1,8 @@
 """The host at one moment: every fact that the policies need, with its source."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Reading
 from vfioguard.kernel import iommu_class, module_param
@@ -10,6 +11,7 @@ from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity.running import Kernel
 from vfioguard.kernel.interrupts import irq, irq_domains
 from vfioguard.kernel.members import Members, position
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 # Most hosts do not need these modules, so the functions that read by them import them.
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from vfioguard.kernel.identity.processor import Processor
     from vfioguard.kernel.identity.site import Site
     from vfioguard.kernel.log import Log
-else:  # names for the annotations below, which are not strings (ARCHITECTURE.md)
-    Machine = Log = Processor = Site = Wiring = object
 
 #: (module, parameter) of both overrides and of the no-IOMMU mode.
 TYPE1 = ("vfio_iommu_type1", "allow_unsafe_interrupts")

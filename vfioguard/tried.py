@@ -1,9 +1,11 @@
 """What `try` heard from the kernel, beside what was foretold."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vfioguard.attach import GET_DEVICE_FD, Attach, OneBackend, status
+from vfioguard.typed import NamedTuple
 
 #: The exit status for what was not tried, and where the kernel says something else.
 NOT_AS_FORETOLD = 3

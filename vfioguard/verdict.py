@@ -1,9 +1,11 @@
 """The verdict of one policy on one group, and what an override and an assumption make of it."""
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import NamedTuple
 
 from vfioguard.logic import Answer
+from vfioguard.typed import NamedTuple
 
 
 class Outcome(StrEnum):

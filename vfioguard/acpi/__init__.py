@@ -7,11 +7,11 @@ reference. A leaf holds its parser as `TABLE`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from vfioguard.acpi.structure.layout import BadTable, Layout, TableReader, Unknown
 from vfioguard.acpi.structure.sdt import SIZE, Header, begin, header
 from vfioguard.leaves import load, names
+from vfioguard.typed import Generic, NamedTuple, TypeAlias, TypeVar
 
 __all__ = ["BadTable", "Header", "Parsed", "Table", "Unknown", "leaves", "parsed", "table"]
 

@@ -4,14 +4,16 @@ An assumption changes the facts of a Snapshot, and drops the live witnesses that
 them. So the verdicts are computed as on a host that is so. Nothing of it is kept.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, domain
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
 from vfioguard.snapshot import Interrupts, Snapshot
+from vfioguard.typed import NamedTuple
 
 
 class NotHere(ValueError):

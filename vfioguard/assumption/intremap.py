@@ -1,5 +1,7 @@
 """x86's interrupt remapping is on, or off."""
 
+from __future__ import annotations
+
 from vfioguard.assumption import (
     Assumption,
     NotHere,

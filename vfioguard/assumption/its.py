@@ -1,5 +1,7 @@
 """The ITS of a GICv3 works, or is switched off."""
 
+from __future__ import annotations
+
 from vfioguard.acpi.parts.madt_arm import GicIts, GicV5Its
 from vfioguard.assumption import (
     Assumption,

@@ -1,5 +1,7 @@
 """Both `allow_unsafe_interrupts` are set, or not."""
 
+from __future__ import annotations
+
 from vfioguard.assumption import Assumption, source
 from vfioguard.fact import Fact
 from vfioguard.kernel.module_param import Parameter

@@ -3,9 +3,10 @@
 A leaf is asked about an `Attempt`: a group, a backend, and which members are on a VFIO driver then.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
 
 from vfioguard.attach import BIND_IOMMUFD, GET_DEVICE_FD, Blocker, Call
 from vfioguard.fact import Reading
@@ -15,6 +16,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer
 from vfioguard.report import Holder, Step
+from vfioguard.typed import NamedTuple, TypeAlias
 
 
 class Attempt(NamedTuple):

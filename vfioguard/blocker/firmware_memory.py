@@ -11,7 +11,6 @@ Change: HPE ProLiant: its Shared Memory features; else update the firmware.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from vfioguard.attach import GET_DEVICE_FD, SET_CONTAINER, SET_IOMMU, Blocker, Call
 from vfioguard.blocker import Advice, Attempt, Blocked, Kind, iommufd_call
@@ -23,6 +22,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
 from vfioguard.kernel.uevent import DISPLAY
 from vfioguard.logic import Answer, Proof, ask
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.inference.memory.region import ReservedRegion

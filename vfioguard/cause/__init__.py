@@ -5,20 +5,22 @@ the state that this part asks of. It reads nothing. What a leaf may share with o
 rooms below this one (`parts/`, `boot/`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeAlias
 
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer
 from vfioguard.report import GroupReport
 from vfioguard.report import Step as Step
+from vfioguard.typed import NamedTuple, TypeAlias
 
 #: Ranks, in which causes are told: what somebody chose, what was found, and what is told only if
 #: no other cause holds.
-CHOSEN: Final = 0
-FOUND: Final = 1
-ELSE: Final = 2
+CHOSEN = 0
+FOUND = 1
+ELSE = 2
 
 
 class Caused(NamedTuple):

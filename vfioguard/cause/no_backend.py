@@ -7,6 +7,7 @@ Change on every architecture: boot a kernel that has one, or use the one that is
 
 from __future__ import annotations
 
+from vfioguard.attach import BACKENDS
 from vfioguard.cause import Cause, Caused
 from vfioguard.inference import backends, exempt
 from vfioguard.inference.host import Host
@@ -32,7 +33,7 @@ def _applies(host: Host, group: GroupReport | None, members: Members | None) -> 
     if group is None or members is None:
         return None
     claims = [each.because for each in group.attachment.blockers if each.name == CAUSE.name]
-    backend_of = {str(backends.lacks(backend)): backend for backend in backends.BACKENDS}
+    backend_of = {str(backends.lacks(backend)): backend for backend in BACKENDS}
     for claim in claims:
         backend = backend_of.get(str(claim.claim))
         if backend is not None:
@@ -61,7 +62,7 @@ def _unsure(because: Answer) -> Caused:
 
 def _without(host: Host, asked: str, because: Answer) -> Caused:
     """The cause if the backend that is asked for is missing."""
-    others = [backend for backend in backends.BACKENDS if host.has_backend(backend)]
+    others = [backend for backend in BACKENDS if host.has_backend(backend)]
     steps = [
         Step(f"Attach by {backend}, which this kernel has.", _USES.get(backend))
         for backend in others

@@ -4,14 +4,16 @@ The kernel reuses a group's number after hot-plug and reboot. So a group counts 
 as it shares members with its former self (match.py), whatever its number.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias
 
 from vfioguard.change.state import MemberState
+from vfioguard.typed import Literal, NamedTuple, TypeAlias
 from vfioguard.verdict import Outcome, severity
 
 #: Version of the JSON form; fields are added under the same number, never changed.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 Value: TypeAlias = "str | int | bool | tuple[str, ...] | None"
 

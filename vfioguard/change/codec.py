@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import NoReturn, TypeVar, cast
 
 from vfioguard.change.state import FindingState, GroupState, MemberState, State
 from vfioguard.fact import printable
+from vfioguard.typed import NoReturn, TypeVar, cast
 from vfioguard.verdict import Outcome
 
 T = TypeVar("T")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from vfioguard import unchanged
 from vfioguard.change import Change, Direction, Kind, Value
 from vfioguard.change.match import match
 from vfioguard.change.state import FindingState, GroupState, Key, MemberState, State
+from vfioguard.typed import NamedTuple
 
 HOST = "host"
 #: The home of a device that is in no group.

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from vfioguard.change.state import GroupState, Key
+from vfioguard.typed import NamedTuple
 
 
 class Matching(NamedTuple):

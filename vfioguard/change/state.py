@@ -3,12 +3,13 @@
 As JSON, a Report of 16,384 groups takes 47 MB with its proofs; its State takes 3 MB.
 """
 
-from typing import NamedTuple, TypeAlias
+from __future__ import annotations
 
 from vfioguard import unchanged
 from vfioguard.fact import Why
 from vfioguard.reason import general_reason
 from vfioguard.report import GroupReport, Report
+from vfioguard.typed import NamedTuple, TypeAlias
 from vfioguard.verdict import Outcome
 
 #: (bus, name): two buses may have a device of the same name.

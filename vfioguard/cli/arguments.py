@@ -6,12 +6,12 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn, get_args
 
 from vfioguard import leaves
-from vfioguard.attach import Backend
+from vfioguard.attach import BACKENDS
 from vfioguard.cli.failure import OWN_FAILURE
 from vfioguard.judging.policies import policy_names
+from vfioguard.typed import Any, NoReturn
 
 #: What the exit status of a verb that judges means.
 VERDICTS = (
@@ -100,7 +100,7 @@ def add_backend(parser: Parser) -> None:
     parser.add_argument(
         "--backend",
         action=Once,
-        choices=get_args(Backend),
+        choices=BACKENDS,
         help="judge this way to attach, not those that count here",
     )
 

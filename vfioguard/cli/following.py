@@ -10,11 +10,11 @@ import socket
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from vfioguard.cli.failure import Failure
 from vfioguard.fact import printable
+from vfioguard.typed import Any, NamedTuple
 
 _UNIX = "unix:"
 #: Seconds to wait for an answer, and for the next comment of a silent stream: one comes each 15.

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
 
 from vfioguard import wording
 from vfioguard.cli.failure import Failure
@@ -20,6 +19,7 @@ from vfioguard.root.opening import open_root
 from vfioguard.root.patience import NoAnswer, Patience
 from vfioguard.snapshot import Snapshot
 from vfioguard.target import may_be_interface, spelled
+from vfioguard.typed import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from vfioguard.device_facts import DeviceFacts

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import codecs
 import sys
-from typing import TYPE_CHECKING
 
 from vfioguard.cli.failure import Failure
 from vfioguard.report import SCHEMA_VERSION, Report
 from vfioguard.snapshot import Snapshot
 from vfioguard.target import spelled
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.verdict import Outcome
 
 # `explain group:12` needs none of the tables of messages, so the functions import them.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from vfioguard import __version__, leaves
 from vfioguard.cli.arguments import Parser
 from vfioguard.cli.verbs import Verb
+from vfioguard.typed import Any
 
 _PACKAGE = "vfioguard.cli.verbs"
 #: `vfioguard --help` shows these verbs first, and the others by name.

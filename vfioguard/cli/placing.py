@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 #: Where they are, in an installed wheel.
 SHARE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share")

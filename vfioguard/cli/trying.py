@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, get_args
 
 from vfioguard import wording
-from vfioguard.attach import Ask, Backend
+from vfioguard.attach import BACKENDS, Ask, Backend
 from vfioguard.cli.asking import Question
 from vfioguard.fact import Gap
 from vfioguard.inference import drivers, exempt
@@ -15,6 +14,7 @@ from vfioguard.report import NO_GROUP, Checked, GroupReport, Holder, Missing
 from vfioguard.trial import Kernel
 from vfioguard.trial.attach import Plan, attach, opens
 from vfioguard.tried import Asked, Tried
+from vfioguard.typed import NamedTuple
 
 
 class Planned(NamedTuple):
@@ -29,7 +29,7 @@ class Planned(NamedTuple):
     def backends(self) -> tuple[Backend, ...]:
         """The backends to ask: those that count here, or the one that was chosen."""
         counting = dict(self.checked.backends) if self.checked else {}
-        return tuple([name for name in get_args(Backend) if name in counting])
+        return tuple([name for name in BACKENDS if name in counting])
 
     @property
     def group(self) -> int | None:
@@ -86,7 +86,7 @@ _NOTHING = "no VFIO driver takes a member"
 
 def _no_way(checked: Checked) -> str | None:
     """Why there is no backend to ask by. Returns None if there is one."""
-    if any(name in get_args(Backend) for name, _ in checked.backends):
+    if any(name in BACKENDS for name, _ in checked.backends):
         return None
     said = [blocker.because.said for blocker in checked.blockers]
     return said[0] if said else "no way to attach it counts on this host"

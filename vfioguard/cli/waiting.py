@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
-from typing import TypeAlias
 
 from vfioguard.attach import Attach
 from vfioguard.cli.asking import answer
 from vfioguard.report import Checked, Missing, Report
+from vfioguard.typed import TypeAlias
 
 #: Seconds between two questions. A question takes milliseconds, on a large host a second.
 _EVERY = 1.0

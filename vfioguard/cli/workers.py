@@ -14,7 +14,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
-from typing import Generic, NamedTuple, TypeVar
+
+from vfioguard.typed import Generic, NamedTuple, TypeVar
 
 Done = TypeVar("Done")
 

@@ -1,13 +1,15 @@
 """One file for each thing about the whole host that a person should look at beside the verdicts."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
 
 from vfioguard.fact import Gap
 from vfioguard.inference.host import Host
 from vfioguard.kernel.identity import cmdline
 from vfioguard.logic import Answer
 from vfioguard.report import GroupReport, Step
+from vfioguard.typed import NamedTuple, TypeAlias
 
 
 class Found(NamedTuple):

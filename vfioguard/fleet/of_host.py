@@ -1,9 +1,11 @@
 """What a fleet keeps of the Report on one of its hosts: few plain values, which pass processes."""
 
+from __future__ import annotations
+
 from collections import Counter
-from typing import NamedTuple
 
 from vfioguard.report import Report
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome, severity
 
 

@@ -1,10 +1,12 @@
 """The sums over the hosts of a fleet, the worst first."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vfioguard.fleet.of_host import FleetHost, HostCause
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome, severity
 
 #: Above every outcome but refused and unknown: nothing of such a host can be handed to a guest.

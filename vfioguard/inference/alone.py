@@ -5,6 +5,8 @@ to vfioguard a device may tell what its remapping unit or the machine does (witn
 groups are judged without such witnesses. Their answers stand if no witness could change them.
 """
 
+from __future__ import annotations
+
 from vfioguard.fact import Gap, Why
 from vfioguard.inference import borders
 from vfioguard.inference.host import Host

@@ -5,7 +5,7 @@ Each decides by itself, and has a parameter of its own (policy.md 1.3).
 
 from __future__ import annotations
 
-from vfioguard.attach import Backend
+from vfioguard.attach import BACKENDS, Backend
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import borders, era
 from vfioguard.kernel.identity.arch import ARM, S390, X86
@@ -14,8 +14,6 @@ from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, Claim, ask, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
 
-#: Every backend, in the order in which they are shown.
-BACKENDS: tuple[Backend, ...] = ("type1", "iommufd", "spapr_tce")
 #: Backend -> (module, parameter) of its override.
 _MODULES = {"type1": TYPE1, "iommufd": IOMMUFD}
 #: Backend -> the only architectures on which drivers/vfio/Kconfig lets it be selected.

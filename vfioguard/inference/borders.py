@@ -5,7 +5,9 @@ If it is not known whether a kernel has a change, both forms are tried, and they
 First sublevels come from the announcements of stable releases and from source that was read.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from vfioguard.typed import NamedTuple
 
 
 class Version(NamedTuple):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vfioguard.fact import Gap
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
@@ -11,6 +9,7 @@ from vfioguard.kernel.identity.arch import is_arm, is_s390, is_x86
 from vfioguard.kernel.iommu_class import instances
 from vfioguard.logic import Answer, Claim, ask, every
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.acpi.iort import Iort

@@ -8,7 +8,6 @@ drivers/vfio/vfio_main.c vfio_group_find_or_alloc() (6.1.176), __vfio_register_d
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era
@@ -19,6 +18,7 @@ from vfioguard.kernel.identity.arch import is_s390, is_x86
 from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.logic import Answer, Claim, ask, some, whichever
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.kernel.firmware.devicetree import Nodes

@@ -8,10 +8,10 @@ nobody needs the bus numbers of bridges, which only their configuration space ho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Gap, Why
 from vfioguard.inference.functions import Function, Index
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.acpi import Unknown

@@ -5,13 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from vfioguard.bdf import Bdf, parse_bdf
 from vfioguard.fact import Fact, Reading
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import NamedTuple
 
 
 class Function(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar, cast
 
 from vfioguard.attach import Backend
 from vfioguard.fact import Fact, Gap
@@ -22,6 +21,7 @@ from vfioguard.kernel.iommu_class import Iommu, instances
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, Claim, ask, every, some
 from vfioguard.snapshot import IOMMUFD, TYPE1, Snapshot
+from vfioguard.typed import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from vfioguard.inference.coherency import Coherency

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import lru_cache
 from heapq import heappop, heappush
-from typing import NamedTuple
 
 from vfioguard.acpi import iort
 from vfioguard.acpi.parts.iort_bodies import (
@@ -18,6 +17,7 @@ from vfioguard.acpi.parts.iort_bodies import (
 )
 from vfioguard.fact import Fact
 from vfioguard.inference import tables
+from vfioguard.typed import NamedTuple
 
 _SINGLE = 1
 _U32 = 0xFFFFFFFF

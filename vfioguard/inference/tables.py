@@ -6,9 +6,9 @@ A command that needs no table does not even import a parser.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
 
 from vfioguard.fact import Fact, Gap, Reading, Why
+from vfioguard.typed import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from vfioguard.acpi import Parsed

@@ -4,8 +4,9 @@ Inferences about the whole machine see these devices and no others. So a device 
 concerns other groups only if it changes this value (judging/again.py).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference.chips import Chips
@@ -14,6 +15,7 @@ from vfioguard.kernel.iommu_class import Iommu
 from vfioguard.kernel.members import every_device
 from vfioguard.kernel.uevent import Uevent
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import NamedTuple, TypeAlias
 
 #: VMD numbers its domains above what firmware can (drivers/pci/controller/vmd.c).
 FIRST_VMD_DOMAIN = 0x10000
@@ -79,7 +81,7 @@ class Finder:
         self.units = units
         self.names = names or frozenset(unit.name for unit in units.values())
 
-    def for_another_thread(self) -> "Finder":
+    def for_another_thread(self) -> Finder:
         """The same finder with chips of its own, because `Chips` remembers what it is asked."""
         return Finder(Chips(), self.units, self.names)
 

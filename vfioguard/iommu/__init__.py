@@ -1,9 +1,11 @@
 """One file per IOMMU driver: the names of its units in /sys/class/iommu, and what they tell."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
 
 from vfioguard.fact import Malformed
+from vfioguard.typed import NamedTuple
 
 Number = Callable[[bytes], int]
 

@@ -11,7 +11,9 @@ MSIs (mbigen, ICU, APLIC, GICv5 IWB) are left out: their domains lack MSI_FLAG_D
 `msi_irqs` shows them.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from vfioguard.typed import NamedTuple
 
 #: The chips of PCI devices (drivers/pci/msi/irqdomain.c) and of platform devices
 #: (drivers/base/platform-msi.c).

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NotRequired, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vfioguard.attach import Attach, Call
+from vfioguard.attach import Attach
 from vfioguard.json_shapes.proof import Claim
+
+# As in vfioguard/attach.py, whose aliases are nothing at run time (vfioguard/typed.py).
+Backend: TypeAlias = Literal["type1", "iommufd", "spapr_tce"]
+Call: TypeAlias = Literal[
+    "bind",
+    "open",
+    "VFIO_GROUP_SET_CONTAINER",
+    "VFIO_SET_IOMMU",
+    "VFIO_GROUP_GET_DEVICE_FD",
+    "VFIO_DEVICE_BIND_IOMMUFD",
+]
 
 
 class Blocker(TypedDict):

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vfioguard.attach import Attach, Call
+from vfioguard.attach import Attach
 from vfioguard.json_shapes.answers import ProblemHead
-from vfioguard.json_shapes.attachment import Blocker
+from vfioguard.json_shapes.attachment import Blocker, Call
 from vfioguard.json_shapes.cause import Cause, Named
 from vfioguard.json_shapes.document import Document
 from vfioguard.json_shapes.report import NeedsOverride

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vfioguard.attach import Backend
+from vfioguard.json_shapes.attachment import Backend
 from vfioguard.json_shapes.document import Document
 from vfioguard.json_shapes.proof import Claim
 

@@ -7,11 +7,12 @@ from typing import Annotated, NotRequired, TypeAlias
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vfioguard.attach import Attach, Backend
+from vfioguard.attach import Attach
 from vfioguard.json_shapes.attachment import (
     Attaching,
     Attachment,
     AttachNow,
+    Backend,
     Blockers,
     FirstCall,
     FirstErrno,

@@ -1,7 +1,8 @@
 """Judging a host again: a group keeps its verdict if nothing that it rests on changed."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
 
 from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
@@ -14,6 +15,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
 from vfioguard.report import GroupReport
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import cast
 from vfioguard.unchanged import keep
 
 #: Groups that are judged before the answers on single devices are dropped, to bound memory.

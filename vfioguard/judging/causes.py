@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 from vfioguard import leaves
 from vfioguard.attach import Attach, Attachment, OneBackend
@@ -20,6 +19,7 @@ from vfioguard.kernel.iommu_groups import Group
 from vfioguard.kernel.members import Members
 from vfioguard.reason import folded_reason
 from vfioguard.report import CauseReport, CauseRow, GroupReport, Report, UngroupedDevice
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
 """May these be attached? The answer for several targets that a guest gets together."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from vfioguard.attach import (
     BIND,
@@ -31,6 +32,7 @@ from vfioguard.judging.objections import objections, worse
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
 from vfioguard.report import CauseReport, Checked, Choice, GroupReport, UngroupedDevice
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Verdict
 
 

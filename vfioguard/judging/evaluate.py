@@ -1,8 +1,9 @@
 """Evaluate a Snapshot: apply every policy to every group and assemble the Report."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard import leaves
 from vfioguard.fact import Gap
@@ -21,6 +22,7 @@ from vfioguard.report import (
     UngroupedDevice,
 )
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.finding import Finding, Found
@@ -98,7 +100,7 @@ def find_in_groups(host: Host, groups: Sequence[GroupReport]) -> tuple[FindingRe
     )
 
 
-def _found(kind: "Finding", result: "Found") -> FindingReport:
+def _found(kind: Finding, result: Found) -> FindingReport:
     return FindingReport(
         name=kind.name,
         severity=kind.severity,
@@ -109,7 +111,7 @@ def _found(kind: "Finding", result: "Found") -> FindingReport:
 
 
 @cache
-def _findings() -> "tuple[Finding, ...]":
+def _findings() -> tuple[Finding, ...]:
     from vfioguard.finding import Finding  # `check` shows none
 
     return leaves.all_of("vfioguard.finding", "FINDING", Finding)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from sys import intern
-from typing import TYPE_CHECKING, TypeAlias
 
 from vfioguard.attach import Attach, Attachment
 from vfioguard.fact import Fact, Gap, Why, value_or
@@ -19,6 +18,7 @@ from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, Claim, ask, every, some
 from vfioguard.policy import Isolated, Policy
 from vfioguard.report import DeviceReport, GroupReport
+from vfioguard.typed import TYPE_CHECKING, TypeAlias
 from vfioguard.verdict import NONE, Verdict, judge, severity
 
 if TYPE_CHECKING:

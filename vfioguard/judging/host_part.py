@@ -1,7 +1,8 @@
 """The part of a Report that is about the host, not its groups. It depends on `Host.context`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, value_or
 from vfioguard.inference.host import Host
@@ -11,6 +12,7 @@ from vfioguard.kernel.module_param import Parameter
 from vfioguard.logic import Answer
 from vfioguard.policy import Policy
 from vfioguard.report import Choice, HostReport, PolicyReport
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import OverrideReport
 
 

@@ -1,10 +1,12 @@
 """Which members of a group the targets of `check` name, and what blocks each of them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from vfioguard.attach import Ask
 from vfioguard.blocker import Blocked, Kind
+from vfioguard.typed import NamedTuple
 
 
 class Met(NamedTuple):

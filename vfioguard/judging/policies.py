@@ -1,5 +1,7 @@
 """All policies, by name: the choices of `--policy` and of `?policy=`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import cache
 

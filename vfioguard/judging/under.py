@@ -1,5 +1,7 @@
 """The headlines of a Report for another policy, or for one backend."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from vfioguard.judging import host_part

@@ -1,5 +1,7 @@
 """The devices without a group: why they have none, and the outcome in a group of their own."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from vfioguard.attach import Attach, Attachment

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import cast
 
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.kernel import iommu_groups
@@ -15,6 +14,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import instances
 from vfioguard.kernel.members import LINKS, Members
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import cast
 
 
 def of_host(snapshot: Snapshot) -> tuple[Gap, ...]:

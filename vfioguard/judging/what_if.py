@@ -1,5 +1,7 @@
 """What if: the host with some states assumed, or under another kernel, and which groups change."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 
 from vfioguard import leaves

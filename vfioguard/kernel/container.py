@@ -7,11 +7,10 @@ open() logs once that it is the provider (drivers/iommu/iommufd/main.c iommufd_f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
 from vfioguard.kernel.identity.symbols import KALLSYMS
 from vfioguard.root import Root
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.kernel.log import Log

@@ -5,9 +5,10 @@ Documentation/ABI/testing/sysfs-bus-pci. From a device's first MSI until its dri
 is looked up in /sys/kernel/irq.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.fact import parse as parse_raw
@@ -15,6 +16,7 @@ from vfioguard.kernel import sriov, uevent, vfio_dev
 from vfioguard.kernel.interrupts import irq
 from vfioguard.kernel.vfio_dev import OnVfio
 from vfioguard.root import Directory
+from vfioguard.typed import NamedTuple
 
 PCI = "/sys/bus/pci/devices"
 _PCI_NAME = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")

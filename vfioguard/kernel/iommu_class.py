@@ -4,13 +4,15 @@ Documentation/ABI/testing/sysfs-class-iommu. A unit's `devices/` lists its devic
 that no link of a device has to be read.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from vfioguard import leaves
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.iommu import IommuDriver
 from vfioguard.root import Root, listing, reading
+from vfioguard.typed import NamedTuple
 
 PATH = "/sys/class/iommu"
 #: A unit's name is compared with these drivers' first, so that most hosts load no other driver.

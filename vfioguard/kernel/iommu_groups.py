@@ -5,12 +5,14 @@ five. So membership comes from the devices. A group is listed only if some of it
 have been found that way.
 """
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Directory, Root, listing, text
+from vfioguard.typed import NamedTuple
 
 PATH = "/sys/kernel/iommu_groups"
 #: drivers/vfio/group.c vfio_noiommu_group_alloc(): such a group isolates nothing.

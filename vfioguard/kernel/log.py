@@ -18,11 +18,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import TypeAlias
 
 from vfioguard.fact import Fact, Reading, gap_from, printable_bytes
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root, first
+from vfioguard.typed import TypeAlias
 
 KMSG = "/dev/kmsg"
 #: Where a recorded tree keeps the output of dmesg.

@@ -1,12 +1,14 @@
 """The devices of an IOMMU group, and the position of a group among all."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from vfioguard import unchanged
 from vfioguard.fact import Fact, Reading
 from vfioguard.kernel import devices, iommu_groups
 from vfioguard.kernel.devices import Device
+from vfioguard.typed import NamedTuple
 
 #: The source of the list of groups if only the links of their devices were recorded.
 LINKS = f"{devices.PCI}/*/iommu_group"

@@ -5,12 +5,14 @@ is not loaded has no such file. Its value will come from modprobe.d(5) and from 
 line, which modprobe applies last.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Malformed, Reading, Why
 from vfioguard.root import Root, listing, reading
+from vfioguard.typed import NamedTuple
 
 #: modprobe.d(5): a file masks those of the same name in later directories.
 MODPROBE_D = (

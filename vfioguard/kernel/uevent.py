@@ -3,10 +3,12 @@
 drivers/base/core.c dev_uevent(), drivers/pci/pci-driver.c pci_uevent().
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import NamedTuple
 
 from vfioguard.fact import Malformed, printable
+from vfioguard.typed import NamedTuple
 
 #: Bytes of a driver's name at most: a driver is a directory below /sys/bus/*/drivers.
 _NAME_MAX = 255

@@ -5,11 +5,13 @@ vfio_init_device_cdev() (6.12.118). `vfio-dev/vfioX` is there from v6.1 on. It h
 the kernel has CONFIG_VFIO_DEVICE_CDEV.
 """
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.root import Directory
+from vfioguard.typed import NamedTuple
 
 #: Where the nodes are that iommufd's users open.
 NODES = "/dev/vfio/devices"

@@ -1,5 +1,7 @@
 """A PCI function's address as the labels that node_exporter gives it (pcidevice_linux.go)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from vfioguard.bdf import Bdf, parse_bdf

@@ -1,5 +1,7 @@
 """What an attach to each group meets: the counts and the series that several metrics share."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property

@@ -3,8 +3,11 @@
 https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+
+from vfioguard.typed import Literal, NamedTuple, TypeAlias, TypeVar
 
 Source = TypeVar("Source")
 Label = TypeVar("Label", bound=str)

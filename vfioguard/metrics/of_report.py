@@ -1,5 +1,7 @@
 """Every metric that a Report knows. A count that it cannot know is left out, never zero."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from itertools import chain
 

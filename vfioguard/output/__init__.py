@@ -3,12 +3,14 @@
 The forms are pure: they read nothing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.report import Report
+from vfioguard.typed import NamedTuple
 
 _NO_FACTS: Mapping[str, DeviceFacts] = MappingProxyType({})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from vfioguard.attach import Attachment, Blocker
 from vfioguard.cause_json import names_json, row_json, steps_json
@@ -18,6 +17,7 @@ from vfioguard.report import (
     Report,
     UngroupedDevice,
 )
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ performance data, so no text has it (Monitoring Plugins Development Guidelines, 
 Nagios", and docs/guide of Nagios Core, "Nagios Plugin API").
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter

@@ -5,6 +5,8 @@ Rendered here, as a command imports no prometheus_client; the daemon's /metrics 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from vfioguard.metrics.family import Measured, shown

@@ -1,14 +1,16 @@
 """The Report for a person in a terminal: the worst first, one screen for a host of 60 groups."""
 
+from __future__ import annotations
+
 import textwrap
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple
 
 from vfioguard import wording
 from vfioguard.folding import Folded, fold, join, own, rows
 from vfioguard.output import Output, Style
 from vfioguard.reason import folded_reason
 from vfioguard.report import GroupReport, Report
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome, severity
 
 _COLORS = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vfioguard import wording
 from vfioguard.attach import Attach
 from vfioguard.report import GroupReport, Report
+from vfioguard.typed import NamedTuple
 
 #: What stands for a group that no VFIO driver can take a member of. It is not counted.
 NOT_ATTACHABLE = "not-attachable"

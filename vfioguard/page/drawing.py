@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from vfioguard.attach import Attach
 from vfioguard.page.answers import NOT_ATTACHABLE, SHOWN
 from vfioguard.page.places import Cell
+from vfioguard.typed import NamedTuple
 
 #: Units from one cell to the next.
 PITCH = 8

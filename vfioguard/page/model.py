@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from vfioguard import wording
 from vfioguard.device_facts import DeviceFacts
@@ -15,6 +14,7 @@ from vfioguard.page.drawing import PITCH
 from vfioguard.page.places import Bus, Cell, Unit, units
 from vfioguard.proof_tree import ProofTree
 from vfioguard.report import CauseReport, Report
+from vfioguard.typed import NamedTuple
 
 #: Causes that get a card, gaps that are listed.
 CARDS, GAPS = 12, 20

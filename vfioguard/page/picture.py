@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 from textwrap import wrap
-from typing import NamedTuple
 
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.page import answers, drawing
 from vfioguard.page.drawing import PITCH
 from vfioguard.page.places import NO_UNIT, Bus, units
 from vfioguard.report import Report
+from vfioguard.typed import NamedTuple
 
 #: Width and margin, in units of the picture.
 _WIDTH, _MARGIN = 1200, 24

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.page.answers import Shown, shown
 from vfioguard.report import GroupReport, Report
+from vfioguard.typed import NamedTuple
 
 #: What stands where the unit is not known.
 NO_UNIT = ""

@@ -9,7 +9,6 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
@@ -23,6 +22,7 @@ from vfioguard.page.answers import NOT_ATTACHABLE, SHOWN, Shown
 from vfioguard.page.model import Leaf, Look
 from vfioguard.page.table import Asked, Part, Row
 from vfioguard.report import CauseReport, GroupReport, Report, UngroupedDevice
+from vfioguard.typed import Any, NamedTuple
 from vfioguard.verdict import Verdict
 
 _ROOM = "vfioguard.page"

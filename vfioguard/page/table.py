@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
 
 from vfioguard.attach import Attach
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.page.answers import NOT_ATTACHABLE, SHOWN, Shown, shown
 from vfioguard.report import NO_GROUP, GroupReport, Report, UngroupedDevice
+from vfioguard.typed import NamedTuple, TypeAlias
 
 #: Rows of the page, and the most that one answer has.
-ROWS: Final = 40
-MOST: Final = 400
+ROWS = 40
+MOST = 400
 #: Characters of a search.
-LONGEST: Final = 200
+LONGEST = 200
 _EXACT = ("answer:", "group:", "numa:")
 
 

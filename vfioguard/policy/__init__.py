@@ -1,12 +1,14 @@
 """One file per kernel predicate that decides an attach, named as the kernel names it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
 
 from vfioguard.attach import Backend
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer
+from vfioguard.typed import NamedTuple, TypeAlias
 
 Isolated: TypeAlias = Callable[[Members], Answer]
 

@@ -1,5 +1,7 @@
 """Reading the whole host again: a part that stayed the same stays the same object."""
 
+from __future__ import annotations
+
 from vfioguard.reading.earlier import Earlier
 from vfioguard.reading.take import Boot, boot, complete
 from vfioguard.root import Root

@@ -1,5 +1,7 @@
 """What is read for the targets of `check` alone: what the host needs, and `driver_override`."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
 
 from vfioguard.attach import Beside

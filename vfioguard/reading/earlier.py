@@ -7,11 +7,11 @@ holds one copy of it, and two readings can be compared by `is`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Reading
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_groups import Group
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.unchanged import keep
 
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 It takes some 20 system calls a device, and the list of names 1.5 MB. No verdict rests on it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable
 
 from vfioguard.device_facts import DeviceFacts

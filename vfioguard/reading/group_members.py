@@ -4,6 +4,8 @@ A device's `iommu_group` link names its group. A group is listed only if some of
 have been found that way (iommu_groups.py).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from functools import partial
 

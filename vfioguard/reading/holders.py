@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from vfioguard.fact import Gap, Why, printable
 from vfioguard.report import Holder
 from vfioguard.root import Root
+from vfioguard.typed import NamedTuple
 
 #: PROC_PID_INIT_INO, include/linux/proc_ns.h. Any other namespace hides processes of the host.
 _INIT_PID_NAMESPACE = "pid:[4026531836]"

@@ -5,6 +5,8 @@ path in one system call. Most functions need none, because the kernel shows the 
 reserves for a group in the group's `reserved_regions` ("direct", "direct-relaxable").
 """
 
+from __future__ import annotations
+
 from vfioguard.fact import Fact, Reading
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members

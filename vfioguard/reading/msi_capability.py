@@ -4,6 +4,8 @@ The 2016 series tests whether a function without MSIs could have any (policy.md 
 interrupt is remapped, that decides nothing, so no capability is read.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from vfioguard.fact import Fact, Gap, Reading

@@ -4,6 +4,8 @@ Else the whole host is read: a device of another group may tell what a remapping
 of 16,384 groups takes 250,000 system calls, one of its groups takes 150.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable
 
 from vfioguard.fact import Fact, Gap, Reading, Why

@@ -1,8 +1,9 @@
 """Reading the whole host: the parts of a Snapshot, in the order in which they need each other."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.kernel import devices, iommu_class, module_param
@@ -20,6 +21,7 @@ from vfioguard.reading.earlier import Earlier
 from vfioguard.reading.msi_capability import remapping_seen, with_capability
 from vfioguard.root import Directory, Root, listing
 from vfioguard.snapshot import DENYLIST, IOMMUFD, NOIOMMU, TYPE1, Interrupts, Snapshot
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 # Most hosts do not need these readers, so the functions that use them import them.
 if TYPE_CHECKING:
@@ -27,27 +29,15 @@ if TYPE_CHECKING:
     from vfioguard.kernel.identity.dmi import Machine
     from vfioguard.kernel.identity.processor import Processor
     from vfioguard.kernel.log import Log
-else:  # names for the annotations below, which are not strings (ARCHITECTURE.md)
-    Log = Machine = Processor = Wiring = object
 
 
-class Boot:
-    """Parts that stay until the next boot. `machine` and `processor` are None without an IVRS.
+class Boot(NamedTuple):
+    """Parts that stay until the next boot. `machine` and `processor` are None without an IVRS."""
 
-    It is not a NamedTuple, because defining one takes longer than all that is done with it.
-    """
-
-    def __init__(
-        self,
-        kernel: Kernel,
-        acpi: acpi_tables.AcpiTables,
-        machine: Reading[Machine] | None,
-        processor: Reading[Processor] | None,
-    ) -> None:
-        self.kernel = kernel
-        self.acpi = acpi
-        self.machine = machine
-        self.processor = processor
+    kernel: Kernel
+    acpi: acpi_tables.AcpiTables
+    machine: Reading[Machine] | None
+    processor: Reading[Processor] | None
 
 
 def take(root: Root) -> Snapshot:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol, TypeVar
 
 from vfioguard.fact import Gap, Malformed, Reading, gap_from, parse
+from vfioguard.typed import Protocol, TypeVar
 
 T = TypeVar("T")
 

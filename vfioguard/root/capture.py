@@ -16,12 +16,12 @@ import stat
 import tarfile
 import zlib
 from collections.abc import Mapping
-from typing import BinaryIO, NamedTuple, cast
 
 from vfioguard import atomic_file
 from vfioguard.root import tar
 from vfioguard.root.memory import Entry, Link, Memory, Refused
 from vfioguard.root.packed import MAX_STREAMS, TooLarge, TooManyStreams, Unpacked
+from vfioguard.typed import BinaryIO, NamedTuple, cast
 
 ERRNO_HEADER = "VFIOGUARD.errno"
 _PATH_MAX, _NAME_MAX = 4096, 255  # include/uapi/linux/limits.h

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Generator, Mapping
-from typing import NamedTuple, TypeAlias
 
 from vfioguard.root import ATTRIBUTE, MAX_LINKS, Begin, Directory, Prefixed, Select, failed
+from vfioguard.typed import NamedTuple, TypeAlias
 
 #: Names in one directory: one and a half times the groups of the largest host that was measured.
 MAX_NAMES = 24_576

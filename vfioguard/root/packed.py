@@ -8,7 +8,8 @@ from __future__ import annotations
 import lzma
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
+
+from vfioguard.typed import BinaryIO, Protocol
 
 _CHUNK = 256 << 10
 #: Bytes of memory for lzma; xz -9 needs 65 MiB.

@@ -6,13 +6,15 @@ at one place is left behind. Another thread reads the host again, without that p
 ETIMEDOUT from then on, which costs one fact.
 """
 
+from __future__ import annotations
+
 import _thread
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from vfioguard.root import Place, Root
 from vfioguard.root.marks import Marks
+from vfioguard.typed import TypeVar
 
 T = TypeVar("T")
 

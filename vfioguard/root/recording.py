@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TypeVar
 
 from vfioguard.root import ATTRIBUTE, MAX_LINKS, Begin, Directory, Prefixed, Root, Select
 from vfioguard.root.memory import Entry, Link, Refused
+from vfioguard.typed import TypeVar
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 BLOCK = 512
 #: Bytes of a pax header or long name at most: more than any path and link (PATH_MAX).

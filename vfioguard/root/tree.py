@@ -10,9 +10,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import Protocol
 
 from vfioguard.root import ATTRIBUTE, Begin, Directory, Place, Prefixed, Select, failed
+from vfioguard.typed import Protocol
 
 # O_NONBLOCK: opening a FIFO or a device node in a foreign tree must not block.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY

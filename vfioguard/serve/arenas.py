@@ -1,5 +1,7 @@
 """How many arenas glibc's malloc keeps (mallopt(3))."""
 
+from __future__ import annotations
+
 import ctypes
 
 _M_ARENA_MAX = -8  # malloc.h

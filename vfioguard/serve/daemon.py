@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from vfioguard import unchanged, wording
 from vfioguard.fact import printable, value_or
@@ -40,6 +39,7 @@ from vfioguard.serve.telling.log_lines import LogTeller
 from vfioguard.serve.telling.state_files import StateFiles, default_directory
 from vfioguard.serve.telling.systemd import Notifier
 from vfioguard.serve.web import Opened, Web, opened
+from vfioguard.typed import NamedTuple
 
 #: Seconds for which a thread may keep the interpreter. By default it is 5 ms. A reading asks for
 #: the interpreter after each of its system calls, and so does the loop.

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
 
 from vfioguard.report import Report
 from vfioguard.root.opening import CannotOpen
@@ -18,6 +17,7 @@ from vfioguard.serve.host.scan import Scan
 from vfioguard.serve.host.worker import GaveUp, Worker
 from vfioguard.serve.senses.hint import EVERYTHING, NOTHING, POLL, RECONCILE, Hint
 from vfioguard.serve.telling.log import error_line, place_of
+from vfioguard.typed import NamedTuple
 
 #: The most seconds for which the loop is blocked for a small reading, which takes a millisecond or
 #: two; and the least seconds between two such waits.

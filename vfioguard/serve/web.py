@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from vfioguard.serve.connection.activation import passed
 from vfioguard.serve.connection.connections import Limits
@@ -13,6 +12,7 @@ from vfioguard.serve.connection.listeners import CannotListen, Listeners
 from vfioguard.serve.connection.server import TlsNow, affordable
 from vfioguard.serve.http.access_log import Access
 from vfioguard.serve.http.front import Admission, Guard, name_of
+from vfioguard.typed import NamedTuple
 
 #: One in this many TCP connections may wait for a check of its password.
 _WAITING = 3

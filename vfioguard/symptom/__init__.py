@@ -5,8 +5,11 @@ lines with one meaning, `words.py` how errnos, calls and devices are written. `p
 text by them. Nothing here looks at a host.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 
 class Call(StrEnum):

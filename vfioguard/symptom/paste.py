@@ -1,12 +1,14 @@
 """A pasted text, line by line: what each line says, and which groups and devices it names."""
 
+from __future__ import annotations
+
 import re
 from functools import cache
-from typing import NamedTuple
 
 from vfioguard.fact import printable
 from vfioguard.symptom import Call, Message, Whose, every_message, words
 from vfioguard.symptom.words import Names
+from vfioguard.typed import NamedTuple
 
 #: Characters of a text, its lines, and lines that say something, that are read.
 MOST_CHARACTERS = 16 << 20

@@ -4,14 +4,16 @@ Whatever is searched here takes steps in proportion to the line: literals, and r
 whose repetitions cannot overlap. `line` is always one that `paste.cleaned` made, in lower case.
 """
 
+from __future__ import annotations
+
 import errno
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from vfioguard.symptom import Call
 from vfioguard.symptom.calls import CALLS
 from vfioguard.symptom.errors import ERRORS
+from vfioguard.typed import NamedTuple
 
 #: The words of strerror(3), of glibc and of musl, and the errno that each stands for.
 WORDS: dict[str, str] = {

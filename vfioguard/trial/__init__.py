@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from vfioguard.typed import Protocol
 
 
 class Kernel(Protocol):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
 
 from vfioguard.attach import BIND_IOMMUFD, GET_DEVICE_FD, OPEN, SET_CONTAINER, SET_IOMMU, Backend
 from vfioguard.trial import Kernel
 from vfioguard.tried import Called
+from vfioguard.typed import NamedTuple, TypeVar
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ tables may have the same signature: a machine may have two MADTs.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from vfioguard.acpi.dump import lines
 from vfioguard.acpi.structure.layout import MOST, BadTable, text
 from vfioguard.acpi.structure.sdt import SIZE
+from vfioguard.typed import NamedTuple
 
 
 class Dumped(NamedTuple):

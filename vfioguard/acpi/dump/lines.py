@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from binascii import Error, unhexlify
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 _FIRST = re.compile(rb"([ \t]*[0-9A-Fa-f]{1,8}):(?: [0-9A-Fa-f]{2}){16}(?:[ \t\r\n]|$)")
 _HEX = b"0123456789abcdefABCDEF"

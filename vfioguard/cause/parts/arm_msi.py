@@ -7,7 +7,6 @@ The kernel asks each member from v6.3 on, and before it asks every controller of
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from vfioguard.acpi.parts.madt_arm import GicIts, GicMsiFrame, GicV5Its
 from vfioguard.cause.parts import why
@@ -25,6 +24,7 @@ from vfioguard.kernel.members import Members
 from vfioguard.kernel.module_param import kstrtobool
 from vfioguard.kernel.pci.pci_topology import requester_id
 from vfioguard.report import GroupReport
+from vfioguard.typed import NamedTuple
 
 _BARE = "MSI controller without isolation"
 

@@ -8,7 +8,6 @@ wrong loses its interrupts, the timer's included.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import machine, options
@@ -20,6 +19,7 @@ from vfioguard.inference.remapping.amd_io_apics import overrides, special_io_api
 from vfioguard.inference.remapping.madt_io_apics import registered
 from vfioguard.inference.remapping.parts import named
 from vfioguard.report import Step
+from vfioguard.typed import NamedTuple
 
 #: 00:14.0, where the southbridges of AMD have their SMBus function, and 00:0b.0 on some Hygons:
 #: IOAPIC_SB_DEVID, IOAPIC_SB_DEVID_FAM18H_M4H.

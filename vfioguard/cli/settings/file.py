@@ -7,12 +7,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import NamedTuple, cast
 
 from vfioguard.cli.failure import Failure
 from vfioguard.cli.settings.kinds import Setting, Wrong, shown, toml
 from vfioguard.cli.settings.table import SETTINGS
 from vfioguard.cli.settings.toml_lines import Lines
+from vfioguard.typed import NamedTuple, cast
 
 DEFAULT_FILE = "/etc/vfioguard.toml"
 #: The origin of a value that neither the file nor an option sets.

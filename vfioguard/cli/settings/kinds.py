@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple, cast
+
+from vfioguard.typed import NamedTuple, cast
 
 #: Characters of a wrong value that its error quotes.
 _SHOWN = 60

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import cast
 
 from vfioguard.cli.arguments import Once, Parser
 from vfioguard.cli.settings.kinds import SWITCH, Setting, Wrong, toml
 from vfioguard.cli.settings.table import SETTINGS
+from vfioguard.typed import cast
 
 
 def add_settings(parser: Parser) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, cast
+
+from vfioguard.typed import NamedTuple, cast
 
 Path = tuple[str, ...]
 #: A statement of more than one line ends in a line with one of these.

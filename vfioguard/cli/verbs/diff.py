@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
 
 from vfioguard import wording
 from vfioguard.change import SCHEMA_VERSION
@@ -23,6 +22,7 @@ from vfioguard.output.change.json import change_json, side_json
 from vfioguard.proof_json import dumps
 from vfioguard.reading.take import take
 from vfioguard.report import Choice
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import change as shapes

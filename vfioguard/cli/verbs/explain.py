@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from vfioguard import wording
 from vfioguard.attach import Attach, status
@@ -28,6 +27,7 @@ from vfioguard.reading.take import take
 from vfioguard.report import GroupReport, UngroupedDevice
 from vfioguard.snapshot import Snapshot
 from vfioguard.target import Targets
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.verdict import exit_code
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from vfioguard import wording
 from vfioguard.cli.arguments import Once, Parser
@@ -15,6 +14,7 @@ from vfioguard.cli.settings.kinds import toml
 from vfioguard.cli.settings.options import add_settings
 from vfioguard.cli.settings.table import SETTINGS
 from vfioguard.cli.verbs import Verb
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.serve.web import Web

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+
+from vfioguard.typed import Protocol
 
 
 class _Decoded(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables
@@ -15,6 +14,7 @@ from vfioguard.inference.remapping.parts import Possible
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.acpi import BadTable

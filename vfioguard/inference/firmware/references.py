@@ -8,10 +8,10 @@ viot_get_iommu(), drivers/acpi/riscv/rimt.c (7.3.4)).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from vfioguard.acpi import Unknown, iort, rimt, viot
 from vfioguard.acpi.parts import iort_bodies
+from vfioguard.typed import NamedTuple
 
 #: Nodes of an IORT that only refer: no id is ever mapped to one.
 _ORIGINS = (

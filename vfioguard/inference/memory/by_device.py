@@ -1,12 +1,14 @@
 """The memory that firmware's tables keep, by the device that they keep it for."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from vfioguard.fact import Gap
 from vfioguard.inference.memory import reserved
 from vfioguard.inference.memory.region import ReservedRegion, by_device
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import NamedTuple
 
 
 class ReservedByDevice(NamedTuple):

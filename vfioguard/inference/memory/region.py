@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.functions import Function
+from vfioguard.typed import NamedTuple
 
 _PAGE = 4096
 

@@ -9,7 +9,6 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables
@@ -17,6 +16,7 @@ from vfioguard.inference.functions import Index, functions
 from vfioguard.inference.memory.region import ReservedRegion
 from vfioguard.kernel.pci.pci_topology import Place
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.acpi.dmar import Dmar

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference import era, tables
 from vfioguard.inference.msi_domain.its import Itss
@@ -15,6 +13,7 @@ from vfioguard.kernel.firmware.devicetree import Nodes
 from vfioguard.kernel.identity.arch import is_arm
 from vfioguard.logic import Answer, Claim, ask
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import Protocol
 
 
 class _Resolver(Protocol):

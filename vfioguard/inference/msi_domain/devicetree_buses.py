@@ -5,8 +5,6 @@ drivers/bus/fsl-mc/{fsl-mc-bus,fsl-mc-msi,dprc-driver}.c, drivers/cdx/{cdx,cdx_m
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
@@ -14,6 +12,7 @@ from vfioguard.inference.msi_domain.resolution import Domain, either, first_of, 
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware.devicetree import PATH, Node, Nodes
 from vfioguard.logic import Claim
+from vfioguard.typed import Protocol
 
 
 class Lookups(Protocol):

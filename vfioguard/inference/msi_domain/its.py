@@ -10,7 +10,6 @@ device tree up to 6.1. 5.10 works otherwise, but the answers here are the same f
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference.msi_domain import its_log
@@ -21,6 +20,7 @@ from vfioguard.kernel.log import Log
 from vfioguard.kernel.module_param import kstrtobool
 from vfioguard.logic import Answer, Claim, agree, ask, every
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import NamedTuple
 
 V3, V5 = "arm,gic-v3-its", "arm,gic-v5-its"
 _USES = Claim("the kernel uses the ITS", "the kernel does not use the ITS")

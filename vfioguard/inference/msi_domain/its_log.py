@@ -9,9 +9,9 @@ gicv5_its_print_info(), gicv5_its_of_probe(). Read in 5.10.223, 5.10.262, 6.1.17
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from vfioguard.kernel.log import Log
+from vfioguard.typed import NamedTuple
 
 #: "ITS [mem 0x08080000-0x0809ffff]": the ITS's probe begins; its other lines come later.
 _TRIED = re.compile(r"ITS \[mem (0x[0-9a-f]+)-")

@@ -7,7 +7,6 @@ from how the kernel assigns domains (policy.md 4.2, 4.3). Unknown stays unknown.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import era
@@ -16,6 +15,7 @@ from vfioguard.kernel.devices import Device, is_pci
 from vfioguard.kernel.identity.arch import is_arm, is_s390, is_x86
 from vfioguard.logic import Answer, Claim, ask, every
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.inference.msi_domain.resolution import Domain

@@ -9,7 +9,6 @@ one has not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders, era
@@ -19,6 +18,7 @@ from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.logic import Answer, Claim, agree, ask, every
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.kernel.log import Log

@@ -7,13 +7,13 @@ lookup finds nothing, the next lookup counts, as pci_set_msi_domain() falls back
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from vfioguard.fact import Gap, Reading, Why
 from vfioguard.inference.msi_domain.claims import has_domain, has_isolated
 from vfioguard.kernel.log import Log
 from vfioguard.logic import Answer, Claim, ask, every, some
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import NamedTuple
 
 _MBI = Claim(
     "the kernel's log shows an MBI range in use", "the kernel's log shows no MBI range in use"

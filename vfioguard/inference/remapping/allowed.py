@@ -5,8 +5,6 @@ False proves that remapping is off. True only says that the firmware is not in t
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import era, tables
@@ -19,6 +17,7 @@ from vfioguard.kernel.identity.dmi import Machine
 from vfioguard.kernel.identity.processor import Processor
 from vfioguard.logic import Claim, some
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import NamedTuple
 
 NOT_GIVEN: Gap = Gap(Why.ABSENT, "the command line of the kernel", "not given")
 

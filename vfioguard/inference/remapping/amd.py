@@ -7,7 +7,6 @@ because all of it can. If a release may have several forms of the check, all mus
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import borders
@@ -23,6 +22,7 @@ from vfioguard.inference.remapping.amd_southbridge import Classes, Form, IoApics
 from vfioguard.inference.remapping.madt_io_apics import addresses_repeat, registered
 from vfioguard.inference.remapping.parts import Part, conclude, io_apics, part, unreadable
 from vfioguard.logic import Claim
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs

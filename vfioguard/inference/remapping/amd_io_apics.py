@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.acpi.ivrs import Ivrs

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, TypeAlias
 
 from vfioguard.fact import Gap, Reading
 from vfioguard.inference import borders
 from vfioguard.inference.borders import Version
 from vfioguard.kernel.identity.processor import Processor
+from vfioguard.typed import NamedTuple, TypeAlias
 
 #: Requester id of segment 0 -> base and sub class, or None if it cannot be read.
 Classes: TypeAlias = Mapping[int, int | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Reading
 from vfioguard.inference import era
@@ -16,6 +15,7 @@ from vfioguard.kernel.identity.symbols import Predicate
 from vfioguard.kernel.interrupts.irq_domains import IrqDomain
 from vfioguard.logic import Answer, Claim, agree, ask, some
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.kernel.log import Log

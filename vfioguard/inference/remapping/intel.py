@@ -6,12 +6,12 @@ drivers/iommu/intel/irq_remapping.c intel_prepare_irq_remapping(), parse_ioapics
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.inference.remapping.parts import Part, io_apics, part, unreadable
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.logic import Claim
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.acpi.dmar import Andd, Dmar, Drhd

@@ -7,7 +7,7 @@ one that reads all ones.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.acpi.madt import IoApic, Madt

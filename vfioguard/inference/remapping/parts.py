@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vfioguard.fact import Gap, Reading
 from vfioguard.inference.remapping.madt_io_apics import addresses_repeat, registered
 from vfioguard.logic import Answer, Claim, every
+from vfioguard.typed import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from vfioguard.acpi.madt import Madt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from vfioguard.fact import Gap, Why
 from vfioguard.inference import exempt
@@ -12,6 +11,7 @@ from vfioguard.inference.without_group import late_group
 from vfioguard.kernel.devices import Device
 from vfioguard.logic import Answer, Claim, ask, every
 from vfioguard.report import NO_GROUP, UNBINDABLE
+from vfioguard.typed import NamedTuple
 
 _MAY = f"{NO_GROUP}; kernels before v6.15 make one when a driver binds, if firmware maps it"
 _LATE = f"{NO_GROUP} yet: kernels before v6.15 make one when a driver binds, and firmware maps it"

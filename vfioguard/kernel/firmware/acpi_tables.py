@@ -4,11 +4,13 @@ Documentation/ABI/testing/sysfs-firmware-acpi. A table that may not be read is a
 table". If a container runtime hides /sys/firmware, every table is such a gap.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from
 from vfioguard.root import ACPI_TABLES, Root
+from vfioguard.typed import NamedTuple
 
 PATH = ACPI_TABLES
 _FIRMWARE = "/sys/firmware"

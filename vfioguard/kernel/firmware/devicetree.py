@@ -7,7 +7,6 @@ pci/pci-iommu.txt, interrupt-controller/msi.txt). A host that booted with ACPI h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, printable
 from vfioguard.kernel.firmware.devicetree_values import (
@@ -18,6 +17,7 @@ from vfioguard.kernel.firmware.devicetree_values import (
     strings,
 )
 from vfioguard.root import Root, reading
+from vfioguard.typed import NamedTuple, TypeVar
 
 T = TypeVar("T")
 

@@ -7,7 +7,6 @@ the PCI bus, or by its node in the device tree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Gap, Reading, Why, gap_from, parse, printable_bytes
 from vfioguard.kernel.devices import PCI
@@ -16,6 +15,7 @@ from vfioguard.kernel.firmware.devicetree import Nodes
 from vfioguard.kernel.pci import pci_topology
 from vfioguard.kernel.pci.pci_topology import Place
 from vfioguard.root import Root
+from vfioguard.typed import NamedTuple
 
 
 class Wiring(NamedTuple):

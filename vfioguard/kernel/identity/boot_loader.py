@@ -8,11 +8,11 @@ file, because the others name disks and keys.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, printable, printable_bytes
 from vfioguard.kernel.identity import cmdline
 from vfioguard.root import Root, listing, reading
+from vfioguard.typed import NamedTuple
 
 LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 EFI = "/sys/firmware/efi"

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from vfioguard.fact import Fact, Gap, Malformed, Reading, Why, gap_from, printable, printable_bytes
 from vfioguard.fact import parse as parse_raw
 from vfioguard.root import Root, first, reading, text
+from vfioguard.typed import TypeAlias
 
 GZ = "/proc/config.gz"
 #: By release. The third path is for a recorded tree that lacks the link /lib -> usr/lib.

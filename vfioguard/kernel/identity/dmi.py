@@ -6,10 +6,9 @@ both. Serial numbers and UUIDs, which tell one machine from all others, are not 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from vfioguard.fact import Fact, Gap, Reading, printable_bytes, value_or
 from vfioguard.root import Root, reading
+from vfioguard.typed import NamedTuple
 
 PATH = "/sys/class/dmi/id"
 

@@ -4,10 +4,11 @@ If a recording lacks that file, the banner in /proc/version has the release. A r
 evidence of what the kernel does, because distributions backport. Symbols are better (symbols.py).
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from vfioguard.fact import Gap, Malformed, Reading, Why
 from vfioguard.root import Root, reading, text
+from vfioguard.typed import NamedTuple
 
 PATH = "/proc/sys/kernel/osrelease"
 #: "Linux version RELEASE (who built it) ...": fs/proc/version.c.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
 
 from vfioguard.fact import Malformed, Reading, gap_from
 from vfioguard.fact import parse as parse_raw
 from vfioguard.kernel.identity import arch
 from vfioguard.root import Root
+from vfioguard.typed import NamedTuple, TypeVar
 
 T = TypeVar("T")
 

@@ -1,16 +1,15 @@
 """The running kernel and its options: everything that stays the same during a boot."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from __future__ import annotations
 
 from vfioguard.fact import Fact, Gap, Reading
 from vfioguard.kernel.identity import arch, cmdline, config, hypervisor, osrelease, symbols
 from vfioguard.root import Root
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 # Most hosts do not need this parser, so `read` imports it.
 if TYPE_CHECKING:
     from vfioguard.kernel.identity.stable import Stable
-else:  # a name for the annotation below, which is not a string (ARCHITECTURE.md)
-    Stable = object
 
 
 class Kernel(NamedTuple):

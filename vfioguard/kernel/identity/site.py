@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from vfioguard.fact import Reading
 from vfioguard.root import Root
+from vfioguard.typed import TYPE_CHECKING
 
 # Each command makes a Site, and few ask it: the readers are imported by those that do.
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ version_signature.c of its sources), Debian in UTS_VERSION: "#1 SMP PREEMPT_DYNA
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
 
 from vfioguard.fact import Fact, Gap, Malformed, Reading, Why
 from vfioguard.root import Root, first, reading
+from vfioguard.typed import TypeAlias
 
 SIGNATURE = "/proc/version_signature"
 VERSION = "/proc/version"

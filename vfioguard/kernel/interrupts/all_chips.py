@@ -6,12 +6,14 @@ were raised (kernel/irq/proc.c show_interrupts() (6.1.176, 6.12.118), irq_seq_ne
 file is whole if both count the same, and the chips of the others are read one by one.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vfioguard.fact import Fact
 from vfioguard.kernel.interrupts import irq, proc_interrupts
 from vfioguard.root import Directory, Root
+from vfioguard.typed import NamedTuple
 
 #: Interrupts at most whose chips are read one by one, which costs three system calls each.
 _FEW = 1024

@@ -4,10 +4,11 @@ Documentation/ABI/testing/sysfs-kernel-irq (v4.9). The chip of an MSI tells whic
 it. The chip of a wired x86 interrupt tells whether the IO-APIC's interrupts are remapped.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from vfioguard.fact import Gap, Reading, gap_from, parse
 from vfioguard.root import Directory, Root, text
+from vfioguard.typed import NamedTuple
 
 PATH = "/sys/kernel/irq"
 #: The names of x86 chips whose interrupts are remapped begin so (irqchip/x86_remapping.py).

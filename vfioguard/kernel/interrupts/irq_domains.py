@@ -5,11 +5,13 @@ tests, but most distributions do not build it. Domains of single devices are lef
 have the flag.
 """
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
 
 from vfioguard.fact import Fact, Malformed, Reading, printable_bytes
 from vfioguard.root import Root, listing, reading
+from vfioguard.typed import NamedTuple
 
 PATH = "/sys/kernel/debug/irq/domains"
 

@@ -3,12 +3,14 @@
 drivers/pci/search.c pci_for_each_dma_alias(), drivers/pci/msi/irqdomain.c get_msi_id_cb().
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from vfioguard.bdf import Bdf, parse_bdf
 from vfioguard.fact import Gap, Malformed, Reading, Why, gap_from, parse, printable
 from vfioguard.root import Directory
+from vfioguard.typed import NamedTuple
 
 
 class Place(NamedTuple):

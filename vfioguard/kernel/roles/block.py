@@ -4,13 +4,15 @@
 (block/holder.c bd_link_disk_holder()). `loop/backing_file` names a loop device's file.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from vfioguard.kernel.roles.mounts import Mount, around
 from vfioguard.kernel.roles.paths import functions_in
 from vfioguard.root import Root
+from vfioguard.typed import NamedTuple
 
 BLOCK = "/sys/class/block"
 _NUMBERS = "/sys/dev/block"

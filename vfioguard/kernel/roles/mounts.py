@@ -4,11 +4,13 @@ Their paths and names are private, so nobody records these files: a capture has 
 (needed.py).
 """
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
 
 from vfioguard.fact import Malformed, Reading, gap_from, parse
 from vfioguard.root import Root
+from vfioguard.typed import NamedTuple
 
 MOUNTS = "/proc/self/mountinfo"
 SWAPS = "/proc/swaps"

@@ -3,14 +3,16 @@
 A capture has the roles alone, because mounts and routes are private (`text`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from vfioguard.fact import Gap
 from vfioguard.kernel.devices import is_pci
 from vfioguard.kernel.roles import console, mounts, network
 from vfioguard.kernel.roles.block import Disks, Found
 from vfioguard.root import Root
+from vfioguard.typed import NamedTuple
 
 #: Where a capture has the roles.
 RECORDED = "/CAPTURE/roles"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vfioguard.change import Change, Value
 from vfioguard.change.sentence import sentence
 from vfioguard.change.state import MemberState, State
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import change as shapes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
 
 from vfioguard import wording
 from vfioguard.attach import Attach, OneBackend, rank
@@ -11,6 +10,7 @@ from vfioguard.cause_json import cause_json, names_json
 from vfioguard.checked import reason
 from vfioguard.output.json import blocker_json
 from vfioguard.report import SCHEMA_VERSION, Checked, Missing, Report
+from vfioguard.typed import TYPE_CHECKING, Literal
 from vfioguard.verdict import Outcome, severity
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What a pasted text means on this host: values, which the text and the JSON show."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
@@ -11,6 +11,7 @@ from vfioguard.report import Report
 from vfioguard.snapshot import Snapshot
 from vfioguard.symptom import About, Call, Whose, causes_of
 from vfioguard.symptom.paste import Paste, Understood
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome
 
 _GIVES_AWAY = "a guest can then raise any interrupt of the host, through any device"

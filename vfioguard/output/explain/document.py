@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from vfioguard.cause_json import why_json
 from vfioguard.fact import printable
@@ -11,6 +10,7 @@ from vfioguard.output.json import group_json, ungrouped_json
 from vfioguard.proof_json import claim_json
 from vfioguard.report import CauseReport, GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.verdict import Outcome, severity
 
 # A group's answer needs none of the tables of messages.

@@ -4,8 +4,9 @@ No fact is read for it: the Snapshot and the Report have them all. What neither 
 holder of a group, is not known.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
 
 from vfioguard import wording
 from vfioguard.blocker.parts.binding import likely_needed
@@ -15,6 +16,7 @@ from vfioguard.output.explain.no_group import advice, no_group
 from vfioguard.output.explain.view import View, alone
 from vfioguard.report import GroupReport
 from vfioguard.symptom import About
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome
 
 #: Characters of a list of groups that are shown.

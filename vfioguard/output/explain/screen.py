@@ -4,9 +4,10 @@ A screen is made of sections. Each gives entries; what does not fit is taken fro
 below the causes, then from the last cause.
 """
 
+from __future__ import annotations
+
 import textwrap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
 
 from vfioguard import wording
 from vfioguard.attach import Attach, Attachment
@@ -30,6 +31,7 @@ from vfioguard.report import (
     UngroupedDevice,
 )
 from vfioguard.snapshot import Snapshot
+from vfioguard.typed import NamedTuple, TypeAlias
 from vfioguard.verdict import Outcome
 
 LINES, COLUMNS = 24, 80

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vfioguard.output.explain.answer import Answer, Possible
 from vfioguard.symptom.paste import Paste
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import explain as shapes

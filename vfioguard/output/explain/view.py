@@ -1,6 +1,6 @@
 """The part of a host that a text names, and the words of the tables as this host would say them."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from vfioguard.inference import era
 from vfioguard.inference.borders import Border
@@ -12,6 +12,7 @@ from vfioguard.report import GroupReport, Report, UngroupedDevice
 from vfioguard.snapshot import Snapshot
 from vfioguard.symptom import Cause
 from vfioguard.symptom.words import Names
+from vfioguard.typed import NamedTuple
 
 
 class View(NamedTuple):

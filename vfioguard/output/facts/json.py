@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vfioguard.device_facts import DeviceFacts
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes.facts import Facts

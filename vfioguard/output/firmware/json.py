@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from vfioguard.inference.firmware.of_host import Decoded, Firmware
 from vfioguard.inference.memory.region import ReservedRegion
 from vfioguard.inference.memory.reserved import ReservedMemory
 from vfioguard.proof_json import gap_json
 from vfioguard.report import SCHEMA_VERSION
+from vfioguard.typed import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from vfioguard.inference.remapping.parts import Possible

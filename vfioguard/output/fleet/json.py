@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vfioguard.fleet.sums import Fleet
 from vfioguard.report import SCHEMA_VERSION
+from vfioguard.typed import TYPE_CHECKING
 from vfioguard.verdict import Outcome
 
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vfioguard.proof_json import claim_json
 from vfioguard.report import SCHEMA_VERSION, PolicyReport, Report
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import policies as shapes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from vfioguard.report import SCHEMA_VERSION, Report
 from vfioguard.tried import Asked, Tried
+from vfioguard.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import trial as shapes

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard import checked
 from vfioguard.attach import Attach
 from vfioguard.output.check.json import answer_json, checks_json
 from vfioguard.report import SCHEMA_VERSION, Checked, Missing, Report
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import check as shapes

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
-from typing import NamedTuple
 
 from vfioguard.attach import Ask, How
 from vfioguard.report import Checked, Choice, GroupReport, Report
@@ -20,6 +19,7 @@ from vfioguard.serve.answer.stale import Stale, json_opening
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.doubt import Doubt, Reason
 from vfioguard.serve.host.scan import Explain, Scan, WhatIf, Why
+from vfioguard.typed import NamedTuple
 from vfioguard.wording import moment
 
 #: The answer is stale after this many intervals without a successful reading.

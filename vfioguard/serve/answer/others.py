@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from vfioguard.report import Choice, Report
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.passing import Passing
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.host.scan import Scan
+from vfioguard.typed import NamedTuple
 
 #: The most groups in all kept views together: six views of 5,461 groups, or two of 16,384.
 _KEPT = 32768

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from vfioguard.page import table
 from vfioguard.page.model import Look
@@ -20,6 +19,7 @@ from vfioguard.serve.answer.known import Known
 from vfioguard.serve.answer.latest import Latest, Single
 from vfioguard.serve.answer.stale import Stale
 from vfioguard.serve.answer.view import View
+from vfioguard.typed import NamedTuple
 
 #: (time, sentence) of the latest changes, the newest first; and a number that grows with them.
 Changes = Callable[[], tuple[Sequence[tuple[str, str]], int]]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from vfioguard.serve.answer.body import Body
+from vfioguard.typed import TypeAlias
 
 #: Identifies a body: the same key means the same body.
 Key: TypeAlias = tuple[object, ...]

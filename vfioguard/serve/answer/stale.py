@@ -7,11 +7,11 @@ not rendered again when only the mark changes.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.fact import printable
 from vfioguard.proof_json import dumps
 from vfioguard.report import SCHEMA_VERSION
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import document as shapes

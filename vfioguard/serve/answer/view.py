@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vfioguard import leaves, unchanged, wording
 from vfioguard.cause_json import names_json, why_json
@@ -24,6 +23,7 @@ from vfioguard.serve.answer.blocks import Blocks
 from vfioguard.serve.answer.body import Body, Piece, piece, pieces, whole
 from vfioguard.serve.answer.stale import Stale, json_opening, text_opening
 from vfioguard.target import Targets
+from vfioguard.typed import TYPE_CHECKING, NamedTuple, TypeAlias
 from vfioguard.verdict import Outcome
 
 if TYPE_CHECKING:

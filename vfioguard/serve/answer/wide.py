@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.output.facts.json import facts_json
@@ -19,6 +18,7 @@ from vfioguard.serve.answer.body import Body, Piece, piece
 from vfioguard.serve.answer.passing import Key, Passing
 from vfioguard.serve.answer.view import View
 from vfioguard.serve.host.scan import Scan
+from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome
 
 #: Seconds for which facts are kept, and the most selections of devices that are kept together.

@@ -27,7 +27,8 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum, StrEnum
 from itertools import chain, islice
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 #: The most bytes that are read at once, and that are held of a request that we are not ready for.
 _CHUNK = 16 * 1024

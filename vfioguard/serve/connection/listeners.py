@@ -11,7 +11,8 @@ import socket
 import stat
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple, Self
+
+from vfioguard.typed import NamedTuple, Self
 
 _TCP = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 _UNIX = "unix:"

@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 from asyncio.sslproto import SSLProtocol
-from typing import cast
 
 import h11
 import uvicorn
@@ -21,6 +20,7 @@ from uvicorn.server import ServerState
 
 from vfioguard.serve.connection.connections import STALL, Connection, Phase, Pool
 from vfioguard.serve.problem import MEDIA_TYPE, problem
+from vfioguard.typed import cast
 
 #: Stop writing if 1 byte is not taken, and go on at 0. If both were 0, TLS would stop for no byte.
 _UNSENT = 1, 0

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from ssl import SSLContext
-from typing import NamedTuple
 
 import uvicorn
 
@@ -28,6 +27,7 @@ from vfioguard.serve.connection.connections import (
 )
 from vfioguard.serve.connection.listeners import CannotListen, describe
 from vfioguard.serve.connection.protocol import Protocol, Tls
+from vfioguard.typed import NamedTuple
 
 #: The most seconds that an answer may take after the daemon was told to stop.
 _GRACE = 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vfioguard.attach import Ask, How
 from vfioguard.device_facts import DeviceFacts
@@ -15,6 +14,7 @@ from vfioguard.report import (
     Report,
     UngroupedDevice,
 )
+from vfioguard.typed import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import explain as shapes

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
 
 from vfioguard import wording
 from vfioguard.fact import Fact, Gap, gap_from
@@ -20,6 +19,7 @@ from vfioguard.kernel.interrupts import irq, irq_domains
 from vfioguard.reading.take import take
 from vfioguard.report import Report
 from vfioguard.root import Root
+from vfioguard.typed import NamedTuple
 
 _NETLINK_KOBJECT_UEVENT = 15  # include/uapi/linux/netlink.h
 _KERNEL = 1  # the group of the kernel itself; udev's own is 2

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TypeAlias, TypeVar
 
 from vfioguard.root.patience import TICK, Patience
+from vfioguard.typed import TypeAlias, TypeVar
 
 _Calls: TypeAlias = "SimpleQueue[Callable[[], None]]"
 

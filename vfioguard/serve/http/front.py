@@ -6,13 +6,13 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
 
 from vfioguard.serve.answer.stale import Stale
 from vfioguard.serve.asgi import App, Message, Receive, Refusal, Send
 from vfioguard.serve.connection.connections import Connection
 from vfioguard.serve.http.access_log import Access
 from vfioguard.serve.problem import MEDIA_TYPE, problem
+from vfioguard.typed import NamedTuple, Protocol
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 _UNROUTED = "other"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
 
-from vfioguard.attach import Backend
 from vfioguard.device_facts import DeviceFacts
+from vfioguard.json_shapes.attachment import Backend
 from vfioguard.report import Choice, GroupReport, UngroupedDevice
 from vfioguard.serve.answer.body import Body
 from vfioguard.serve.answer.latest import Latest, Single
@@ -18,6 +17,7 @@ from vfioguard.serve.answer.view import View
 from vfioguard.serve.answer.wide import Told, Wide, naming
 from vfioguard.serve.http.errors import Problem
 from vfioguard.target import NoTarget
+from vfioguard.typed import NamedTuple, TypeAlias
 from vfioguard.verdict import Outcome
 
 #: Seconds after which a client may ask again that was told 503: the host is being read.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TypeAlias
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 
@@ -18,6 +17,7 @@ from vfioguard.serve.answer.view import View
 from vfioguard.serve.doubt import Doubt, Reason
 from vfioguard.serve.http.exposition import MeasuredCollector, beginning, exposed, registry_of
 from vfioguard.serve.telling.change_teller import ChangeTeller
+from vfioguard.typed import TypeAlias
 from vfioguard.verdict import Outcome
 
 #: Gives the metrics of a part of the daemon.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -13,6 +13,7 @@ from vfioguard.json_shapes.answers import Problem
 from vfioguard.json_shapes.examples import EVENT, EXAMPLES
 from vfioguard.proof_json import dumps
 from vfioguard.serve.problem import MEDIA_TYPE, problem
+from vfioguard.typed import Any, TypeAlias, cast
 
 #: What FastAPI takes as `responses`.
 Responses: TypeAlias = dict[int | str, dict[str, Any]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
 
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
@@ -11,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from vfioguard.serve.answer.body import PIECE, Body, Parts, cut
 from vfioguard.serve.http.front import connection_of
 from vfioguard.serve.http.negotiate import accepts_gzip, media_type
+from vfioguard.typed import NamedTuple
 
 JSON = "application/json"
 LINES = "text/plain; charset=utf-8"

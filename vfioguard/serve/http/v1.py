@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Header, Path, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from vfioguard.attach import Backend
 from vfioguard.json_shapes import answers as shapes
+from vfioguard.json_shapes.attachment import Backend
 from vfioguard.json_shapes.change import Change
 from vfioguard.json_shapes.firmware import Firmware
 from vfioguard.json_shapes.report import WideReport

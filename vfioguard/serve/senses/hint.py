@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from vfioguard.typed import NamedTuple
 
 #: A hint of more functions than this is not small.
 _FEW = 4

@@ -18,12 +18,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, cast
 
 import pyudev  # pyright: ignore[reportMissingTypeStubs]
 
 from vfioguard.bdf import parse_bdf
 from vfioguard.serve.senses.hint import EVERYTHING, LISTINGS, LOST, NOTHING, PARAMETERS, Hint
+from vfioguard.typed import Any, Protocol, cast
 
 #: Bytes of the receive buffer that we ask for, as udevd does. Without CAP_NET_ADMIN the kernel
 #: gives at most net.core.rmem_max.

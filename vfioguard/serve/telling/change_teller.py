@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from vfioguard.change import Change, Kind
 from vfioguard.change.compare import changes
@@ -17,6 +16,7 @@ from vfioguard.serve.host.previous_boot import History
 from vfioguard.serve.telling.events import Hub, Prepared, prepare
 from vfioguard.serve.telling.log import Trouble
 from vfioguard.serve.telling.state_files import StateFiles
+from vfioguard.typed import NamedTuple
 
 #: Seconds between two writes of the state.
 _PAUSE = 1.0

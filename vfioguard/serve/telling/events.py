@@ -13,11 +13,11 @@ import secrets
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from vfioguard.change import Change
 from vfioguard.output.change.json import change_json
 from vfioguard.proof_json import dumps
+from vfioguard.typed import NamedTuple
 
 #: The most events in the ring, and the most bytes of them all.
 PAST = 1024

@@ -11,7 +11,8 @@ import fcntl
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+
+from vfioguard.typed import TypeAlias
 
 #: Names and values. A name may occur several times, and a search finds each of its values.
 Fields: TypeAlias = "Sequence[tuple[str, str]]"

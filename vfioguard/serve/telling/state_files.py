@@ -14,11 +14,11 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from vfioguard import atomic_file
 from vfioguard.change.codec import LIMIT, BadState, decode, encode
 from vfioguard.change.state import State
+from vfioguard.typed import NamedTuple
 
 LAST = "state.json"
 PREVIOUS = "previous-boot.json"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from typing import NamedTuple
 
 from vfioguard.serve.web_config.yaml_file import Value, read
+from vfioguard.typed import NamedTuple
 
 _TLS = (
     "cert", "key", "client_ca", "cert_file", "key_file", "client_auth_type", "client_ca_file",

@@ -7,12 +7,12 @@ import os
 import ssl
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
 
 from vfioguard.serve.http.rate import Rate
 from vfioguard.serve.web_config.form import WebConfig, load
 from vfioguard.serve.web_config.tls import context
 from vfioguard.serve.web_config.yaml_file import BadFile
+from vfioguard.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # bcrypt is needed only if there are users
     from vfioguard.serve.web_config.passwords import Passwords

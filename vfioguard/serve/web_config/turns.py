@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+
+from vfioguard.typed import NamedTuple
 
 
 class Client(NamedTuple):
