@@ -114,7 +114,7 @@ class GroupReport(NamedTuple):
     `backends`. `attachable`: whether a VFIO driver can take a member. `causes` are the names of why
     the attach is refused, blocked or unknown, the first errno's first. `backends` maps each backend
     that vfioguard knows to its verdict, or to None if this kernel lacks it. `series` is that of the
-    2016 series. `holders` hold the group now; None if nobody looked, as only the daemon does.
+    2016 series. `holders` have it open now; None if nobody looked, or `unseen` says why not known.
     """
 
     id: int
@@ -128,6 +128,7 @@ class GroupReport(NamedTuple):
     attachable: bool = True
     causes: tuple[str, ...] = ()
     holders: tuple[Holder, ...] | None = None
+    unseen: Gap | None = None
 
     @property
     def on_vfio(self) -> bool:

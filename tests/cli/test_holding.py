@@ -12,11 +12,15 @@ import pytest
 
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
-from vfioguard.attach import Attach, How
+from vfioguard.attach import Ask, Attach, How
+from vfioguard.checked import reason
 from vfioguard.cli.host import holding
 from vfioguard.cli.standing_by import Work
+from vfioguard.fact import Gap, Why
 from vfioguard.judging.check import check
 from vfioguard.judging.evaluate import judge
+from vfioguard.judging.holding import held_by
+from vfioguard.output.explain.screen import screen
 from vfioguard.reading.take import take
 from vfioguard.report import NOTHING_CHOSEN, Checked
 from vfioguard.root.memory import Memory
@@ -25,6 +29,8 @@ from vfioguard.target import Targets
 REPOSITORY = Path(__file__).parents[2]
 A, B = "0000:01:00.0", "0000:02:00.0"
 HOST = x86_host({3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "vfio-pci")]})
+HIDDEN = "who holds /dev/vfio is not known: the descriptors of other processes are not shown"
+YES = f"it can be attached as it is; {HIDDEN}"
 JUDGED = judge(take(Memory(HOST)), "now")
 
 
@@ -61,12 +67,14 @@ def test_a_group_that_a_process_has_open_is_busy(tmp_path: Path, *, now: bool) -
 
 
 @pytest.mark.needs_root
-def test_without_the_right_to_see_them_nothing_is_said() -> None:
+def test_without_the_right_to_see_them_the_answer_names_the_gap() -> None:
     code = (
         "from pathlib import Path\n"
-        "from tests.cli.test_holding import A, answer\n"
+        "from tests.cli.test_holding import A, JUDGED, answer\n"
+        "from vfioguard.checked import reason\n"
         "checked = answer(A, Path('/dev/vfio'))\n"
-        "print(checked.answer, checked.groups[0].holders)"
+        "print(checked.answer, checked.groups[0].holders)\n"
+        "print(reason(JUDGED.report, checked))"
     )
     result = subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code],
@@ -76,4 +84,33 @@ def test_without_the_right_to_see_them_nothing_is_said() -> None:
         check=False,
         env={"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, sys.path)])},
     )
-    assert (result.stdout, result.stderr) == ("yes None\n", "")
+    assert (result.stdout, result.stderr) == (
+        f"yes None\nit can be attached as it is; {HIDDEN}\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("drivers", "answered", "names_it"),
+    [
+        (["vfio-pci"], Attach.YES, True),
+        ([None], Attach.YES, False),  # nobody can hold it
+        (["vfio-pci", "e1000e"], Attach.NO, False),  # it is refused anyway
+    ],
+)
+def test_the_gap_is_named_where_an_unseen_holder_would_matter(
+    drivers: list[str | None], answered: Attach, *, names_it: bool
+) -> None:
+    functions = [Function(f"0000:01:00.{n}", None, driver) for n, driver in enumerate(drivers)]
+    snapshot = take(Memory(x86_host({3: functions})))
+    judged = judge(snapshot, "now")
+    targets = Targets(judged.report)
+    ask = targets.ask("0000:01:00.0")
+    assert isinstance(ask, Ask)
+    gap = Gap(Why.DENIED, "/proc/*/fd", HIDDEN)
+    groups = [held_by(each, gap) if each.on_vfio else each for each in targets.groups([ask])]
+    (checked,) = check(judged, groups, [ask], NOTHING_CHOSEN, How())
+    assert checked.answer is answered
+    assert (HIDDEN in reason(judged.report, checked)) is names_it
+    told = " ".join(" ".join(screen(snapshot, judged.report, groups[0])).split())
+    assert (HIDDEN in told) is groups[0].on_vfio

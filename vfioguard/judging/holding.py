@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from vfioguard.blocker import held as blocker
+from vfioguard.fact import Gap
 from vfioguard.report import GroupReport, Holder
 
 
-def held_by(group: GroupReport, holders: tuple[Holder, ...] | None) -> GroupReport:
-    """The report on the group as it stands while `holders` have it open; None if not known."""
+def held_by(group: GroupReport, holders: tuple[Holder, ...] | Gap) -> GroupReport:
+    """The report on the group as it stands while `holders` have it open."""
+    if isinstance(holders, Gap):
+        return group._replace(unseen=holders)
     if not holders:
         return group._replace(holders=holders)
     attachments = tuple(

@@ -42,9 +42,9 @@ class Held(NamedTuple):
     groups: Mapping[int, tuple[Holder, ...]]
     gap: Gap | None
 
-    def of(self, number: int) -> tuple[Holder, ...] | None:
-        """The holders of a group. Returns None if nobody is seen, and not all are shown."""
-        return self.groups.get(number, None if self.gap else ())
+    def of(self, number: int) -> tuple[Holder, ...] | Gap:
+        """The holders of a group. Returns the gap if nobody is seen, and not all are shown."""
+        return self.groups.get(number, self.gap or ())
 
 
 def group_of(root: Root, path: str, dev: str = DEV) -> int | None:

@@ -206,8 +206,10 @@ def _memory(subject: Subject) -> Iterator[str]:
 
 
 def _unknown(subject: Subject) -> Iterator[str]:
-    headline = subject.group.headline
-    return _not_known((headline.isolated, headline.override))
+    group = subject.group
+    yield from _not_known((group.headline.isolated, group.headline.override))
+    if group.unseen is not None:
+        yield f"  {group.unseen.detail}"
 
 
 #: From the top of the screen to its end; the causes stand between.
