@@ -65,9 +65,12 @@ async def events(soaked: Soaked, tree: Path, number: int, chance: random.Random)
 
 
 async def held() -> int:
-    """The fewest descriptors within a second: a reading or a write has more for a moment."""
+    """The fewest descriptors within four seconds, as each reading and each write has more.
+
+    On a busy machine a reading, which begins each second, may last nearly that long.
+    """
     found = []
-    for _ in range(50):
+    for _ in range(200):
         found.append(descriptors())
         await asyncio.sleep(0.02)
     return min(found)
@@ -110,7 +113,7 @@ async def soak(tree: Path, directory: str) -> None:
         f"{more:+} objects of {objects}"
     )
     bound(kept=after - before < _GROWTH_MB, what=f"RSS grew by {after - before:.2f} MB, below 5")
-    bound(kept=left == files, what=f"{left} descriptors, as before")
+    bound(kept=left <= files, what=f"{left} descriptors, no more than {files}")
     bound(kept=growth <= _GROWTH_PERCENT, what=f"1,000 readings grew it by {growth:.2f} %")
     bound(kept=more <= objects // 1000, what=f"1,000 readings left {more} objects more")
     bound(kept=soaked.reader.mismatches == 0, what=f"{soaked.reader.mismatches} mismatches")
