@@ -1,6 +1,7 @@
 """DMAR: Intel's DMA and interrupt remapping (VT-d 5.0 chapter 8)."""
 
 from struct import Struct
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.structure.layout import (
@@ -15,7 +16,6 @@ from vfioguard.acpi.structure.layout import (
     Unknown,
     text,
 )
-from vfioguard.typed import NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar("T")
 

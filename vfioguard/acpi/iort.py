@@ -1,11 +1,11 @@
 """IORT: which ids reach which SMMU and ITS (Arm DEN0049, revisions A to E.f and the GICv5 beta)."""
 
 from struct import Struct
+from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.parts.iort_bodies import Body, Unparsed, body
 from vfioguard.acpi.structure.layout import U8, U16, U32, Layout, TableReader, Unknown
-from vfioguard.typed import NamedTuple, TypeAlias
 
 
 class Mapping(NamedTuple):

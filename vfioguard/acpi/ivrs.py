@@ -1,6 +1,7 @@
 """IVRS: AMD's IOMMUs, what they serve, and memory that stays mapped (AMD 48882 chapter 5.2)."""
 
 from struct import Struct
+from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.parts.ivrs_entries import DeviceEntry, device_entries
@@ -15,7 +16,6 @@ from vfioguard.acpi.structure.layout import (
     TableReader,
     Unknown,
 )
-from vfioguard.typed import NamedTuple, TypeAlias
 
 
 class Ivhd(NamedTuple):

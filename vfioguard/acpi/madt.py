@@ -1,6 +1,7 @@
 """MADT, signature APIC: the interrupt controllers (ACPI 6.5 5.2.12)."""
 
 from struct import Struct
+from typing import NamedTuple, TypeAlias, cast
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.parts.madt_arm import (
@@ -15,7 +16,6 @@ from vfioguard.acpi.parts.madt_arm import (
 )
 from vfioguard.acpi.parts.madt_riscv import Aplic, Imsic, Plic, Rintc
 from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Bytes3, Layout, TableReader, Unknown
-from vfioguard.typed import NamedTuple, TypeAlias, cast
 
 
 class LocalApic(NamedTuple):

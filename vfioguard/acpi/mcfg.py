@@ -1,8 +1,9 @@
 """MCFG: where the configuration space of each PCI segment is (PCI Firmware 3.3 4.1.2)."""
 
+from typing import NamedTuple
+
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.structure.layout import U8, U16, U32, U64, Bytes8, Layout, TableReader
-from vfioguard.typed import NamedTuple
 
 
 class Allocation(NamedTuple):

@@ -4,6 +4,7 @@ It says nothing about interrupts. It is parsed so that `firmware` can show it on
 """
 
 from struct import Struct
+from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.structure.layout import (
@@ -17,7 +18,6 @@ from vfioguard.acpi.structure.layout import (
     Unknown,
     text,
 )
-from vfioguard.typed import NamedTuple, TypeAlias
 
 
 class Wire(NamedTuple):

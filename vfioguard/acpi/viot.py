@@ -1,6 +1,7 @@
 """VIOT: which devices a virtio-iommu translates (ACPI 6.5 5.2.31)."""
 
 from struct import Struct
+from typing import NamedTuple, TypeAlias
 
 from vfioguard.acpi import Header, Parsed, Table, parsed
 from vfioguard.acpi.structure.layout import (
@@ -14,7 +15,6 @@ from vfioguard.acpi.structure.layout import (
     TableReader,
     Unknown,
 )
-from vfioguard.typed import NamedTuple, TypeAlias
 
 
 class PciRange(NamedTuple):

@@ -1,6 +1,7 @@
 """What each type of IORT node says about itself (Arm DEN0049E 3.1.1)."""
 
 from struct import Struct
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from vfioguard.acpi.structure.layout import (
     U8,
@@ -16,7 +17,6 @@ from vfioguard.acpi.structure.layout import (
     TableReader,
     text,
 )
-from vfioguard.typed import NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar("T")
 

@@ -1,5 +1,7 @@
 """The device entries of an IVHD (AMD 48882 5.2.2.2 to 5.2.2.8, tables 95 to 103)."""
 
+from typing import NamedTuple, TypeAlias
+
 from vfioguard.acpi.structure.layout import (
     U8,
     U16,
@@ -10,7 +12,6 @@ from vfioguard.acpi.structure.layout import (
     Unknown,
     text,
 )
-from vfioguard.typed import NamedTuple, TypeAlias
 
 
 class Entry(NamedTuple):

@@ -1,5 +1,7 @@
 """The MADT's Arm entries (ACPI 6.5 5.2.12.14 to 18; GICv5 from ACPI 6.6 5.2.12.26 to 28)."""
 
+from typing import NamedTuple
+
 from vfioguard.acpi.structure.layout import (
     U8,
     U16,
@@ -11,7 +13,6 @@ from vfioguard.acpi.structure.layout import (
     Later32,
     Later64,
 )
-from vfioguard.typed import NamedTuple
 
 
 class Gicc(NamedTuple):

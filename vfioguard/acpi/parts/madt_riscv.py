@@ -1,7 +1,8 @@
 """The MADT's RISC-V entries (ACPI 6.6 5.2.12.22 to 25)."""
 
+from typing import NamedTuple
+
 from vfioguard.acpi.structure.layout import U8, U16, U32, U64
-from vfioguard.typed import NamedTuple
 
 
 class Rintc(NamedTuple):

@@ -1,5 +1,7 @@
 """The header that every table begins with (ACPI 6.5 5.2.6, table 5.4)."""
 
+from typing import NamedTuple
+
 from vfioguard.acpi.structure.layout import (
     U8,
     U32,
@@ -10,7 +12,6 @@ from vfioguard.acpi.structure.layout import (
     Text6,
     Text8,
 )
-from vfioguard.typed import NamedTuple
 
 
 class Fields(NamedTuple):
