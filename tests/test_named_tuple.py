@@ -100,7 +100,8 @@ def same(mine: type[Any], theirs: type[Any], values: tuple[object, ...]) -> None
     assert one._asdict() == other._asdict()
     assert tuple(mine._make(values)) == values
     assert told(mine._make, (*values, 1)) == told(theirs._make, (*values, 1))
-    assert told(one._replace, other=1) == told(other._replace, other=1)
+    with pytest.raises((TypeError, ValueError), match="unexpected field names"):
+        one._replace(other=1)  # typing's own raises the first since Python 3.13
     for field in fields:
         assert tuple(one._replace(**{field: 1})) == tuple(other._replace(**{field: 1}))
         with pytest.raises(AttributeError):
