@@ -3,8 +3,8 @@
  *
  * For each PCI function: its group (readlink), driver and class (uevent), its MSIs (one listing) and
  * the chip of the lowest; for each group: type and reserved regions. That is the question of the
- * interrupts. The whole attach also needs, for each function: its virtual functions; and if it is
- * on a VFIO driver: its node and its physical function.
+ * interrupts. The whole attach also needs, for each function on a VFIO driver, its node and
+ * its physical function; and for each that is no virtual function then, how many of these it has.
  * Usage: floor SYS-DIRECTORY [attach]. Prints what it saw, so that nothing is optimised away.
  */
 #define _GNU_SOURCE
@@ -87,21 +87,23 @@ static void attach(int bus, const char *name)
 	int taken = strncmp(page, "DRIVER=vfio", 11) == 0, fd;
 	size_t count;
 
+	if (taken) {
+		snprintf(path, sizeof(path), "%s/vfio-dev", name);
+		fd = open_dir(bus, path);
+		if (fd >= 0) {
+			free(list(fd, &count));
+			close(fd);
+			nodes += count;
+		}
+		snprintf(path, sizeof(path), "%s/physfn", name);
+		if (readlinkat(bus, path, link, sizeof(link)) > 0) {
+			owners++;
+			return;
+		}
+	}
 	snprintf(path, sizeof(path), "%s/sriov_numvfs", name);
 	if (slurp(bus, path) > 0)
 		vfs += strtoul(page, NULL, 10);
-	if (!taken)
-		return;
-	snprintf(path, sizeof(path), "%s/vfio-dev", name);
-	fd = open_dir(bus, path);
-	if (fd >= 0) {
-		free(list(fd, &count));
-		close(fd);
-		nodes += count;
-	}
-	snprintf(path, sizeof(path), "%s/physfn", name);
-	if (readlinkat(bus, path, link, sizeof(link)) > 0)
-		owners++;
 }
 
 static void device(int bus, int irqs, const char *name)

@@ -56,11 +56,14 @@ def is_pci(name: str) -> bool:
 
 def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
     """The PCI function `name` below `bus`, which is `PCI`. A file that vanished leaves a gap."""
-    # This comes first. It waits for a driver that enables them; igb then gets other MSIs.
-    vfs = sriov.enabled(bus, name)
     number, event = group(bus, name), _uevent(bus, name)
-    interrupts, chip = msi(bus, irqs, name)
     driver = event.value.driver if isinstance(event, Fact) else ""
+    vfio = vfio_dev.read(bus, name) if driver and "vfio" in driver else None
+    # A virtual function has none itself. For others this comes before the MSIs: it waits for a
+    # driver that enables them, and igb then gets other MSIs.
+    virtual = vfio is not None and isinstance(vfio.physfn, Fact)
+    vfs = None if virtual else sriov.enabled(bus, name)
+    interrupts, chip = msi(bus, irqs, name)
     return Device(
         name=printable(name),
         bus="pci",
@@ -69,7 +72,7 @@ def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
         msi_irqs=interrupts,
         chip=chip,
         vfs=vfs,
-        vfio=vfio_dev.read(bus, name) if driver and "vfio" in driver else None,
+        vfio=vfio,
     )
 
 
