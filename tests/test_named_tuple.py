@@ -169,6 +169,38 @@ def test_the_first_value_may_be_of_a_derived_class() -> None:
     assert type(Derived(1)._replace(left=5)) is Derived
 
 
+class First(NamedTuple):
+    """Its first value is one of `Second`."""
+
+    left: int
+    right: int = 2
+
+
+class Second(First):
+    """A class with a constructor of its own."""
+
+    __slots__ = ()
+
+    def __new__(cls, left: int) -> typing.Self:
+        return super().__new__(cls, left, 2 * left)
+
+
+def test_the_constructor_of_a_derived_class_may_make_the_first_value() -> None:
+    assert [tuple(Second(4)), tuple(First(1)), tuple(Second(5))] == [(4, 8), (1, 2), (5, 10)]
+    assert type(Second(4)) is Second
+
+
+def test_a_field_without_a_default_after_one_with_a_default_is_an_error() -> None:
+    with pytest.raises(TypeError, match="Wrong: a field without a default"):
+        made_by(NamedTuple, {"left": "int", "right": "int"}, {"left": 1}, "Wrong")
+
+
+def test_the_base_of_all_values_has_no_value() -> None:
+    with pytest.raises((TypeError, StopIteration)):
+        Value()
+    assert tuple(Base(1)) == (1, 2)
+
+
 def race(made: type[Any], start: threading.Barrier, found: list[object]) -> None:
     start.wait()
     found.append(tuple(made(left=1)))

@@ -30,14 +30,16 @@ class Value(tuple[object, ...]):
     """What every value can do, by the names that `collections.namedtuple` gives it."""
 
     __slots__ = ()
-    _fields: tuple[str, ...] = ()
-    _field_defaults: dict[str, object] = {}  # noqa: RUF012 - it stays empty
+    _fields: tuple[str, ...]
+    _field_defaults: dict[str, object]
 
     def __new__(cls, /, *given: object, **named: object) -> Self:
         """Compile the constructor of the class that has the fields, and call it."""
         owner: Any = next(base for base in cls.__mro__ if "_fields" in base.__dict__)
         owner.__new__ = _constructor(owner)
-        return cls.__new__(cls, *given, **named)
+        # Not that of `cls`: a constructor of its own may be what calls us.
+        made: Self = owner.__new__(cls, *given, **named)
+        return made
 
     @classmethod
     def _make(cls, given: Iterable[object]) -> Self:
@@ -54,6 +56,8 @@ class Value(tuple[object, ...]):
 
     def _asdict(self) -> dict[str, object]:
         return dict(zip(self._fields, self, strict=True))
+
+    __replace__ = _replace  # copy.replace() of Python 3.13
 
     def __repr__(self) -> str:
         shown = [f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True)]
@@ -85,7 +89,10 @@ class _Naming(type):
 
     def __new__(cls, name: str, _: tuple[type, ...], body: dict[str, Any]) -> type:
         fields = tuple(body.get("__annotations__", ()))
-        body["_field_defaults"] = {field: body[field] for field in fields if field in body}
+        defaults = {field: body[field] for field in fields if field in body}
+        if tuple(defaults) != fields[len(fields) - len(defaults) :]:
+            raise TypeError(f"{name}: a field without a default follows one with a default")
+        body["_field_defaults"] = defaults
         body["_fields"] = body["__match_args__"] = fields
         body["__slots__"] = ()
         for place, field in enumerate(fields):
