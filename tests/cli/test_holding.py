@@ -114,3 +114,19 @@ def test_the_gap_is_named_where_an_unseen_holder_would_matter(
     assert (HIDDEN in reason(judged.report, checked)) is names_it
     told = " ".join(" ".join(screen(snapshot, judged.report, groups[0])).split())
     assert (HIDDEN in told) is groups[0].on_vfio
+
+
+@pytest.mark.needs_root
+def test_the_command_itself_is_no_holder(tmp_path: Path) -> None:
+    node = tmp_path / "3"
+    node.touch()
+    code = (
+        "from pathlib import Path\n"
+        "from tests.cli.test_holding import A, answer\n"
+        f"file = open({str(node)!r})\n"
+        f"print(answer(A, Path({str(tmp_path)!r})).groups[0].holders or ())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "()\n"

@@ -27,8 +27,8 @@ def _find(attempt: Attempt) -> Iterator[Blocked]:
 
 def _blocked(backend: str, holders: Sequence[Holder]) -> Blocked:
     first = holders[0]
-    more = f" and {len(holders) - 1} more" if len(holders) > 1 else ""
-    claim = f"process {first.pid} ({first.name}){more} has the group open"
+    more = f" and {len(holders) - 1} more have" if len(holders) > 1 else " has"
+    claim = f"process {first.pid} ({first.name}){more} the group open"
     source = f"/proc/{first.pid}/fd"
     because = Answer(claim, True, (Fact(True, first.name.encode(), source),))
     if backend == "iommufd":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from vfioguard import wording
 from vfioguard.cli.failure import Failure
 from vfioguard.judging.evaluate import evaluate
-from vfioguard.kernel.devices import is_pci
+from vfioguard.kernel.devices import PCI, is_pci
 from vfioguard.reading.take import take
 from vfioguard.report import Choice, GroupReport, Report, UngroupedDevice
 from vfioguard.root import Root
@@ -61,8 +61,13 @@ def read_for(
     `known` are the functions of `interfaces`. Raises what `read` does.
     """
     distinct = dict.fromkeys([known.get(target, target) for target in targets])
-    named = dict.fromkeys([_addressed(target) for target in distinct])
-    if not os.path.isdir(options.root) or None in named:
+    if not os.path.isdir(options.root):
+        return read(options, take)
+    whole = _with_domains(
+        options, [target for target in distinct if target.count(":") == 1 and "." in target]
+    )
+    named = dict.fromkeys([_addressed(whole.get(target, target)) for target in distinct])
+    if None in named:
         return read(options, take)
     from vfioguard.reading.some import Asked, take_for
 
@@ -72,6 +77,31 @@ def read_for(
         pinned=chosen(options).policy is not None,
     )
     return read(options, lambda root: take_for(root, asked))
+
+
+def _with_domains(options: argparse.Namespace, targets: list[str]) -> dict[str, str]:
+    """The functions of those `targets` that lack a domain, if only one domain has the address.
+
+    Raises what `read` does.
+    """
+    from vfioguard.bdf import parse_bdf  # it compiles patterns
+
+    short = {target: target.lower() for target in targets if parse_bdf(target) is not None}
+    if not short:
+        return {}
+
+    def functions(root: Root) -> list[str]:
+        try:
+            return root.listdir(PCI)
+        except OSError:
+            return []
+
+    wanted = set(short.values())
+    found: dict[str, list[str]] = {}
+    for name in read(options, functions):
+        if name.partition(":")[2] in wanted:
+            found.setdefault(name.partition(":")[2], []).append(name)
+    return {target: found[own][0] for target, own in short.items() if len(found.get(own, ())) == 1}
 
 
 def _addressed(target: str) -> str | int | None:
@@ -106,9 +136,15 @@ def holding(
     from vfioguard.judging.holding import held_by
     from vfioguard.reading.holders import group_of, look, plain_holder, running
 
+    # We and the process that stands by may have inherited a node, and do not keep it.
+    own = {os.getpid()} if options.work.alive is None else {os.getpid(), os.getppid()}
+
+    def others() -> list[int]:
+        return [pid for pid in running() if pid not in own]
+
     held = read(
         options,
-        lambda root: look(lambda path: group_of(root, path, dev), running(), plain_holder),
+        lambda root: look(lambda path: group_of(root, path, dev), others(), plain_holder),
     )
     return [held_by(group, held.of(group.id)) if group.on_vfio else group for group in groups]
 
