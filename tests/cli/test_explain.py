@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from tests.support import trees
 from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import dmar, drhd, madt, rmrr
+from vfioguard.cli import host, main
+from vfioguard.judging.holding import held_by
+from vfioguard.report import Holder
 from vfioguard.root.memory import Entry
 
 TABLES = "/sys/firmware/acpi/tables"
@@ -106,3 +110,42 @@ def test_whether_that_unit_can_remap_is_told_where_sysfs_shows_it(
     alone["/sys/devices/virtual/iommu/dmar0/intel-iommu/ecap"] = ecap + b"\n"
     lines = explained(tmp_path, NIC.name, alone, FIRMWARE)
     assert f"which {words}" in said(lines)
+
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "sysfs"
+
+
+@pytest.mark.parametrize(
+    ("capture", "targets"),
+    [
+        ("6.12.117-amd64--vtd-ir-rmrr", ["group:3", "group:7", "group:17"]),
+        ("7.3.4-arm64--its-noncoh-acpi", ["group:0", "group:1", "group:6"]),
+        ("6.1-amd64--vtd-noir-unsafe", ["group:4"]),
+        ("7.3.4-amd64--vtd-ir-virtiommu", ["0000:00:00.0"]),
+        ("6.1-arm64--dt-part", ["0000:00:00.0"]),
+        ("6.12-amd64--vtd-ir", ["group:1"]),
+    ],
+)
+def test_the_status_does_not_depend_on_the_form(
+    capture: str, targets: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = str(FIXTURES / capture / "as-booted.tar.xz")
+    for target in targets:
+        asked = ["explain", "--root", root, target]
+        assert main([*asked, "--output", "json"]) == main(asked), target
+    capsys.readouterr()
+
+
+def test_json_has_the_holders_that_the_text_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    holders = (Holder(7, "qemu", None),)
+    monkeypatch.setattr(
+        host, "holding", lambda _, groups: [held_by(group, holders) for group in groups]
+    )
+    root = str(FIXTURES / "6.12-amd64--vtd-ir" / "bound.tar.xz")
+    main(["explain", "--root", root, "--output", "json", "group:3"])
+    (answer,) = json.loads(capsys.readouterr().out)["answers"]
+    assert answer["group"]["attach_now"] == "no"
+    assert [holder["pid"] for holder in answer["group"]["holders"]] == [7]
+    assert "held" in answer["group"]["causes"]

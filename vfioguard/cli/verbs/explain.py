@@ -9,7 +9,6 @@ from vfioguard import wording
 from vfioguard.attach import Attach, status
 from vfioguard.cli import host, message
 from vfioguard.cli.arguments import (
-    VERDICTS,
     Parser,
     add_backend,
     add_output,
@@ -75,29 +74,38 @@ def _run(options: argparse.Namespace) -> int:
     for number, target in enumerate(options.target):
         text = message.text_of(target)
         named = targets.find(target) if text is None else None
+        if isinstance(named, GroupReport):
+            (named,) = host.holding(options, [named])
         if json:
             documents.append(_document(options, target, text, named, judged))
-            statuses.append(exit_code(documents[-1]["outcome"]))
+            told = documents[-1]["outcome"]
+            statuses.append(exit_code(told) if named is None else _status(named))
             continue
         if number:
             print()
         if text is not None:
             statuses.append(exit_code(message.explain(text, snapshot, report, host.again(options))))
         elif isinstance(named, GroupReport):
-            (named,) = host.holding(options, [named])
-            statuses.append(status(named.attachment.attach))
+            statuses.append(_status(named))
             facts = host.facts_of(options, snapshot, [named])
             causes = why(judged.host, named)
             more = proof(snapshot, report, named, facts, causes)
             _print(screen(snapshot, report, named, facts, causes), more, whole=options.proof)
         elif named is not None:
-            statuses.append(status(named.forecast or _ATTACH[named.binds]))
+            statuses.append(_status(named))
             causes = why(judged.host, named)
             lines = screen_of_ungrouped(snapshot, report, named, causes)
             _print(lines, proof_of_ungrouped(named, causes), whole=options.proof)
     if json:
         message.print_documents(report, documents)
     return max(statuses, key=_WORSE.index)
+
+
+def _status(place: GroupReport | UngroupedDevice) -> int:
+    """Whether it can be attached once what blocks it now is changed."""
+    if isinstance(place, GroupReport):
+        return status(place.attachment.attach)
+    return status(place.forecast or _ATTACH[place.binds])
 
 
 def _document(
@@ -144,6 +152,7 @@ VERB = Verb(
     help="why a verdict is what it is, with its proof; what an errno or a message means",
     arguments=_arguments,
     run=_run,
-    epilog=VERDICTS,
+    epilog="exit status: 0 yes, 1 by the override, 2 no, 3 unknown or error, once what can be "
+    "changed now is changed; for a text, what the interrupts of its groups allow",
     contradiction=other_backend,
 )
