@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from operator import is_
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -53,6 +54,18 @@ def test_a_fresh_answer_has_no_mark() -> None:
     assert client.json("/v1/check/group:1")["stale"] is None
     assert "alert" not in client.get("/").text.partition("</head>")[2]
     assert not client.get("/v1/groups", accept="text/plain").text.startswith("#")
+
+
+def test_a_stale_picture_is_marked_and_still_a_picture() -> None:
+    latest = latest_of(scan_of(x86_host(3)))
+    fresh = Client(latest).get("/v1/report", accept="image/svg+xml").text
+    latest.fail("/host--a: No such file or directory")
+    stale = Client(latest).get("/v1/report", accept="image/svg+xml")
+    mark, _, rest = stale.text.partition("\n")
+    assert mark.startswith("<!-- stale since ")
+    assert "/host- -a: No such file" in mark
+    assert rest == fresh
+    assert ET.fromstring(stale.text).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 @pytest.mark.parametrize("path", TAGGED)

@@ -63,3 +63,10 @@ def json_opening(stale: Stale | None) -> bytes:
 def text_opening(stale: Stale | None) -> bytes:
     """A comment before lines of text, nothing if they are fresh."""
     return b"" if stale is None else f"# {stale.sentence}\n".encode()
+
+
+def svg_opening(stale: Stale | None) -> bytes:
+    """A comment before a picture, nothing if it is fresh. It holds no "--" (XML 1.0, 2.5)."""
+    if stale is None:
+        return b""
+    return f"<!-- {stale.sentence.replace('--', '- -')} -->\n".encode()

@@ -49,6 +49,8 @@ class Describing:
             except (GaveUp, TimeoutError, CannotOpen) as error:
                 self._fails(str(error) or "no answer")
                 return None
+        if self._failure is not None:
+            _log.warning("what devices are is read again")
         self._failure = None
         infer = partial(described, judged.snapshot, told, judged.host)
         return await asyncio.to_thread(infer)  # it reads nothing, so it cannot hang

@@ -14,7 +14,7 @@ from vfioguard.json_shapes.change import Change
 from vfioguard.json_shapes.firmware import Firmware
 from vfioguard.json_shapes.report import WideReport
 from vfioguard.report import GroupReport
-from vfioguard.serve.answer.stale import text_opening
+from vfioguard.serve.answer.stale import svg_opening, text_opening
 from vfioguard.serve.answer.view import Told, View, forms, one_device_json, one_group_json
 from vfioguard.serve.http import negotiate
 from vfioguard.serve.http.errors import Problem
@@ -36,6 +36,7 @@ Address = Annotated[str, Path(description="a PCI address, or the name of another
 LastEventId = Annotated[str, Header(alias="Last-Event-ID", description="go on after this one")]
 
 _WIDE = "`wide` is for JSON"
+_SVG = "image/svg+xml"
 
 
 def add_whole(app: FastAPI, lookup: Lookup, describe: Description) -> None:
@@ -74,7 +75,8 @@ def _add_report(app: FastAPI, lookup: Lookup, describe: Description) -> None:
         if wide:
             raise Problem(422, _WIDE)
         output = outputs[wanted]
-        form = Form(wanted, partial(View.form, output=output), text_opening)
+        opening = svg_opening if wanted == _SVG else text_opening
+        form = Form(wanted, partial(View.form, output=output), opening)
         return await kept(asked, output.media_type, await lookup.body(form, choice))
 
 
