@@ -105,8 +105,9 @@ def test_an_interrupt_is_no_verdict_whenever_it_comes(host: str) -> None:
             time.sleep(number * 0.01)
             os.killpg(process.pid, signal.SIGINT)
             said = process.communicate(timeout=30)[0]
-        # Before it stands by, Python itself ends by the signal.
-        assert process.returncode in ({2} if said else {130, -signal.SIGINT, 3})
+        # Before it stands by, Python itself ends by the signal. On a busy machine the child may
+        # have answered by then.
+        assert process.returncode in ({2, -signal.SIGINT} if said else {130, -signal.SIGINT, 3})
 
 
 def test_a_reader_that_went_away_is_told_as_before(host: str) -> None:
