@@ -38,7 +38,8 @@ class Value(tuple[object, ...]):
         owner: Any = next(base for base in cls.__mro__ if "_fields" in base.__dict__)
         owner.__new__ = _constructor(owner)
         # Not that of `cls`: a constructor of its own may be what calls us.
-        made: Self = owner.__new__(cls, *given, **named)
+        made: Any = owner.__new__(cls, *given, **named)
+        assert isinstance(made, cls), "it was asked for one"
         return made
 
     @classmethod
