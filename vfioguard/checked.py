@@ -35,7 +35,11 @@ def reason(report: Report, checked: Checked) -> str:
     if checked.unsure and checked.answer is not Attach.NO:
         needed.append(f"whether the host needs it is not known ({', '.join(checked.unsure)})")
     if checked.answer is not Attach.NO and not checked.interrupts:
-        needed += [group.unseen.detail for group in checked.groups if group.unseen]
+        needed += [
+            f"the kernel refuses it if somebody holds it, and {group.unseen.detail}"
+            for group in checked.groups
+            if group.unseen
+        ]
     text = "; ".join(dict.fromkeys([*against, *kernel, *needed])) + _asides(checked.groups)
     others = [
         f"{name}: {answer.answer}" for name, answer in checked.backends if answer.answer is not own

@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).parents[2]
 A, B = "0000:01:00.0", "0000:02:00.0"
 HOST = x86_host({3: [Function(A, None, "vfio-pci")], 4: [Function(B, None, "vfio-pci")]})
 HIDDEN = "who holds /dev/vfio is not known: the descriptors of other processes are not shown"
-YES = f"it can be attached as it is; {HIDDEN}"
+YES = f"it can be attached as it is; the kernel refuses it if somebody holds it, and {HIDDEN}"
 JUDGED = judge(take(Memory(HOST)), "now")
 
 

@@ -12,7 +12,7 @@ from vfioguard.json_shapes.answers import ProblemHead
 from vfioguard.json_shapes.attachment import Blocker, Call
 from vfioguard.json_shapes.cause import Cause, Named
 from vfioguard.json_shapes.document import Document
-from vfioguard.json_shapes.report import NeedsOverride
+from vfioguard.json_shapes.report import HoldersGap, NeedsOverride
 from vfioguard.verdict import Outcome
 
 
@@ -64,6 +64,7 @@ class Target(Named):
             examples=[{"0000:41:00.0": ["the disk of /"]}],
         ),
     ]
+    holders_gap: HoldersGap
     group: Annotated[int | None, Field(description="its group; null if in none or in several")]
     groups: Annotated[list[int], Field(description="the numbers of its groups")]
     outcome: Annotated[

@@ -105,6 +105,7 @@ _GROUP: Group = {
     "attachable": True,
     **_NAMED,
     "holders": [],
+    "holders_gap": None,
 }
 _REPORT: Report = {
     **_FRESH,
@@ -187,6 +188,7 @@ _TARGET: Target = {
     },
     "objections": [],
     "host_critical": None,
+    "holders_gap": None,
     "group": 12,
     "groups": [12],
     "outcome": Outcome.BY_OVERRIDE,

@@ -121,6 +121,11 @@ class Holder(TypedDict):
     since: Annotated[str | None, Field(description="when the process was started (RFC 3339, UTC)")]
 
 
+HoldersGap: TypeAlias = Annotated[
+    str | None, Field(description="why it is not known who holds it; null where it is")
+]
+
+
 class Compared(TypedDict):
     """A group and the series of 2016."""
 
@@ -155,8 +160,9 @@ class Group(Attachment, Named, Compared):
     ]
     holders: Annotated[
         list[Holder] | None,
-        Field(description="who holds the group; null if nobody looked or a gap says why not"),
+        Field(description="who holds the group; null if nobody looked, or if it is not known"),
     ]
+    holders_gap: HoldersGap
 
 
 class Shift(TypedDict):

@@ -122,6 +122,7 @@ def group_json(group: GroupReport, claim: Renderer | None = claim_json) -> shape
         **_compared(group, claim),
         "agrees": group.agrees,
         "holders": _holders(group),
+        "holders_gap": group.unseen.detail if group.unseen else None,
     }
 
 

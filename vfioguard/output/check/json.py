@@ -54,6 +54,7 @@ def answer_json(report: Report, answer: Checked | Missing) -> shapes.Target:
 def target_json(report: Report, checked: Checked) -> shapes.Target:
     """The answer for one target."""
     groups = checked.groups
+    unseen = next((group.unseen for group in groups if group.unseen), None)
     worst = max(groups, key=lambda group: severity(group.outcome)) if groups else None
     return {
         "target": checked.target,
@@ -71,6 +72,7 @@ def target_json(report: Report, checked: Checked) -> shapes.Target:
         "backends": {name: _backend_json(answer) for name, answer in checked.backends},
         "objections": [each.sentence for each in checked.objections],
         "host_critical": _needed_json(checked),
+        "holders_gap": unseen.detail if unseen else None,
         "group": groups[0].id if len(groups) == 1 else None,
         "groups": [group.id for group in groups],
         "outcome": worst.outcome if worst else Outcome.UNKNOWN,
@@ -99,6 +101,7 @@ def missing_json(target: str, reason: str) -> shapes.Target:
         "backends": {},
         "objections": [],
         "host_critical": None,
+        "holders_gap": None,
         "group": None,
         "groups": [],
         "outcome": Outcome.UNKNOWN,

@@ -209,7 +209,7 @@ def _unknown(subject: Subject) -> Iterator[str]:
     group = subject.group
     yield from _not_known((group.headline.isolated, group.headline.override))
     if group.unseen is not None:
-        yield f"  {group.unseen.detail}"
+        yield f"  the kernel refuses it if somebody holds it, and {group.unseen.detail}"
 
 
 #: From the top of the screen to its end; the causes stand between.
