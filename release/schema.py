@@ -17,11 +17,12 @@ from vfioguard.json_shapes.answers import (
     OneDevice,
     OneGroup,
     Problem,
+    WhatIf,
     WideGroupList,
 )
 from vfioguard.json_shapes.change import Change, Difference
-from vfioguard.json_shapes.check import Check, CheckProblem, Checks, ChecksProblem
-from vfioguard.json_shapes.explain import Explained
+from vfioguard.json_shapes.check import Check, CheckProblem, Checks, ChecksProblem, ToldChecks
+from vfioguard.json_shapes.explain import Explained, ExplainedNow
 from vfioguard.json_shapes.firmware import Firmware
 from vfioguard.json_shapes.fleet import Fleet
 from vfioguard.json_shapes.policies import Policies
@@ -40,14 +41,17 @@ DOCUMENTS: tuple[type, ...] = (
     Checks,
     CheckProblem,
     ChecksProblem,
+    ToldChecks,
     Problem,
     Firmware,
     Change,
     Difference,
     Explained,
+    ExplainedNow,
     Policies,
     Fleet,
     Tries,
+    WhatIf,
 )
 _MODE: Literal["serialization"] = "serialization"
 

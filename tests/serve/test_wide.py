@@ -122,8 +122,10 @@ def test_wide_adds_the_facts_of_all_devices_and_nothing_else(more: str) -> None:
         plain = client.json(f"{path}?wide=0{more}")
         wide = client.json(f"{path}?wide=1{more}")
         holds(schema_of(path), wide)
-        assert set(wide.pop("facts")) == {NIC, OTHER}
+        alone = {device["name"] for device in plain.get("ungrouped", ())}
+        assert set(wide.pop("facts")) == {NIC, OTHER} | alone
         assert wide == plain
+        assert alone == ({LONE} if path == "/v1/report" else set())
 
 
 def test_without_wide_nobody_reads_the_facts() -> None:

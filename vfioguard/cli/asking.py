@@ -11,7 +11,7 @@ from vfioguard.cli import host
 from vfioguard.judging.check import check
 from vfioguard.judging.evaluate import Judged, judge
 from vfioguard.kernel.uevent import DISPLAY
-from vfioguard.report import Checked, DeviceReport, GroupReport, Missing, Report
+from vfioguard.report import Checked, DeviceReport, GroupReport, Missing
 from vfioguard.target import Targets
 
 
@@ -26,10 +26,10 @@ class Question:
         self.groups = groups
 
 
-def ask(options: argparse.Namespace) -> tuple[Report, list[Checked | Missing]]:
-    """The Report, and the answer for each target in their order. Raises what `host.read` does."""
+def ask(options: argparse.Namespace) -> tuple[Judged, list[Checked | Missing]]:
+    """The judged host, and the answer for each target in order. Raises what `host.read` does."""
     question = read(options)
-    return question.judged.report, answers(options, question)
+    return question.judged, answers(options, question)
 
 
 def read(options: argparse.Namespace) -> Question:

@@ -84,6 +84,8 @@ def _with_domains(options: argparse.Namespace, targets: list[str]) -> dict[str, 
 
     Raises what `read` does.
     """
+    if not targets:
+        return {}
     from vfioguard.bdf import parse_bdf  # it compiles patterns
 
     short = {target: target.lower() for target in targets if parse_bdf(target) is not None}
@@ -96,12 +98,12 @@ def _with_domains(options: argparse.Namespace, targets: list[str]) -> dict[str, 
         except OSError:
             return []
 
-    wanted = set(short.values())
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {own: [] for own in short.values()}
     for name in read(options, functions):
-        if name.partition(":")[2] in wanted:
-            found.setdefault(name.partition(":")[2], []).append(name)
-    return {target: found[own][0] for target, own in short.items() if len(found.get(own, ())) == 1}
+        own = name.partition(":")[2]
+        if own in names:
+            names[own].append(name)
+    return {target: names[own][0] for target, own in short.items() if len(names[own]) == 1}
 
 
 def _addressed(target: str) -> str | int | None:

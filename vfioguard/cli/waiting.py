@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from vfioguard.attach import Attach
 from vfioguard.cli.asking import answer
-from vfioguard.report import Checked, Missing, Report
+from vfioguard.judging.evaluate import Judged
+from vfioguard.report import Checked, Missing
 from vfioguard.typed import TypeAlias
 
 #: Seconds between two questions. A question takes milliseconds, on a large host a second.
@@ -17,7 +18,7 @@ _EVERY = 1.0
 _SHARE = 10
 _YES = frozenset({Attach.YES, Attach.BY_OVERRIDE})
 
-Answers: TypeAlias = tuple[Report, list[Checked | Missing]]
+Answers: TypeAlias = tuple[Judged, list[Checked | Missing]]
 
 
 def wait(

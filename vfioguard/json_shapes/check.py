@@ -12,6 +12,7 @@ from vfioguard.json_shapes.answers import ProblemHead
 from vfioguard.json_shapes.attachment import Blocker, Call
 from vfioguard.json_shapes.cause import Cause, Named
 from vfioguard.json_shapes.document import Document
+from vfioguard.json_shapes.facts import FactsByName
 from vfioguard.json_shapes.report import HoldersGap, NeedsOverride
 from vfioguard.verdict import Outcome
 
@@ -89,6 +90,12 @@ class Checks(Document):
 
     answer: Annotated[Attach, Field(description="the worst of the targets")]
     targets: Annotated[list[Target], Field(description="in the order in which they were asked")]
+
+
+class ToldChecks(Checks):
+    """What `check` prints as JSON: the same, and what the devices are."""
+
+    facts: FactsByName
 
 
 class CheckProblem(ProblemHead, Check):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 from vfioguard import wording
 from vfioguard.folding import Folded, fold, join, own, rows
 from vfioguard.output import Output, Style
 from vfioguard.reason import folded_reason
-from vfioguard.report import GroupReport, Report
+from vfioguard.report import DeviceReport, GroupReport, Report, UngroupedDevice
 from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome, severity
 
@@ -50,6 +50,7 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
         yield from _causes(report, style)
         yield from _context(report, style)
         yield from _findings(report, style)
+        yield from _facts(report.ungrouped, style)
         yield from _unreadable(report, style)
         return
     buckets = _buckets(report)
@@ -66,6 +67,7 @@ def _lines(report: Report, style: Style) -> Iterator[str]:
         yield ""
         yield from _fill(reason, style, indent="  ")
         yield from _fill(f"  {names}", style, indent="    ")
+    yield from _facts(report.ungrouped, style)
     worst = buckets[0] if buckets else None
     if worst is not None and worst.outcome is not Outcome.ALLOWED:
         yield ""
@@ -196,7 +198,7 @@ def _bucket(bucket: _Bucket, style: Style, *, spell_out: bool) -> Iterator[str]:
     if style.every_group or (spell_out and bad):
         for group in bucket.groups:
             yield _group(group, style)
-            yield from _facts(group, style)
+            yield from _facts(group.devices, style)
     else:
         yield from _numbers(bucket.groups, style)
 
@@ -215,12 +217,12 @@ def _numbers(groups: tuple[GroupReport, ...], style: Style) -> list[str]:
     return _fill(text, style, indent="    ")
 
 
-def _facts(group: GroupReport, style: Style) -> Iterator[str]:
+def _facts(devices: Iterable[DeviceReport | UngroupedDevice], style: Style) -> Iterator[str]:
     if not style.facts:
         return
     from vfioguard.output.facts.lines import facts_lines  # most reports show none
 
-    for device in group.devices:
+    for device in devices:
         if device.name in style.facts:
             yield f"         {device.name}:"
             for line in facts_lines(style.facts[device.name]):

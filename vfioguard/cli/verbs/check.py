@@ -80,16 +80,20 @@ def _contradiction(options: argparse.Namespace) -> str | None:
 def _run(options: argparse.Namespace) -> int:
     """Print a line for each target, or a document; the status is that of the worst."""
     if options.wait is None:
-        report, answers = asking.ask(options)
+        judged, answers = asking.ask(options)
     else:
         from vfioguard.cli.waiting import wait
 
-        report, answers = wait(lambda: asking.ask(options), options.wait, options.work.pause)
+        judged, answers = wait(lambda: asking.ask(options), options.wait, options.work.pause)
+    report = judged.report
     if options.output == "json":
+        from vfioguard.cli.host import facts_by_name
         from vfioguard.output.check.json import document
         from vfioguard.proof_json import dumps
 
-        print(dumps(document(report, answers)))
+        names = [name for each in answers if isinstance(each, Checked) for name in each.devices]
+        facts = facts_by_name(options, judged.snapshot, list(dict.fromkeys(names)))
+        print(dumps(document(report, answers, facts)))
     elif options.output == "nagios":
         from vfioguard.output.check import nagios
 

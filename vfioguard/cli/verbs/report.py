@@ -83,13 +83,11 @@ def _run(options: argparse.Namespace) -> int:
     style = style._replace(again=host.again(options), proof=options.proof != "none")
     if options.valid_for is not None:
         style = style._replace(valid_for=options.valid_for)
-    if options.wide:
-        style = style._replace(facts=host.facts_of(options, snapshot, report.groups))
-    elif output.pictures:
+    if options.wide or output.pictures:
         places: list[GroupReport | UngroupedDevice] = [*report.groups, *report.ungrouped]
-        style = style._replace(
-            facts=host.facts_of(options, snapshot, places), host=host.name(options)
-        )
+        style = style._replace(facts=host.facts_of(options, snapshot, places))
+    if output.pictures:
+        style = style._replace(host=host.name(options))
     _write(options, output.parts(report, style))
     if not report.attachable:
         return OWN_FAILURE

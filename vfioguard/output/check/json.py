@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from vfioguard import wording
 from vfioguard.attach import Attach, OneBackend, rank
 from vfioguard.cause_json import cause_json, names_json
 from vfioguard.checked import reason
+from vfioguard.device_facts import DeviceFacts
+from vfioguard.output.facts.json import facts_json
 from vfioguard.output.json import blocker_json
 from vfioguard.report import SCHEMA_VERSION, Checked, Missing, Report
 from vfioguard.typed import TYPE_CHECKING, Literal
@@ -27,9 +29,12 @@ _LEVEL: dict[Attach, Literal["Info", "Warning", "Error"]] = {
 }
 
 
-def document(report: Report, answers: Iterable[Checked | Missing]) -> shapes.Checks:
-    """The answers for all targets, as the command and the route that names several give them."""
-    return checks_json(report.generated_at, [answer_json(report, each) for each in answers])
+def document(
+    report: Report, answers: Iterable[Checked | Missing], facts: Mapping[str, DeviceFacts]
+) -> shapes.ToldChecks:
+    """The answers for all targets, and what their devices are, as the command gives them."""
+    checks = checks_json(report.generated_at, [answer_json(report, each) for each in answers])
+    return {**checks, "facts": {name: facts_json(own) for name, own in facts.items()}}
 
 
 def checks_json(generated_at: str, targets: list[shapes.Target]) -> shapes.Checks:

@@ -42,7 +42,8 @@ def _where(facts: DeviceFacts) -> Iterator[str]:
 
 def _interrupts(facts: DeviceFacts) -> Iterator[str]:
     if facts.msi_vectors:
-        yield f"{facts.msi_vectors} MSIs of {facts.msi_chip or 'an unknown chip'}"
+        word = "MSI" if facts.msi_vectors == 1 else "MSIs"
+        yield f"{facts.msi_vectors} {word} of {facts.msi_chip or 'an unknown chip'}"
     if facts.reset_methods is not None:
         yield f"resets: {' '.join(facts.reset_methods) or 'none'}"
 

@@ -107,13 +107,21 @@ class Wide:
         return (await self.told(body.devices)).within(body)
 
 
-def naming(make: Callable[[View], Body], outcomes: Collection[Outcome]) -> Callable[[View], Body]:
-    """Makes the same body, which names the devices of the groups with these outcomes."""
+def naming(
+    make: Callable[[View], Body], outcomes: Collection[Outcome] | None
+) -> Callable[[View], Body]:
+    """Makes the same body, which names the devices of the groups with these outcomes.
+
+    If `outcomes` is None, it names all devices, those without a group too.
+    """
 
     def made(view: View) -> Body:
         body = make(view)
-        groups = view.selected(outcomes)
-        body.devices = tuple([device.name for group in groups for device in group.devices])
+        groups = view.selected(outcomes or ())
+        names = [device.name for group in groups for device in group.devices]
+        if outcomes is None:
+            names += [device.name for device in view.report.ungrouped]
+        body.devices = tuple(names)
         return body
 
     return made

@@ -66,11 +66,14 @@ class Lookup:
         return body
 
     async def wide(
-        self, form: Form, chosen: Choice | None = None, outcomes: Collection[Outcome] = ()
+        self,
+        form: Form,
+        chosen: Choice | None = None,
+        outcomes: Collection[Outcome] | None = None,
     ) -> Body:
-        """A JSON body of the whole host with what the devices of the groups are.
+        """A JSON body of the whole host with what its devices are.
 
-        `outcomes` are those that the groups may have, () for all.
+        `outcomes` are those that the groups of these may have. It is None for all devices.
         """
         plain = form._replace(name=f"{form.name} wide", make=naming(form.make, outcomes))
         make = partial(self._plain, plain, chosen, keep=False)
