@@ -173,6 +173,9 @@ def _kept(line: re.Match[bytes]) -> bytes:
     """
     if line[1] == b"install":
         return b"install %s (a command)\n" % line[2]
+    plain = line[3].replace(b'"', b"").replace(b"-", b"_")
+    if not any(name in plain for name in _READ):  # as of nearly every line, however long
+        return b""
     words = [word for word in line[3].split() if _name(word) in _READ]
     return b" ".join((b"options", line[2], *words)) + b"\n" if words else b""
 
