@@ -57,11 +57,12 @@ class Cost(NamedTuple):
 
 
 def cost(*arguments: str) -> Cost:
-    """What a command takes: measured again where it seems too much, as other work only adds."""
-    first = _cost(*arguments)
-    return (
-        first if first.kept else min(first, _cost(*arguments), key=lambda one: one.cpu / one.slow)
-    )
+    """What a command takes: measured again where it seems too much: other work only adds."""
+    for _ in range(3):
+        found = _cost(*arguments)
+        if found.kept:
+            return found
+    return _cost(*arguments)
 
 
 def slowness() -> float:
