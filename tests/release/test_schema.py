@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -15,6 +15,8 @@ from release.schema import DOCUMENTS, schema
 from tests.serve.serving import Client, latest_of, scan_of
 from tests.support.commands import VFIOGUARD
 from tests.support.hosts import x86_host
+from vfioguard import attach
+from vfioguard.json_shapes import attachment
 from vfioguard.json_shapes.schema import schema as packaged
 
 REPOSITORY = Path(__file__).parents[2]
@@ -89,3 +91,8 @@ def test_an_answer_without_proofs_is_of_it_and_has_a_tag_of_its_own() -> None:
         judged(brief.json(), name)
         assert client.get(f"{path}?proof=full").content == full.content
         assert client.get(f"{path}?proof=some").status_code == 422
+
+
+def test_the_closed_sets_are_those_of_the_attach() -> None:
+    assert get_args(attachment.Backend) == attach.BACKENDS
+    assert get_args(attachment.Call) == attach.CALLS
