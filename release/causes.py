@@ -27,7 +27,7 @@ from vfioguard.root.opening import open_root
 REPOSITORY = Path(__file__).parent.parent
 _FIXTURES = REPOSITORY / "tests" / "fixtures"
 _WIDTH = 100
-#: How the last step of a refused group begins (cause/override/). It is no cure of a cause.
+#: How the last step of a refused group begins (cause/override/). No cause is cured by it.
 _HEAD = """# Causes and findings
 
 This page is made from the code. An entry has an anchor of its own: `causes.md#intremap_off`.

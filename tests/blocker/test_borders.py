@@ -139,7 +139,7 @@ USB_BESIDE = USB._replace(name="0000:01:00.1")
 NO_CDEV = "# CONFIG_VFIO_DEVICE_CDEV is not set"
 BUILT, UNBUILT = "CONFIG_IOMMUFD_NOIOMMU=y", "# CONFIG_IOMMUFD_NOIOMMU is not set"
 
-#: (border, blocker, host of a release, release, what is said; None: nothing).
+#: (border, blocker, host of a release, release, what is said, or None for nothing).
 TABLE = [
     ("BIND_ERRNO", bridge, "5.13.0", ("ENODEV", BIND, True)),
     ("BIND_ERRNO", bridge, "5.14.0", ("EINVAL", BIND, True)),

@@ -57,7 +57,7 @@ class Cost(NamedTuple):
 
 
 def cost(*arguments: str) -> Cost:
-    """What a command takes: measured again where it seems too much: other work only adds."""
+    """What a command takes. It is measured again if that seems too much: other work adds."""
     for _ in range(3):
         found = _cost(*arguments)
         if found.kept:

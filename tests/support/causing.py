@@ -37,8 +37,9 @@ def words(cause: CauseReport) -> str:
 def without_group(
     entries: dict[str, Entry], name: str | None = None, words: bytes | None = None
 ) -> dict[str, CauseReport]:
-    """Why a function of a synthetic host is in no group, by name; None: why it uses no IOMMU.
+    """Why a function of a synthetic host is in no group, by name.
 
+    If `name` is None, they are why the host uses no IOMMU.
     `words` is the command line, if the host is to have another.
     """
     host = entries if words is None else entries | {"/proc/cmdline": words + b"\n"}

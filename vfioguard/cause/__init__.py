@@ -48,7 +48,8 @@ class Cause(NamedTuple):
     """A kind of cause. `name` is that of its file, of metrics' labels and of JSON.
 
     Causes are told by `rank`, those of one rank by name; `ELSE` holds only if no other does. `here`
-    is asked once for a host: if it says no, the cause holds for none of its groups. None: ask each.
+    is asked once for a host: if it says no, the cause holds for none of its groups. It is None if
+    each group has to be asked.
     """
 
     name: str

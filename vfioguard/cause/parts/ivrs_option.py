@@ -24,7 +24,7 @@ from vfioguard.typed import NamedTuple
 #: 00:14.0, where the southbridges of AMD have their SMBus function, and 00:0b.0 on some Hygons:
 #: IOAPIC_SB_DEVID, IOAPIC_SB_DEVID_FAM18H_M4H.
 _SOUTHBRIDGE, _HYGONS = 0x14 << 3, 0x0B << 3
-#: The classes of a southbridge's function: SMBus, ISA bridge. None: the class cannot be read.
+#: The classes of a southbridge's function: SMBus, ISA bridge, or None if it cannot be read.
 _CLASSES = frozenset({0x0C05, 0x0601, None})
 OPTION = "ivrs_ioapic"
 
