@@ -149,6 +149,20 @@ def test_a_unit_that_gets_a_function_after_it_was_read_is_found_when_its_driver_
     assert judge_again(first, snapshot, "now").report == evaluate(take(root), "now")
 
 
+def test_a_device_that_tells_of_all_others_tells_the_same_after_it_was_read_again() -> None:
+    names = "0000:01:00.0", "0000:02:00.0"
+    arm = Machine(vendor="arm", release="6.1.0")
+    before, after = (
+        host(*names, driver=driver, chip="GICv2m-PCI-MSIX")._replace(machine=arm)
+        for driver in ("e1000e", "igb")
+    )
+    first = judged(before)
+    root = Memory(after.entries())
+    again = judge_again(first, follow(root, first.snapshot, before, after), "now")
+    assert again.report == evaluate(take(root), "now")
+    assert all("gicv2m" in group.causes for group in again.report.groups)
+
+
 VFIO = Function(PHYSICAL, None, "vfio-pci")
 
 

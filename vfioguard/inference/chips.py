@@ -44,9 +44,10 @@ class Chips:
 
     def family(self, device: Device) -> Irqchip | None:
         """The family of the device's MSIs; None if it has no MSI, or no family has its chip."""
-        return self._family(device.name, device.chip)
+        return self.family_of(device.name, device.chip)
 
-    def _family(self, device: str, chip: Reading[str] | None) -> Irqchip | None:
+    def family_of(self, device: str, chip: Reading[str] | None) -> Irqchip | None:
+        """The same for the name of a device and its chip, which a `Witness` has as well."""
         if not isinstance(chip, Fact):
             return None
         kind = _kind(chip.value, device)
@@ -61,5 +62,5 @@ class Chips:
 
     def is_family(self, device: str, chip: Reading[str] | None, name: str) -> bool:
         """Whether `chip` shows that the MSIs of `device` are of the family `name`."""
-        family = self._family(device, chip)
+        family = self.family_of(device, chip)
         return family is not None and family.family == name

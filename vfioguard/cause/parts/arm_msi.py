@@ -131,8 +131,9 @@ def of_machine(host: Host) -> Reason:
     if host.all_msi_domains.truth is not False:
         return Reason.UNKNOWN
     witness = host.witnesses.unisolated
-    family = _family(host, witness.name, witness.chip) if witness is not None else None
-    return _by_family(host, family) if family is not None else _unisolated(controllers(host))
+    chips = host.finder.chips
+    family = chips.family_of(witness.name, witness.chip) if witness is not None else None
+    return _by_family(host, family.family) if family is not None else _unisolated(controllers(host))
 
 
 def of_device(host: Host, device: Device) -> Reason:
@@ -211,15 +212,6 @@ def _by_node(node: Node) -> Reason:
     if node.mbi_ranges:
         return Reason.MBI
     return Reason.OTHER if node.msi_controller else Reason.ELSEWHERE
-
-
-def _family(host: Host, name: str, chip: object) -> str | None:
-    for members in host.snapshot.members:
-        for device in members.devices:
-            if device.name == name and device.chip is chip:
-                family = host.finder.chips.family(device)
-                return family.family if family is not None else None
-    return None
 
 
 def _by_family(host: Host, family: str) -> Reason:
