@@ -50,6 +50,7 @@ def test_the_schema_is_json_however_it_is_asked_for(
         (["schema", "report"], "vfioguard schema: unrecognized arguments: report"),
         (["--json", "report"], "vfioguard: unrecognized arguments: --json; options stand behind"),
         (["--jsn"], "vfioguard: unrecognized arguments: --jsn"),
+        (["-o", "json", "report"], "vfioguard: unrecognized arguments: -o; options stand behind"),
     ],
 )
 def test_a_wrong_option_shows_the_usage_of_its_verb(

@@ -12,6 +12,8 @@ from vfioguard.typed import Any
 _PACKAGE = "vfioguard.cli.verbs"
 #: `vfioguard --help` shows these verbs first, and the others by name.
 _FIRST = ("report", "check", "explain")
+#: What may stand where a verb is expected.
+_WITHOUT_VERB = ("-h", "--help", "--version")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -20,14 +22,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     `parser` is that of the verb, `run` does its work. A usage error raises SystemExit.
     """
     grammar = build(arguments[0] if arguments else None)
-    if arguments and arguments[0][:1] not in {"", "-"} and arguments[0] not in _names():
-        grammar.error(_no_verb(arguments[0]))
+    first = arguments[0] if arguments else ""
+    if first.startswith("-") and first not in _WITHOUT_VERB:
+        grammar.error(f"unrecognized arguments: {first}; options stand behind VERB")
+    if first and not first.startswith("-") and first not in _names():
+        grammar.error(_no_verb(first))
     options, unknown = grammar.parse_known_args(arguments)
     if unknown:  # argparse would show the usage of `vfioguard` itself
-        behind = "; options stand behind VERB" if arguments[0].startswith("-") else ""
-        verb = grammar if options.verb is None or behind else options.parser
-        meant = "" if behind else _meant(unknown, verb)
-        verb.error(f"unrecognized arguments: {' '.join(unknown)}{behind}{meant}")
+        verb: Parser = options.parser
+        verb.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown, verb)}")
     if options.verb is None:
         grammar.error(f"no VERB: choose from {', '.join(_names())}")
     contradiction: str | None = options.contradiction(options)
