@@ -108,7 +108,7 @@ def test_the_runbook_has_a_row_for_each_reason_of_doubt() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     (rule,) = (rule for rule in RULES if rule["alert"] == "VfioguardUnreliable")
     own = re.findall(r'"reason", "(\w+)"', rule["expr"])
-    assert own == ["stale", "not_counted"]
+    assert own == ["stale", "not_counted", "flapping"]
     assert sorted(rows) == sorted([*Reason, *own])
 
 
