@@ -6,11 +6,11 @@ Change for a missing group: replace it by `intel_iommu=on`, and reboot.
 from __future__ import annotations
 
 from vfioguard.cause import CHOSEN, Cause, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import no_group
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import ask
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport
 
 

@@ -6,12 +6,12 @@ Change for a missing group: turn on VT-d or AMD-Vi in the firmware's setup, and 
 from __future__ import annotations
 
 from vfioguard.cause import Cause, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import no_group, setup
 from vfioguard.inference import virtual
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import ask, every
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport
 
 

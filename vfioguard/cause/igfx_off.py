@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from vfioguard.bdf import parse_bdf
 from vfioguard.cause import CHOSEN, Cause, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import no_group
 from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
@@ -15,6 +14,7 @@ from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import driven
 from vfioguard.kernel.members import Members
 from vfioguard.logic import ask
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport
 
 _RULE = (

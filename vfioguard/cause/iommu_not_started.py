@@ -6,11 +6,11 @@ Change for a missing group: remove `nolapic`; else read what the driver logged.
 from __future__ import annotations
 
 from vfioguard.cause import ELSE, Cause, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import no_group
 from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport, Step
 
 _NOLAPIC = frozenset({"nolapic", "disable_apic", "disableapic"})

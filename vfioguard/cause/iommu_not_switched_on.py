@@ -6,12 +6,12 @@ Change for a missing group: add `intel_iommu=on`, and reboot.
 from __future__ import annotations
 
 from vfioguard.cause import Cause, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import no_group
 from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import ask, every
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport
 
 

@@ -6,11 +6,11 @@ Change on Arm and others: remove the word and reboot.
 from __future__ import annotations
 
 from vfioguard.cause import CHOSEN, Cause, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import arm_msi, why
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import ask
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport
 
 

@@ -6,10 +6,10 @@ Change on x86: replace it by what is printed, and reboot.
 from __future__ import annotations
 
 from vfioguard.cause import CHOSEN, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import ivrs_option, tables, why
 from vfioguard.inference.host import Host
 from vfioguard.logic import ask
+from vfioguard.remedy.command_line import edit
 
 _KINDS = ("io_apic_not_in_ivrs", "ivrs_no_southbridge", "ivrs_southbridge_class")
 

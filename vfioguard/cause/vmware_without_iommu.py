@@ -6,11 +6,11 @@ Change for a missing group: expose the IOMMU in the machine's settings, then `in
 from __future__ import annotations
 
 from vfioguard.cause import FOUND, Cause, Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import no_group
 from vfioguard.inference import virtual
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport, Step
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vfioguard.cause.boot import edit
 from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import GroupReport, Step
 from vfioguard.snapshot import IOMMUFD, TYPE1
 from vfioguard.verdict import Outcome

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import machine, options
 from vfioguard.fact import Gap
 from vfioguard.inference import borders, tables
@@ -18,6 +17,7 @@ from vfioguard.inference.remapping import allowed
 from vfioguard.inference.remapping.amd_io_apics import overrides, special_io_apics, syntaxes
 from vfioguard.inference.remapping.madt_io_apics import registered
 from vfioguard.inference.remapping.parts import named
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import Step
 from vfioguard.typed import NamedTuple
 

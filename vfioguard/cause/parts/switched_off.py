@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vfioguard.cause import Caused
-from vfioguard.cause.boot import edit
 from vfioguard.cause.parts import ivrs_option, machine, tables
 from vfioguard.inference.host import Host
 from vfioguard.logic import ask
+from vfioguard.remedy.command_line import edit
 from vfioguard.report import Step
 
 

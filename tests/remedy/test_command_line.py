@@ -6,10 +6,10 @@ import pytest
 
 from tests.kernel.test_boot_loader import HOSTS
 from tests.support.hosts import x86_host
-from vfioguard.cause.boot import WHERE, edit
 from vfioguard.inference.host import Host
 from vfioguard.kernel.identity.boot_loader import GRUB, GRUB_D
 from vfioguard.reading.take import take
+from vfioguard.remedy.command_line import WHERE, edit
 from vfioguard.root.memory import Entry, Memory
 
 ADD, OFF = ("intel_iommu=on",), ("intel_iommu=off",)

@@ -1,0 +1,1 @@
+"""The steps that causes and findings share."""
