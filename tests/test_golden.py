@@ -105,7 +105,7 @@ def write() -> None:
         with tempfile.TemporaryDirectory() as directory:
             screens[name] = of_made(name, Path(directory))
     GOLDEN.mkdir(exist_ok=True)
-    for path in GOLDEN.iterdir():
+    for path in _SCREENS:
         path.unlink()
     for name, text in screens.items():
         (GOLDEN / f"{name}.txt").write_text(text)

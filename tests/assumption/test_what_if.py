@@ -118,7 +118,7 @@ def test_the_report_says_what_it_assumes_and_what_changes() -> None:
     root = str(HOSTS / "6.12-amd64--vtd-noir" / "bound.tar.xz")
     asked = ["report", "--root", root, "--what-if", "intremap=on"]
     lines = vfioguard(*asked).stdout.splitlines()
-    assert lines[:2] == ["What if: intremap=on", "    24 groups: refused -> allowed: 0-23"]
+    assert lines[:2] == ["What if: intremap=on", "  24 groups: refused -> allowed: 0-23"]
     told = json.loads(vfioguard(*asked, "--output", "json").stdout)
     assert told["assumed"] == ["intremap=on"]
     assert [row["after"] for row in told["shifts"]] == ["allowed"]

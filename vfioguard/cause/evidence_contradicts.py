@@ -10,7 +10,8 @@ from vfioguard.cause.parts import proof
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, sources
-from vfioguard.report import GroupReport, Step
+from vfioguard.remedy.contradiction import CHANGE
+from vfioguard.report import GroupReport
 
 
 def _applies(_: Host, group: GroupReport | None, __: Members | None) -> Caused | None:
@@ -28,13 +29,7 @@ def _of(answer: Answer) -> Caused:
         sentence=f'Sources contradict each other: "{claim}" is true by {yes}, and false by {no}.',
         rule="vfioguard picks no side: one source is wrong, or of another boot",
         because=answer,
-        change=(
-            Step("Find the source that is wrong: a log of another boot, or a hypervisor's.", None),
-            Step(
-                "If both are of this boot, send the capture as a bug report.",
-                "vfioguard capture host.tar.xz",
-            ),
-        ),
+        change=CHANGE,
     )
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 
 from vfioguard.cause import Cause, Caused
 from vfioguard.cause.parts import proof
-from vfioguard.fact import Gap, Why
+from vfioguard.fact import UNANSWERED, Gap, Why
 from vfioguard.inference.host import Host
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity import osrelease
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer
+from vfioguard.remedy import hang
 from vfioguard.report import GroupReport, Step
 
 _TABLES = acpi_tables.PATH
@@ -87,7 +88,7 @@ def _lost(gaps: Iterable[Gap]) -> Iterator[Gap]:
 
 def _of(lost: list[Gap]) -> Caused:
     told = ", ".join(f"{gap.source} ({gap.errno or gap.detail})" for gap in lost)
-    steps = dict.fromkeys(_step(gap) for gap in lost)
+    steps = dict.fromkeys(step for gap in lost for step in _steps(gap))
     return Caused(
         sentence=f"Whether the interrupts are isolated is not known: {told} cannot be read.",
         rule="vfioguard calls nothing allowed that it cannot prove",
@@ -96,12 +97,14 @@ def _of(lost: list[Gap]) -> Caused:
     )
 
 
-def _step(gap: Gap) -> Step:
+def _steps(gap: Gap) -> tuple[Step, ...]:
+    if gap.errno == UNANSWERED:
+        return hang.change(gap.source)
     if gap.why in {Why.FAILED, Why.MALFORMED}:
-        return _BROKEN
+        return (_BROKEN,)
     if gap.source == _TABLES:  # the directory itself: absent, or emptied by a container's runtime
-        return _HIDDEN
-    return next((step for begin, step in _READ if gap.source.startswith(begin)), _READ[-1][1])
+        return (_HIDDEN,)
+    return (next((step for begin, step in _READ if gap.source.startswith(begin)), _READ[-1][1]),)
 
 
 CAUSE = Cause("evidence_unreadable", _applies)

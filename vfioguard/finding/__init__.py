@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from vfioguard.fact import Gap
 from vfioguard.inference.host import Host
-from vfioguard.kernel.identity import cmdline
 from vfioguard.logic import Answer
 from vfioguard.report import GroupReport, Step
 from vfioguard.typed import NamedTuple, TypeAlias
@@ -40,10 +39,3 @@ class Finding(NamedTuple):
     severity: str
     find: Find | None = None
     find_in_groups: FindInGroups | None = None
-
-
-def removal(source: str, condition: str) -> Step:
-    """Remove the option that `source` sets, on a condition such as "if nobody needs it"."""
-    if source == cmdline.PATH:  # nobody can edit that file
-        return Step(f"Take the option off the kernel command line {condition}.")
-    return Step(f"Remove the option {condition}.", source)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vfioguard.fact import Gap
+from vfioguard.fact import Fact, Gap
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 from vfioguard.logic import Claim, ask
@@ -26,15 +26,23 @@ _REAL = Claim(
 def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     answer = ask(_REAL, host.snapshot.kernel.cmdline, _believed)
     if answer.truth is False:
+        from vfioguard.remedy.command_line import edit  # most hosts have no such option
+
+        options = host.snapshot.kernel.cmdline
+        words = options.value if isinstance(options, Fact) else ()
         yield Found(
             f"{_OPTION} splits groups: a guest may reach devices of other groups by peer-to-peer",
             answer,
-            (Step(f"Take {_OPTION}=... off the kernel command line, and hand out whole groups."),),
+            (edit(host, remove=_given(words)), Step("Then hand out whole groups.")),
         )
 
 
+def _given(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for word in words if word.partition("=")[0] == _OPTION)
+
+
 def _believed(words: tuple[str, ...]) -> bool:
-    return not any(word.partition("=")[0] == _OPTION for word in words)
+    return not _given(words)
 
 
 FINDING = Finding("acs_override", "warning", _find)

@@ -20,8 +20,10 @@ from vfioguard.logic import Answer, contradiction, sources
 def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
     asked = host.remapping if host.is_x86 else host.all_msi_domains
     for answer in contradiction(asked):
+        from vfioguard.remedy.contradiction import CHANGE  # most hosts have no contradiction
+
         yes, no = (_sources(answer, truth) for truth in (True, False))
-        yield Found(f"{answer.said}: {yes} against {no}", answer)
+        yield Found(f"{answer.said}: {yes} against {no}", answer, CHANGE)
 
 
 def _sources(answer: Answer, truth: bool) -> str:

@@ -16,6 +16,7 @@ from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 from vfioguard.iommu.intel import ECAP_IR
 from vfioguard.logic import Answer, Claim, sources
+from vfioguard.report import Step
 from vfioguard.snapshot import Snapshot
 
 _ALLOWED = Claim(
@@ -36,6 +37,13 @@ def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
         yield Found(
             f"{'; '.join(firmware.reasons)} ({tables}), yet interrupts are remapped ({seen})",
             Answer(_ALLOWED, False, (host.remapping, firmware.answer)),
+            (
+                Step("For VFIO nothing has to change, as the kernel's word counts."),
+                Step(
+                    "A rule of vfioguard may be wrong: send the capture as a bug report.",
+                    "vfioguard capture host.tar.xz",
+                ),
+            ),
         )
 
 

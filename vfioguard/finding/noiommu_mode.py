@@ -9,27 +9,31 @@ Change: set `vfio.enable_unsafe_noiommu_mode=0`, unless every program that opens
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from vfioguard.fact import Gap
-from vfioguard.finding import Finding, Found, removal
+from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
-from vfioguard.report import Step
+from vfioguard.remedy.setting import configured, removal
+from vfioguard.report import GroupReport, Step
 from vfioguard.snapshot import NOIOMMU
 
+_UNLESS = "Unless a guest without an IOMMU is wanted"
 
-def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
+
+def _find(host: Host, _: Sequence[GroupReport]) -> Iterator[Found]:
     mode = host.noiommu
-    if mode.truth is True:
-        effect = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"
-        path = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-        pending = host.snapshot.parameter(NOIOMMU).pending
-        step = (
-            Step("Switch it off unless a guest without an IOMMU is wanted", f"echo N > {path}")
-            if pending is None
-            else removal(pending.source, "unless a guest without an IOMMU is wanted")
-        )
-        yield Found(f"{mode.claim}: {effect}", mode, (step,))
+    if mode.truth is not True:
+        return
+    parameter = host.snapshot.parameter(NOIOMMU)
+    setting = configured(host, parameter)
+    path = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+    now = Step(f"{_UNLESS}, switch it off until the next boot", f"echo N > {path}")
+    steps = () if setting is None else (removal(host, setting, _UNLESS),)
+    effect = "no-IOMMU mode: functions in no IOMMU group are given away without any isolation"
+    yield Found(
+        f"{mode.claim}: {effect}", mode, (now, *steps) if parameter.pending is None else steps
+    )
 
 
-FINDING = Finding("noiommu_mode", "warning", _find)
+# Asked at each reading: a Snapshot has what modprobe.d sets only while the module is not loaded.
+FINDING = Finding("noiommu_mode", "warning", find_in_groups=_find)

@@ -36,7 +36,8 @@ def _find(host: Host, groups: Sequence[GroupReport]) -> Iterator[Found]:
         Answer("a group in use needs the override", True, (first.isolated, first.override)),
         (
             Step(
-                "See who holds a group, and why it needs the override", "vfioguard explain group:N"
+                "See who holds a group, and why it needs the override",
+                f"vfioguard explain group:{exposed[0][0]}",
             ),
             Step("Give such devices to guests that you trust alone, or isolate the interrupts."),
         ),

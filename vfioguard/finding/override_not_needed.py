@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from vfioguard.fact import Fact
-from vfioguard.finding import Finding, Found, removal
+from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 from vfioguard.logic import Answer
+from vfioguard.remedy.setting import configured, removal
 from vfioguard.report import GroupReport, Step
 from vfioguard.snapshot import IOMMUFD, TYPE1
 
@@ -30,15 +30,14 @@ def _find(host: Host, groups: Sequence[GroupReport]) -> Iterator[Found]:
             loaded = parameter.pending is None
             state = "is on" if loaded else "will be on when its module loads"
             now = Step("Switch it off until the next boot", f"echo N > {path}")
-            site = host.snapshot.site
-            option = site.option(module) if site is not None else None
+            setting = configured(host, parameter)
             for_good = (
-                removal(option.source, "that sets it")
-                if isinstance(option, Fact) and option.value
-                else Step("Remove the option that sets it from modprobe.d or the command line.")
+                Step("Remove the option that sets it from modprobe.d or the command line.")
+                if setting is None
+                else removal(host, setting)
             )
             yield Found(
-                f"{parameter} {state}, and none of {len(needs)} groups needs it",
+                f"{parameter} {state}, and no group needs it",
                 Answer(f"no group needs {parameter}", True, (override,)),
                 (now, for_good) if loaded else (for_good,),
             )

@@ -15,6 +15,7 @@ from vfioguard.fact import Gap
 from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 from vfioguard.kernel.identity.symbols import Predicate
+from vfioguard.report import Step
 
 
 def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
@@ -27,6 +28,10 @@ def _find(host: Host, _: tuple[Gap, ...]) -> Iterator[Found]:
         f"beside the ITS of {its.name} the machine has an MSI controller that does not isolate: "
         "a guest may reach its doorbell",
         domains,
+        (
+            Step("Hand devices to guests that you trust alone."),
+            Step("Or keep the devices of that controller off the host."),
+        ),
     )
 
 

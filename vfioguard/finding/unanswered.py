@@ -2,7 +2,7 @@
 
 Only the fact that this read would have given is lost (root/patience.py).
 
-Change: `dmesg` and `cat /proc/*/task/*/stack` as root show where; remove or reset the device, else
+Change: `echo w > /proc/sysrq-trigger; dmesg` as root shows where; remove or reset the device, else
 reboot. Once the read returns, vfioguard recovers by itself.
 """
 
@@ -15,21 +15,25 @@ from vfioguard.finding import Finding, Found
 from vfioguard.inference.host import Host
 from vfioguard.logic import Answer, Claim
 
-_DEVICES = "/sys/bus/pci/devices/"
-
 
 def _find(_: Host, gaps: tuple[Gap, ...]) -> Iterator[Found]:
     for gap in gaps:
         if gap.errno == UNANSWERED:
-            claim = Claim(f"{gap.source} answers", f"{gap.source} does not answer")
-            yield Found(_summary(gap.source), Answer(claim, False, (gap,)))
+            yield _found(gap)
 
 
-def _summary(path: str) -> str:
-    device, _, attribute = path.removeprefix(_DEVICES).partition("/")
-    if path.startswith(_DEVICES) and attribute:
-        return f"{device}: {attribute} does not answer: a dead device, or a driver that hangs"
-    return f"{path} does not answer: something in the kernel hangs"
+def _found(gap: Gap) -> Found:
+    from vfioguard.remedy import hang  # most hosts answer
+
+    path = gap.source
+    because = Answer(Claim(f"{path} answers", f"{path} does not answer"), False, (gap,))
+    of_device = hang.device(path)
+    summary = (
+        f"{path} does not answer: something in the kernel hangs"
+        if of_device is None
+        else f"{': '.join(of_device)} does not answer: a dead device, or a driver that hangs"
+    )
+    return Found(summary, because, hang.change(path))
 
 
 FINDING = Finding("unanswered", "warning", _find)

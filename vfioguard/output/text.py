@@ -89,11 +89,13 @@ def _assumed(report: Report, style: Style) -> Iterator[str]:
 
 
 def _findings(report: Report, style: Style) -> Iterator[str]:
-    for line in rows(f"{finding.severity}: {finding.summary}" for finding in report.findings):
-        yield from _fill(line, style, indent="  ")
-    steps = [step for finding in report.findings for step in finding.change]
-    for step in steps[:_STEPS]:
-        yield from _fill(f"  - {wording.step(step)}", style, indent="      ")
+    for name in dict.fromkeys(finding.name for finding in report.findings):
+        alike = [finding for finding in report.findings if finding.name == name]
+        for line in rows(f"{finding.severity}: {finding.summary}" for finding in alike):
+            yield from _fill(line, style, indent="  ")
+        steps = dict.fromkeys(step for finding in alike for step in finding.change)
+        for step in list(steps)[:_STEPS]:
+            yield from _fill(f"  - {wording.step(step)}", style, indent="    ")
 
 
 def _summary(report: Report, style: Style) -> str:
@@ -258,14 +260,14 @@ def _unreadable(report: Report, style: Style) -> Iterator[str]:
 
 
 def _fill(text: str, style: Style, *, indent: str) -> list[str]:
+    words = text.lstrip(" ")
     return textwrap.wrap(
-        text,
+        words,
         style.width,
+        initial_indent=" " * (len(text) - len(words)),
         subsequent_indent=indent,
         break_on_hyphens=False,
         break_long_words=False,
-        drop_whitespace=True,
-        initial_indent="  " if text.startswith("  ") else "",
     ) or [""]
 
 
