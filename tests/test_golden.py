@@ -18,7 +18,7 @@ from tests.support.screens import MADE, shown
 from vfioguard import leaves
 from vfioguard.cli import main
 from vfioguard.inference.host import Host
-from vfioguard.judging.causes import regression_of, why
+from vfioguard.judging.causes import why
 from vfioguard.judging.evaluate import judge
 from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
@@ -90,10 +90,6 @@ def _examples() -> Iterator[tuple[str, str, str]]:
                 known = told.get(cause.name)
                 if known is None or rank < known[0]:
                     told[cause.name] = rank, target, str(path.relative_to(FIXTURES))
-        for group in report.groups:  # no group is refused for a regression; a message tells it
-            cause = regression_of(host, group, judged.snapshot.group(group.id))
-            if cause is not None:
-                told.setdefault(cause.name, (0, "EACCES", str(path.relative_to(FIXTURES))))
     for name, (_, target, root) in told.items():
         yield name, target, root
 

@@ -19,7 +19,7 @@ from vfioguard.attach import (
     rank,
 )
 from vfioguard.blocker import Attempt, Blocked, Kind
-from vfioguard.inference import borders, drivers, exempt
+from vfioguard.inference import borders, drivers, exempt, regression
 from vfioguard.inference.backends import lacks
 from vfioguard.inference.host import Host
 from vfioguard.judging import plain
@@ -54,12 +54,15 @@ class Attachments:
         self._before: dict[str, Attachment] = {}
         cdevs, container = host.has_cdevs.truth, host.iommufd_container.truth
         self._without_node = cdevs is False and container is False
+        self._regressed = regression.resumes_in_vain(host.snapshot) is not None
 
     def attachment(self, members: Members, backend: str, verdict: Verdict) -> Attachment:
         """The attachment of a group through a backend, whose interrupts have this verdict."""
         if members is not self._members:  # else another backend asks
             self._members, self._untaken = members, None
-            self._bound = plain.is_bound(members, self._host.witnesses)
+            self._bound = None
+            if not self._regressed:
+                self._bound = plain.is_bound(members, self._host.witnesses)
         bound = self._bound
         if bound is not None and self._is_plain(members, backend, bound=bound):
             return self._alike(members, backend, verdict, bound=bound)

@@ -21,6 +21,7 @@ class Site:
     def __init__(self, root: Root) -> None:
         self._root = root
         self._physical: dict[str, Reading[str]] = {}
+        self._powered: dict[str, Reading[bool]] = {}
         self._roles: dict[tuple[str, ...], Roles] = {}
         self._options: dict[tuple[str, str], Reading[bool] | None] = {}
 
@@ -86,6 +87,16 @@ class Site:
 
             self._physical[name] = vfio_dev.physical(self._root.under(devices.PCI), name)
         return self._physical[name]
+
+    def power_management(self, name: str) -> Reading[bool]:
+        """Whether a PCI function has the capability of power management."""
+        if name not in self._powered:
+            from vfioguard.kernel import devices
+            from vfioguard.kernel.pci import pci_config
+
+            bus = self._root.under(devices.PCI)
+            self._powered[name] = pci_config.power_management(bus, name)
+        return self._powered[name]
 
     @cached_property
     def board(self) -> Reading[tuple[str, ...]]:
