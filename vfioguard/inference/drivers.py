@@ -34,8 +34,8 @@ def on_vfio(driver: str | None) -> bool:
 
 
 def is_taken(device: Device) -> bool:
-    """Whether the device is on a VFIO driver; a mediated device is made on one."""
-    return device.bus == _MEDIATED or on_vfio(device.driver)
+    """Whether VFIO has the device: by its driver, or as a mediated device, which is made for it."""
+    return device.vfio is not None or device.bus == _MEDIATED or on_vfio(device.driver)
 
 
 def is_bridge(device: Device) -> bool | None:
@@ -113,7 +113,7 @@ def spared(snapshot: Snapshot, device: Device) -> Answer:
     if isinstance(event, Gap):
         return ask(claim, event, lambda _: None)
     driver = event.value.driver
-    if driver is None or on_vfio(driver) or driver == "pci-stub" or device.bus == _MEDIATED:
+    if driver is None or is_taken(device) or driver == "pci-stub":
         return ask(claim, event, lambda _: True)
     owned = era.has(snapshot, borders.DMA_OWNERSHIP)
     bridge = is_bridge(device)
