@@ -47,7 +47,8 @@ class Attachments:
         self._shared: dict[tuple[str, Attach, bool], Attachment] = {}
         # Every IOMMU of an x86 keeps caches coherent (inference/coherency.py).
         self._coherent_host = host.is_x86 or host.has(borders.COHERENCY_ASKED) is False
-        self._takes_functions = drivers.is_built(host.snapshot, "pci")
+        loadable = host.snapshot.unloadable is None
+        self._takes_functions = loadable and drivers.is_built(host.snapshot, "pci")
         self._members: Members | None = None
         self._bound: bool | None = None
         self._untaken: Attachment | None = None  # of these members, by any backend

@@ -42,4 +42,5 @@ def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = No
         container=keep(now.container, before.container),
         site=now.site,
         denylist=keep(now.denylist, before.denylist),
+        unloadable=keep(now.unloadable, before.unloadable),
     )
