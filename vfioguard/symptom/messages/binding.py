@@ -59,7 +59,11 @@ MESSAGES: tuple[Message, ...] = (
         call=Call.GET_DEVICE,
     ),
     Message(
-        patterns=("vfio_virqfd",),
+        patterns=(
+            "vfio_virqfd*not found",
+            "find module*vfio_virqfd",
+            "insert 'vfio_virqfd",
+        ),
         whose=Whose.FINE,
         means="this module is a part of vfio from v6.2 on: nothing is lacking",
         change="leave vfio_virqfd out of /etc/modules and of the initramfs",

@@ -15,12 +15,11 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
-            "d3cold",
-            "d3hot",
-            "power state",
-            " in d3",
-            "disable_idle_d3",
+            "change power state",
+            "changing power state",
+            "stuck in d3",
             "device inaccessible",
+            "config space inaccessible",
             "runtime resume failed",
             "unknown pci header type",
         ),
@@ -67,10 +66,22 @@ MESSAGES: tuple[Message, ...] = (
         means="not the interrupts: the device's option ROM cannot be read",
         change="give QEMU a copy (romfile=), or do without (rombar=0)",
     ),
+    # drivers/pci/setup-res.c pci_assign_resource(), drivers/pci/probe.c __pci_read_base() (6.12).
+    Message(
+        patterns=(
+            "bar *[io*can't assign",
+            "bar *[io*failed to assign",
+            "bar *no space for [io",
+            "bar *invalid; can't size",
+        ),
+        whose=Whose.FINE,
+        means="the host has no I/O ports for this BAR, or the device does not say its size. Few "
+        "drivers use such a BAR, and VFIO goes without",
+    ),
     Message(
         patterns=(
             "can't reserve [mem",
-            "bar * can't",
+            "bar *[mem*can't",
             "bar*no space for",
             "bar*failed to assign",
             "bar*not claimed",
@@ -103,9 +114,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=("vga arbiter", "vgaarb", "boot_vga"),
-        whose=Whose.DEVICE,
-        means="not the interrupts: which graphics card answers to VGA addresses",
-        change="nothing for VFIO",
+        whose=Whose.FINE,
+        means="nothing is wrong: which graphics card answers to VGA addresses",
     ),
     # drivers/iommu/intel/dmar.c dmar_fault_do_one() (6.12).
     Message(
@@ -180,13 +190,21 @@ MESSAGES: tuple[Message, ...] = (
         means="not the interrupts: a note of the kernel for bug reports",
     ),
     Message(
-        patterns=("aer:", "pcie bus error", "unrecoverable error detected", "err_notifier"),
+        patterns=(
+            "aer:*error",
+            "aer:*fail",
+            "aer:*recover",
+            "aer_status",
+            "pcie bus error",
+            "unrecoverable error detected",
+            "err_notifier",
+        ),
         whose=Whose.DEVICE,
         means="not the interrupts: the link to the device reports errors (AER)",
         change="look at slot, riser and cable; pci=noaer only hides them",
     ),
     Message(
-        patterns=("flags mismatch irq", "failed to setup intx", "intx*busy"),
+        patterns=("flags mismatch irq*vfio", "failed to setup intx", "intx*busy"),
         whose=Whose.DEVICE,
         means="not remapping: the device shares its wired interrupt with one of the host's (EBUSY)",
         change="unbind what shares the line (/proc/interrupts), or let the guest use MSI",
@@ -194,6 +212,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
+            "unhandled rdmsr",
+            "unhandled wrmsr",
             "could not get region #",
             "hiding ecap",
             "hiding cap",

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from vfioguard.symptom import Message, Whose
 
+#: Words of a line about a guest. Whatever else AppArmor or SELinux forbids is not ours to allow.
+_VMMS = (
+    "vfio",
+    "/dev/iommu",
+    "qemu",
+    "libvirt",
+    "kvm",
+    "svirt",
+    "cloud-hypervisor",
+    "crosvm",
+    "firecracker",
+)
+
 MESSAGES: tuple[Message, ...] = (
     Message(
         patterns=(
@@ -50,19 +63,26 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
-            'apparmor="denied"',
-            "avc: denied",
-            "avc:  denied",
-            "selinux is preventing",
+            *(
+                f"{denied}*{vmm}"
+                for denied in ('apparmor="denied"', "avc: denied", "selinux is preventing")
+                for vmm in _VMMS
+            ),
             "set security context",
         ),
         whose=Whose.OTHER,
         means="not VFIO's: AppArmor or SELinux forbids it",
-        change="allow /dev/vfio to that profile or domain",
+        change="let that profile or domain open what the line names",
     ),
     Message(
         patterns=(
-            "/dev/kvm",
+            "/dev/kvm*denied",
+            "/dev/kvm*no such",
+            "/dev/kvm*not ",
+            "/dev/kvm*fail",
+            "fail*/dev/kvm",
+            "could not*/dev/kvm",
+            "cannot*/dev/kvm",
             "kvm kernel module",
             "kvm: entry failed",
             "failed to initialize kvm",
@@ -75,12 +95,12 @@ MESSAGES: tuple[Message, ...] = (
             "kvm: not supported",
             "kvm_init_vcpu",
             "accelerator kvm",
-            "kvm-intel",
-            "kvm_intel",
-            "kvm_amd",
+            "insert 'kvm",
+            "vmx not supported",
+            "svm not supported",
+            "svm disabled",
+            "kvm: no hardware support",
             "kvm virtualisation configured",
-            "unhandled rdmsr",
-            "unhandled wrmsr",
         ),
         whose=Whose.OTHER,
         means="not VFIO's: KVM, which runs the guest's processors",
@@ -103,9 +123,21 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
-            "hugepage",
-            "huge pages",
-            "hugetlb",
+            "hugepage*fail",
+            "fail*hugepage",
+            "cannot*hugepage",
+            "could not*hugepage",
+            "unable*hugepage",
+            "hugepage*cannot allocate",
+            "no free*hugepage",
+            "no available*hugepage",
+            "hugepages but only",
+            "not enough*huge",
+            "huge pages*fail",
+            "hugetlb*fail",
+            "hugetlb*cannot allocate",
+            "unable*hugetlb",
+            "hugetlbfs*not mounted",
             "backing store for guest ram",
             "insufficient free host memory",
             "cannot set up guest memory",
