@@ -138,6 +138,8 @@ def cleaned(raw: str) -> str:
 
 def _understood(number: int, line: str, table: _Table) -> Understood | None:
     lower = line.lower()
+    if words.only_settings(lower):
+        return None
     said = _said(lower)
     names = words.names(lower)
     errno, call = words.told_errno(said), words.told_call(said)
@@ -152,7 +154,7 @@ def _understood(number: int, line: str, table: _Table) -> Understood | None:
     if message is not None and message.general and errno and call:
         message = None
     if message is None and not words.only_errno(lower):
-        if errno is None and call is None:
+        if errno is None and (call is None or not words.failed(said)):
             return None
         if words.of_another_driver(lower) or not (words.ours(lower, names) or (errno and call)):
             return None

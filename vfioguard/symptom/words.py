@@ -73,6 +73,36 @@ _STUBS = ("pci-stub", "pciback", "device ")
 
 #: Words without which an errno in a line is taken for somebody else's.
 _OURS = ("vfio", "iommu", "eal:", "dmar", "passthrough", "pass-through", "hostdev", "rte_dev_probe")
+#: A line that names a call says that it failed only if it has an errno or one of these.
+_FAILED = (
+    "fail",
+    "error",
+    "cannot",
+    "can't",
+    "could not",
+    "couldn't",
+    "unable",
+    "denied",
+    "refuse",
+    "reject",
+    "invalid",
+    "abort",
+    "panic",
+    "missing",
+    "unsupported",
+    "timed out",
+    " no ",
+    " not ",
+    "does not",
+    "doesn't",
+)
+#: The kernel's command line, in the log or in the settings of GRUB, and the list of modules in a
+#: trace: they name what is set or loaded, and say nothing of what came of it.
+_SETTINGS = re.compile(
+    r"(?:^|[\]:)] )(?:kernel )?command line: |\bboot_image=|\bgrub_cmdline|\bmodules linked in: "
+)
+#: What the kernel says of words on its command line.
+_OF_SETTINGS = "unknown kernel command line"
 #: Nodes that are not a group's.
 _CONTAINER_NODES = ("/dev/vfio/vfio", "/dev/iommu")
 
@@ -154,6 +184,16 @@ def telling() -> frozenset[str]:
 def ours(line: str, names: Names) -> bool:
     """Whether a line speaks of VFIO, or of a device or group."""
     return bool(names.groups or names.devices) or any(word in line for word in _OURS)
+
+
+def failed(line: str) -> bool:
+    """Whether a line says that something failed, be it without an errno."""
+    return any(word in line for word in _FAILED)
+
+
+def only_settings(line: str) -> bool:
+    """Whether a line only repeats the kernel's command line, or which modules are loaded."""
+    return _SETTINGS.search(line) is not None and _OF_SETTINGS not in line
 
 
 def of_another_driver(line: str) -> bool:
