@@ -17,11 +17,13 @@ class Call(StrEnum):
 
     DRIVER = "binding the device to a VFIO driver"
     OPEN = "open of /dev/vfio/N"
+    NODE = "open of /dev/vfio/devices/vfioN"
     CONTAINER = "open of /dev/vfio/vfio or /dev/iommu"
     SET_CONTAINER = "VFIO_GROUP_SET_CONTAINER"
     SET_IOMMU = "VFIO_SET_IOMMU"
     GET_DEVICE = "VFIO_GROUP_GET_DEVICE_FD"
     IOMMUFD = "VFIO_DEVICE_BIND_IOMMUFD"
+    ATTACH = "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
     MAP = "VFIO_IOMMU_MAP_DMA"
     INTERRUPT = "VFIO_DEVICE_SET_IRQS"
     RESET = "the reset of the device"
@@ -128,9 +130,12 @@ def every_message() -> tuple[Message, ...]:
         binding,
         devices,
         elsewhere,
+        nodes,
+        programs,
         remapping,
         starting,
+        xen,
     )
 
-    rooms = (starting, remapping, elsewhere, binding, devices, attach)
+    rooms = (xen, nodes, programs, starting, remapping, elsewhere, binding, devices, attach)
     return tuple(message for room in rooms for message in room.MESSAGES)

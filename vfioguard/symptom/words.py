@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from vfioguard.symptom import Call
 from vfioguard.symptom.calls import CALLS
 from vfioguard.symptom.errors import ERRORS
+from vfioguard.symptom.languages import TRANSLATED
 from vfioguard.typed import NamedTuple
 
 #: The words of strerror(3), of glibc and of musl, and the errno that each stands for.
@@ -35,6 +36,7 @@ WORDS: dict[str, str] = {
     "inappropriate ioctl for device": "ENOTTY",
     "not a tty": "ENOTTY",
 }
+_SAID = {**WORDS, **TRANSLATED}
 
 #: Podman's names for a class of failures, after the errno's own words (libpod/define/errors.go).
 _CLASSES = ("oci runtime permission denied", "oci permission denied")
@@ -105,6 +107,7 @@ _SETTINGS = re.compile(
 _OF_SETTINGS = "unknown kernel command line"
 #: Nodes that are not a group's.
 _CONTAINER_NODES = ("/dev/vfio/vfio", "/dev/iommu")
+_DEVICE_NODES = "/dev/vfio/devices/"
 
 
 class Names(NamedTuple):
@@ -143,7 +146,7 @@ def told_errno(line: str) -> str | None:
     for phrase in _CLASSES:
         line = line.replace(phrase, "")
     ends = [
-        (line.rfind(words) + len(words), name) for words, name in WORDS.items() if words in line
+        (line.rfind(words) + len(words), name) for words, name in _SAID.items() if words in line
     ]
     if ends:
         return max(ends)[1]
@@ -159,6 +162,7 @@ def told_errno(line: str) -> str | None:
 
 def told_call(line: str) -> Call | None:
     """The call that a line says has failed. Returns None if it names none."""
+    line = line.replace("dmar", "")  # The firmware's table: "map dmar0" maps no DMA.
     call = next(
         (
             call
@@ -170,6 +174,8 @@ def told_call(line: str) -> Call | None:
     )
     if call in {None, Call.OPEN} and any(node in line for node in _CONTAINER_NODES):
         return Call.CONTAINER
+    if call in {None, Call.OPEN, Call.DRIVER} and _DEVICE_NODES in line:
+        return Call.NODE
     return call
 
 
@@ -177,7 +183,7 @@ def telling() -> frozenset[str]:
     """A text for each errno and call, of which a line that tells any has at least one."""
     told = (max(texts, key=len) for _, patterns in _CALLS for texts in patterns)
     return frozenset(
-        (*WORDS, *told, *(name.lower() for name in ERRORS), "err", ") = -", ": -", "fail")
+        (*_SAID, *told, *(name.lower() for name in ERRORS), "err", ") = -", ": -", "fail")
     )
 
 
@@ -201,7 +207,7 @@ def of_another_driver(line: str) -> bool:
 
     Programs tell an errno in words; the kernel tells it by its number or its name.
     """
-    if any(word in line for word in _OURS) or any(words in line for words in WORDS):
+    if any(word in line for word in _OURS) or any(words in line for words in _SAID):
         return False
     wrote = _WROTE.search(line) or _PROBED.search(line)
     return wrote is not None and not any(word in wrote[0] for word in _STUBS)
@@ -213,7 +219,7 @@ def only_errno(line: str) -> bool:
     if told is None:
         return False
     left = line
-    for words in sorted(WORDS, key=len, reverse=True):
+    for words in sorted(_SAID, key=len, reverse=True):
         left = left.replace(words, " ")
     number = str(getattr(errno, told))
     rest = _WORD.findall(_NUMBER.sub(" ", left))

@@ -6,7 +6,10 @@ from vfioguard.symptom import Call, Message, Whose
 
 MESSAGES: tuple[Message, ...] = (
     Message(
-        patterns=("depends on group*which is not owned",),
+        patterns=(
+            "depends on group*which is not owned",
+            "depends on device*which is not owned",
+        ),
         whose=Whose.DEVICE,
         means="a bus reset would reset devices of another group too, which this guest does not "
         "have; not the interrupts",
@@ -84,7 +87,6 @@ MESSAGES: tuple[Message, ...] = (
             "bar *[mem*can't",
             "bar*no space for",
             "bar*failed to assign",
-            "bar*not claimed",
             "failed to mmap*bar",
             "resizable bar",
             "mmap*bar",
@@ -135,7 +137,7 @@ MESSAGES: tuple[Message, ...] = (
         change="look at the lines before it, and whether the device comes back from a reset",
     ),
     Message(
-        patterns=("no available instances of",),
+        patterns=("no available instances of", "mdev*create*no space left"),
         whose=Whose.DEVICE,
         means="the card gives out no more mediated devices of this type; groups have no part in it",
         change="cat available_instances below its mdev_supported_types; end a guest that has one",
@@ -149,6 +151,7 @@ MESSAGES: tuple[Message, ...] = (
             "event 0x* received:",
             "event: f_*client:",
             "event logged [invalid_device_request",
+            "event logged [illegal_dev_table_entry",
             "unhandled context fault",
             "dma read] request",
             "dma write] request",
@@ -226,13 +229,22 @@ MESSAGES: tuple[Message, ...] = (
             "vgpu*unlock",
             "broken intx",
             "vfio_pci: add [",
-            "peer-to-peer transactions on bars",
             "device denylist disabled",
+            "vfio-pci *: resetting",
+            "vfio-pci *: reset done",
             "eal: vfio support initialized",
             "eal: using iommu type",
         ),
         whose=Whose.FINE,
         means="nothing is wrong: a note on what the device has",
+    ),
+    # hw/vfio/listener.c vfio_listener_region_add() (QEMU 10). paste.py reads it with its errno.
+    Message(
+        patterns=("peer-to-peer transactions on bars",),
+        whose=Whose.FINE,
+        means="nothing is wrong for one device: the guest's devices do not reach the BARs of each "
+        "other (P2P), and few need to",
+        call=Call.MAP,
     ),
     Message(
         patterns=("captured sr-iov vf",),

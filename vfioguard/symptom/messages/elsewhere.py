@@ -48,13 +48,25 @@ MESSAGES: tuple[Message, ...] = (
         change="allow /dev/vfio/vfio and /dev/vfio/N: DeviceAllow= of systemd, cgroup_device_acl "
         "in libvirt's qemu.conf, sandbox_cgroup_only=false in Kata",
     ),
+    # drivers/pci/iov.c sriov_enable() (6.12).
+    Message(
+        patterns=(
+            "not enough mmio resources for sr-iov",
+            "sr-iov: bus number out of range",
+            "can't enable*vfs*out of range of",
+        ),
+        whose=Whose.OTHER,
+        means="not VFIO's: the firmware gave the virtual functions no memory or no bus numbers "
+        "(ENOMEM)",
+        change="turn SR-IOV and Above 4G Decoding on in the firmware; or pci=realloc, and "
+        "pci=assign-busses for bus numbers",
+    ),
     Message(
         patterns=(
             "sriov_numvfs",
             "sriov_totalvfs",
             "numerical result out of range",
             "can't enable*vfs",
-            "not enough mmio resources for sr-iov",
         ),
         whose=Whose.OTHER,
         means="not VFIO's: making virtual functions (SR-IOV). Their number may be too large, or "
@@ -166,20 +178,6 @@ MESSAGES: tuple[Message, ...] = (
         "its memory pinned before it runs",
         change="look whether it runs by now; give it less memory, huge pages, or more time: qm "
         "start ID --timeout 300",
-    ),
-    Message(
-        patterns=(
-            "missing*iommu/vt-d",
-            "interrupt remapping missing",
-            "unsupported hardware*iommu",
-            "i/o virtualisation disabled",
-            "disabling vt-d because",
-        ),
-        whose=Whose.OTHER,
-        means="Xen found no IOMMU or no interrupt remapping, which Qubes tells at its "
-        "installation. It is not VFIO's, which Xen does not use",
-        change="turn VT-d or AMD-Vi on in the firmware's setup, then look at xl dmesg",
-        x86=True,
     ),
     Message(
         patterns=("so not binding pci dev",),
