@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from vfioguard.fact import printable
-from vfioguard.symptom import Call, Message, Whose, every_message, words
+from vfioguard.symptom import Call, Message, Whose, every_message, words, wrapped
 from vfioguard.symptom.words import Names
 from vfioguard.typed import NamedTuple
 
@@ -25,6 +25,8 @@ _NAMED = 256
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 #: Whatever does not show as text: control characters, halves of characters, marks of direction.
 _NO_TEXT = re.compile(r"[^\x20-\x7e\xa0-\u1fff\u2070-\ud7ff\ue000-\ufefe\uff00-\uffef]+")
+#: QEMU's line after a mapping that failed: only one device's memory was kept from another's.
+_P2P = "peer-to-peer transactions on bars"
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
 
@@ -90,8 +92,9 @@ def read(text: str) -> Paste:
     kept: dict[tuple[object, ...], Understood] = {}
     seen: set[str] = set()
     table = _table()
+    excused: tuple[object, ...] | None = None
     count = told = foreign = 0
-    for number, raw in enumerate(_lines(text), 1):
+    for number, raw in enumerate(wrapped.whole(_lines(text)), 1):
         line = cleaned(raw)
         if not line:
             continue
@@ -102,6 +105,9 @@ def read(text: str) -> Paste:
             break
         count += 1
         lower = line.lower()
+        if excused is not None and _P2P in lower:
+            kept.pop(excused)
+        excused = None
         if lower in seen:
             continue
         seen.add(lower)
@@ -113,6 +119,8 @@ def read(text: str) -> Paste:
             continue
         told += 1
         key = (said.message, said.errno, said.call, said.driver)
+        if key not in kept and said.message is None and said.call is Call.MAP:
+            excused = key
         kept[key] = _joined(kept[key], said) if key in kept else said
     return Paste(
         understood=_ordered([*kept.values()]),
@@ -124,7 +132,7 @@ def read(text: str) -> Paste:
 
 def _lines(text: str) -> list[str]:
     """The lines of a text; JSON, as Kubernetes logs it, has line breaks written out."""
-    return text.replace("\r", "\n").replace("\\n", "\n").split("\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\\n", "\n").split("\n")
 
 
 def cleaned(raw: str) -> str:
@@ -170,7 +178,11 @@ def _understood(number: int, line: str, table: _Table) -> Understood | None:
 
 
 def _said(line: str) -> str:
-    """The line without the arguments that a VMM repeats before its message (`-device ...:`)."""
+    """The line without the arguments that a VMM repeats before its message (`-device ...:`).
+
+    A `*` that the shell found no file for is left out too.
+    """
+    line = line.replace("/*", "/")
     if " -" not in f" {line}":
         return line
     said: list[str] = []
