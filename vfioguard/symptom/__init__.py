@@ -93,7 +93,7 @@ class Message(NamedTuple):
 
     `patterns` are its texts: what is between two `*` has to follow each other, in any letter case.
     `about` is the fact of the host that is shown beside it. `x86` marks a line that only kernels of
-    x86 write.
+    x86 write. If the patterns name a `thing`, a line has to say too that something failed.
     """
 
     patterns: tuple[str, ...]
@@ -105,6 +105,7 @@ class Message(NamedTuple):
     call: Call | None = None
     x86: bool = False
     general: bool = False
+    thing: bool = False
 
 
 def causes_of(name: str | None, call: Call | None) -> tuple[tuple[str, Cause], ...]:

@@ -65,10 +65,14 @@ class Paste(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """The messages by their texts, and `gate`: a line without all of these says nothing."""
+    """The messages by their texts, and `gate`: a line without all of these says nothing.
+
+    `plain` are those of the gate that a line of ASCII may have.
+    """
 
     messages: tuple[tuple[tuple[str, ...], Message], ...]
     gate: tuple[str, ...]
+    plain: tuple[str, ...]
 
 
 @cache
@@ -81,7 +85,8 @@ def _table() -> _Table:
     gate = words.telling() | {max(texts, key=len) for texts, _ in table}
     # A text that holds another one is not needed: "permission denied" beside "denied".
     short = [text for text in gate if not any(o in text for o in gate if o != text)]
-    return _Table(table, tuple(sorted(short, key=len)))
+    short.sort(key=len)
+    return _Table(table, tuple(short), tuple(text for text in short if text.isascii()))
 
 
 def read(text: str) -> Paste:
@@ -111,7 +116,8 @@ def read(text: str) -> Paste:
         if lower in seen:
             continue
         seen.add(lower)
-        if not any(gate in lower for gate in table.gate):
+        gates = table.plain if lower.isascii() else table.gate
+        if not any(gate in lower for gate in gates):
             continue
         said = _understood(number, line, table)
         if said is None:
@@ -151,18 +157,19 @@ def _understood(number: int, line: str, table: _Table) -> Understood | None:
     said = _said(lower)
     names = words.names(lower)
     errno, call = words.told_errno(said), words.told_call(said)
+    failed = errno is not None or words.failed(said)
     message = next(
         (
             message
             for texts, message in table.messages
-            if texts[0] in said and words.follows(said, texts)
+            if texts[0] in said and words.follows(said, texts) and (failed or not message.thing)
         ),
         None,
     )
     if message is not None and message.general and errno and call:
         message = None
     if message is None and not words.only_errno(lower):
-        if errno is None and (call is None or not words.failed(said)):
+        if errno is None and (call is None or not failed):
             return None
         if words.of_another_driver(lower) or not (words.ours(lower, names) or (errno and call)):
             return None

@@ -37,6 +37,8 @@ WORDS: dict[str, str] = {
     "not a tty": "ENOTTY",
 }
 _SAID = {**WORDS, **TRANSLATED}
+#: Those that a line of ASCII may have.
+_PLAIN = {words: name for words, name in _SAID.items() if words.isascii()}
 
 #: Podman's names for a class of failures, after the errno's own words (libpod/define/errors.go).
 _CLASSES = ("oci runtime permission denied", "oci permission denied")
@@ -93,6 +95,9 @@ _FAILED = (
     "missing",
     "unsupported",
     "timed out",
+    "out of range",
+    "exceed",
+    "disabled by",
     " no ",
     " not ",
     "does not",
@@ -145,9 +150,8 @@ def told_errno(line: str) -> str | None:
     """
     for phrase in _CLASSES:
         line = line.replace(phrase, "")
-    ends = [
-        (line.rfind(words) + len(words), name) for words, name in _SAID.items() if words in line
-    ]
+    said = _PLAIN if line.isascii() else _SAID
+    ends = [(line.rfind(words) + len(words), name) for words, name in said.items() if words in line]
     if ends:
         return max(ends)[1]
     for word in _NAME.findall(line):

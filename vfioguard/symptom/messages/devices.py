@@ -32,9 +32,10 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
-            " flr",
+            " flr*fail",
+            " flr*timed out",
+            " flr;",
             "function level reset",
-            "after flr",
             "no available reset mechanism",
             "transaction is not cleared",
             "reset recovery",
@@ -68,6 +69,7 @@ MESSAGES: tuple[Message, ...] = (
         whose=Whose.DEVICE,
         means="not the interrupts: the device's option ROM cannot be read",
         change="give QEMU a copy (romfile=), or do without (rombar=0)",
+        thing=True,
     ),
     # drivers/pci/setup-res.c pci_assign_resource(), drivers/pci/probe.c __pci_read_base() (6.12).
     Message(
@@ -98,6 +100,7 @@ MESSAGES: tuple[Message, ...] = (
         "framebuffer) or has no room",
         change="free it: video=efifb:off or initcall_blacklist=sysfb_init; or Above 4G Decoding "
         "in the firmware",
+        thing=True,
     ),
     Message(
         patterns=("msix pba outside of specified bar", "msix table outside of specified bar"),

@@ -17,23 +17,28 @@ _VMMS = (
     "firecracker",
 )
 
-MESSAGES: tuple[Message, ...] = (
-    Message(
-        patterns=(
-            "locked memory",
-            "rlimit_memlock",
-            "memlock",
-            "mlock",
-            "memory lock limit",
-            "lock guest memory",
-        ),
-        whose=Whose.OTHER,
-        means="not VFIO's: the limit of locked memory (RLIMIT_MEMLOCK). The guest's memory has to "
-        "be locked, and who starts it may not raise that limit, or the limit is too small. "
-        "No group is to blame",
-        change="raise it: LimitMEMLOCK= of the service, hard_limit of libvirt's memtune, "
-        "`ulimit -l`; a pod that sets the limit itself wants CAP_SYS_RESOURCE",
+_LOCKED = Message(
+    patterns=(
+        "locked memory",
+        "rlimit_memlock",
+        "memlock",
+        "mlock",
+        "memory lock limit",
+        "lock guest memory",
     ),
+    whose=Whose.OTHER,
+    means="not VFIO's: the limit of locked memory (RLIMIT_MEMLOCK). The guest's memory has to "
+    "be locked, and who starts it may not raise that limit, or the limit is too small. "
+    "No group is to blame",
+    change="raise it: LimitMEMLOCK= of the service, hard_limit of libvirt's memtune, "
+    "`ulimit -l`; a pod that sets the limit itself wants CAP_SYS_RESOURCE",
+    thing=True,
+)
+
+MESSAGES: tuple[Message, ...] = (
+    _LOCKED,
+    # SPDK's setup.sh.
+    _LOCKED._replace(patterns=("user memlock limit",), thing=False),
     Message(
         patterns=(
             "device cgroup",
@@ -47,6 +52,7 @@ MESSAGES: tuple[Message, ...] = (
         means="not VFIO's: the device cgroup decides which nodes a service or container may open",
         change="allow /dev/vfio/vfio and /dev/vfio/N: DeviceAllow= of systemd, cgroup_device_acl "
         "in libvirt's qemu.conf, sandbox_cgroup_only=false in Kata",
+        thing=True,
     ),
     # drivers/pci/iov.c sriov_enable() (6.12).
     Message(
@@ -72,6 +78,7 @@ MESSAGES: tuple[Message, ...] = (
         means="not VFIO's: making virtual functions (SR-IOV). Their number may be too large, or "
         "their driver, the firmware or the slot makes none",
         change="cat its sriov_totalvfs; write 0 before another number",
+        thing=True,
     ),
     Message(
         patterns=(
@@ -88,13 +95,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
-            "/dev/kvm*denied",
-            "/dev/kvm*no such",
-            "/dev/kvm*not ",
-            "/dev/kvm*fail",
-            "fail*/dev/kvm",
-            "could not*/dev/kvm",
-            "cannot*/dev/kvm",
+            "/dev/kvm",
             "kvm kernel module",
             "kvm: entry failed",
             "failed to initialize kvm",
@@ -117,6 +118,7 @@ MESSAGES: tuple[Message, ...] = (
         whose=Whose.OTHER,
         means="not VFIO's: KVM, which runs the guest's processors",
         change="look for virtualization in the firmware (a switch of its own) and at /dev/kvm",
+        thing=True,
     ),
     Message(
         patterns=(
@@ -132,6 +134,7 @@ MESSAGES: tuple[Message, ...] = (
         whose=Whose.OTHER,
         means="not VFIO's: the guest's network",
         change="look at the bridge or tap device, and whether another guest has it",
+        thing=True,
     ),
     Message(
         patterns=(
@@ -151,6 +154,7 @@ MESSAGES: tuple[Message, ...] = (
             "unable*hugetlb",
             "hugetlbfs*not mounted",
             "backing store for guest ram",
+            "backing store*hugepages",
             "insufficient free host memory",
             "cannot set up guest memory",
         ),
