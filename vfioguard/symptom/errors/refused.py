@@ -43,13 +43,6 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
         ),
         _NOT_VIABLE,
         Cause(
-            calls=(Call.ATTACH,),
-            why="the IOMMU's driver does not give this device that page table; the interrupts were "
-            "asked before, by VFIO_DEVICE_BIND_IOMMUFD",
-            change="read the log for a line of the IOMMU with the address of the device",
-            name="a page table that is refused",
-        ),
-        Cause(
             calls=_ATTACH,
             why=f"{_KEPT}; Intel's driver asks that before the interrupts",
             change=_GIVE_UP,
@@ -79,6 +72,13 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             change="do it as root, on the host itself",
             name="no right to write to sysfs",
             whose=Whose.OTHER,
+        ),
+        Cause(
+            calls=(Call.ATTACH,),
+            why="the IOMMU's driver does not give this device that page table; the interrupts were "
+            "asked before, by VFIO_DEVICE_BIND_IOMMUFD",
+            change="read the log for a line of the IOMMU with the address of the device",
+            name="a page table that is refused",
         ),
     ),
     "EACCES": (
@@ -150,6 +150,27 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
         ),
         _OLD_NOT_VIABLE,
         Cause(
+            calls=_ATTACH,
+            why="the container cannot take the group: it or the group has one already, or it is "
+            "empty",
+            change="close what an earlier attempt left open, and set each container once",
+            name="a wrong container",
+        ),
+        Cause(
+            calls=_ATTACH,
+            why="the guest's mappings overlap reserved_regions of the group",
+            change="compare the guest's memory map with the group's reserved_regions",
+            name="reserved regions",
+        ),
+        Cause(
+            calls=(Call.MAP,),
+            why="the range lies outside what the IOMMU can map, overlaps reserved regions, or is "
+            "not aligned; the interrupts are not asked",
+            change="give the guest's CPU fewer address bits (QEMU: -cpu's host-phys-bits-limit)",
+            name="the guest's memory map",
+            whose=Whose.DEVICE,
+        ),
+        Cause(
             calls=(Call.DRIVER,),
             why="the text is not what the file takes: new_id wants two numbers with a blank, not "
             "`10de:1f82`",
@@ -171,27 +192,6 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             change="look whether it came back from its last reset (lspci -vv); let the guest use "
             "MSI, or power the host off and on",
             name="interrupts that the device does not show",
-            whose=Whose.DEVICE,
-        ),
-        Cause(
-            calls=_ATTACH,
-            why="the container cannot take the group: it or the group has one already, or it is "
-            "empty",
-            change="close what an earlier attempt left open, and set each container once",
-            name="a wrong container",
-        ),
-        Cause(
-            calls=_ATTACH,
-            why="the guest's mappings overlap reserved_regions of the group",
-            change="compare the guest's memory map with the group's reserved_regions",
-            name="reserved regions",
-        ),
-        Cause(
-            calls=(Call.MAP,),
-            why="the range lies outside what the IOMMU can map, overlaps reserved regions, or is "
-            "not aligned; the interrupts are not asked",
-            change="give the guest's CPU fewer address bits (QEMU: -cpu's host-phys-bits-limit)",
-            name="the guest's memory map",
             whose=Whose.DEVICE,
         ),
     ),

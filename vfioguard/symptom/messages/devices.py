@@ -233,8 +233,6 @@ MESSAGES: tuple[Message, ...] = (
             "broken intx",
             "vfio_pci: add [",
             "device denylist disabled",
-            "vfio-pci *: resetting",
-            "vfio-pci *: reset done",
             "eal: vfio support initialized",
             "eal: using iommu type",
         ),
@@ -248,6 +246,12 @@ MESSAGES: tuple[Message, ...] = (
         means="nothing is wrong for one device: the guest's devices do not reach the BARs of each "
         "other (P2P), and few need to",
         call=Call.MAP,
+    ),
+    # drivers/pci/pci.c pci_dev_save_and_disable() and its like, since 6.9.
+    Message(
+        patterns=("vfio-pci *: resetting", "vfio-pci *: reset done"),
+        whose=Whose.FINE,
+        means="nothing is wrong: vfio-pci resets the device before and after a guest has it",
     ),
     Message(
         patterns=("captured sr-iov vf",),

@@ -14,7 +14,6 @@ MESSAGES: tuple[Message, ...] = (
             "parse dmar table failure",
             "unable to map dmar",
             "failed to map dmar",
-            "dmar: initialization failed",
             "invalid dmar haw",
             "no drhd structure found",
             "record passes table end",
@@ -25,6 +24,17 @@ MESSAGES: tuple[Message, ...] = (
         means="Linux cannot use the DMAR or a unit that it names, so it uses none: no group, no "
         "interrupt remapping",
         change=_FIRMWARE,
+        about=About.GROUPS,
+        x86=True,
+    ),
+    # drivers/iommu/intel/iommu.c intel_iommu_init() (6.12).
+    Message(
+        patterns=("dmar: initialization failed", "dmar: no free irq vectors"),
+        whose=Whose.VFIO,
+        means="Intel's IOMMU did not start: no DMA remapping, and no group. The DMAR line before "
+        "it says why",
+        change="read that line; without a local APIC (nolapic) the IOMMU has no interrupt for its "
+        "faults",
         about=About.GROUPS,
         x86=True,
     ),
