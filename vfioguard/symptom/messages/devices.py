@@ -247,7 +247,7 @@ MESSAGES: tuple[Message, ...] = (
         "other (P2P), and few need to",
         call=Call.MAP,
     ),
-    # drivers/pci/pci.c pci_dev_save_and_disable() and its like, since 6.9.
+    # drivers/pci/pci.c pci_dev_save_and_disable(), pci_dev_restore() (7.3).
     Message(
         patterns=("vfio-pci *: resetting", "vfio-pci *: reset done"),
         whose=Whose.FINE,

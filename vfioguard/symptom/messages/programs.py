@@ -22,7 +22,7 @@ MESSAGES: tuple[Message, ...] = (
         about=About.GROUPS,
         x86=True,
     ),
-    # src/qemu/qemu_validate.c qemuValidateDomainDeviceDefHostdev() (libvirt 11).
+    # src/qemu/qemu_validate.c qemuValidateDomainMdevDefVFIOPCI() and its like (libvirt 11).
     Message(
         patterns=("device assignment is not supported by this version of qemu",),
         whose=Whose.OTHER,
@@ -45,7 +45,7 @@ MESSAGES: tuple[Message, ...] = (
         means="not VFIO's: Proxmox's mapping of that name names no device of this node",
         change="add one for this node: Datacenter, Resource Mappings",
     ),
-    # hw/vfio/pci.c vfio_pci_realize() (QEMU 10); PCI.pm as above.
+    # hw/vfio/container.c vfio_legacy_attach_device() (QEMU 10); PCI.pm as above.
     Message(
         patterns=("' assigned more than once", "vfio*device is already attached"),
         whose=Whose.DEVICE,
@@ -53,7 +53,7 @@ MESSAGES: tuple[Message, ...] = (
         change="take one of the two out. An address without a function (Proxmox: 0000:01:00) is "
         "all functions of the slot",
     ),
-    # hw/i386/intel_iommu.c vtd_decide_config() (QEMU 10).
+    # hw/i386/intel_iommu.c vtd_decide_config(), hw/i386/x86-iommu.c x86_iommu_realize() (QEMU).
     Message(
         patterns=("interrupt remapping cannot work with kernel-irqchip",),
         whose=Whose.DEVICE,
@@ -62,7 +62,7 @@ MESSAGES: tuple[Message, ...] = (
         change="QEMU: -machine kernel-irqchip=split. libvirt: <ioapic driver='qemu'/>",
         x86=True,
     ),
-    # hw/i386/intel_iommu.c vtd_iommu_notify_flag_changed() (QEMU 10).
+    # hw/i386/intel_iommu.c vtd_panic_require_caching_mode() (QEMU 9).
     Message(
         patterns=("need to set caching-mode=on",),
         whose=Whose.DEVICE,
@@ -71,7 +71,7 @@ MESSAGES: tuple[Message, ...] = (
         change="QEMU: -device intel-iommu,caching-mode=on. libvirt: <driver caching_mode='on'/>",
         x86=True,
     ),
-    # hw/i386/intel_iommu.c vtd_check_hiod() (QEMU 10).
+    # hw/i386/intel_iommu.c vtd_check_hdev(), later vtd_check_hiod() (QEMU 9, 10).
     Message(
         patterns=("failed to set viommu", "aw-bits * > host aw-bits"),
         whose=Whose.DEVICE,

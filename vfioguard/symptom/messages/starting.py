@@ -62,7 +62,7 @@ MESSAGES: tuple[Message, ...] = (
         about=About.GROUPS,
         x86=True,
     ),
-    # drivers/iommu/amd/init.c state_next() (6.12), before v5.2 with the last words.
+    # drivers/iommu/amd/init.c state_next() (6.12); older kernels add `on kernel command-line`.
     Message(
         patterns=("amd iommu disabled",),
         whose=Whose.VFIO,
@@ -81,12 +81,12 @@ MESSAGES: tuple[Message, ...] = (
         about=About.MEMORY,
         x86=True,
     ),
-    # arch/x86/kernel/apic/apic.c enable_IR_x2apic() (up to 3.18).
+    # arch/x86/kernel/apic/apic.c enable_IR_x2apic() (3.0).
     Message(
         patterns=("irq remapping init failed",),
         whose=Whose.VFIO,
         means="interrupt remapping is off: the firmware has it off or does not describe it. Only "
-        "kernels up to 3.18 write this",
+        "old kernels (3.x) write this",
         change=_EXPLAIN,
         about=About.INTERRUPTS,
         x86=True,
