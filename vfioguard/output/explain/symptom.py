@@ -125,7 +125,8 @@ def _verdicts(answers: tuple[Answer, ...], report: Report, again: str) -> Iterat
     """The answers about the groups that the text names: whether they can be attached."""
     if all(answer.said.whose is Whose.OTHER for answer in answers):
         return
-    groups = named(answers)
+    # A log names every port: what nobody gives away would fill the screen.
+    groups = sorted(named(answers), key=lambda group: not group.attachable)
     for group in groups[:_GROUPS]:
         devices = wording.listed([device.name for device in group.devices])
         met = group.attachment
