@@ -7,6 +7,17 @@ from vfioguard.symptom import About, Call, Cause, Whose
 _OWNER = (Call.SET_CONTAINER, Call.IOMMUFD, Call.GET_DEVICE)
 _HOLDER = "find who holds it: fuser -v /dev/vfio/N, or vfioguard serve, which names the holder"
 
+#: From v5.14 on a failed probe has its own errno, so that this one is bind_store()'s.
+_UNKNOWN_ID = Cause(
+    calls=(Call.DRIVER,),
+    why="the driver does not know the device's id, whatever the IOMMU does (bind_store)",
+    change="write vfio-pci to the device's driver_override first, then its address to "
+    "/sys/bus/pci/drivers_probe; or add the id by new_id",
+    name="an id that the driver does not know",
+    since=(5, 14),
+    sure=True,
+)
+
 ERRORS: dict[str, tuple[Cause, ...]] = {
     "EBUSY": (
         Cause(
@@ -38,13 +49,8 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
         ),
     ),
     "ENODEV": (
-        Cause(
-            calls=(Call.DRIVER,),
-            why="the driver does not know the device's id, whatever the IOMMU does (bind_store)",
-            change="write vfio-pci to the device's driver_override first, then its address to "
-            "/sys/bus/pci/drivers_probe; or add the id by new_id",
-            name="an id that the driver does not know",
-        ),
+        _UNKNOWN_ID._replace(sure=False, since=None, until=(5, 13)),
+        _UNKNOWN_ID,
         Cause(
             calls=(Call.DRIVER,),
             why="no device has the address that was written, or, at an unbind, it is not on that "
