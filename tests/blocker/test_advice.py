@@ -6,6 +6,7 @@ import errno
 
 import pytest
 
+from tests.support.blocking import config
 from tests.support.causing import causes_in
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
@@ -163,6 +164,27 @@ def test_a_bridge_is_never_bound() -> None:
     command = f"echo {NAME} > /sys/bus/pci/drivers/shpchp/unbind"
     told = advice("not_viable", x86_host({0: [bridge._replace(driver="shpchp")]}), (command,))
     assert [step.where for step in told.change] == [command]
+
+
+NOT_BUILT = "# CONFIG_VFIO_PCI is not set", "# CONFIG_VFIO_PLATFORM is not set"
+
+
+def test_a_driver_that_was_not_built_is_in_another_kernel() -> None:
+    port = Function("0000:00:1c.0", driver="pcieport", pci_class=0x060400)
+    for members in ([NAME], [port, NAME]):
+        told = advice("no_vfio_driver", config(x86_host({0: members}), *NOT_BUILT))
+        assert told.useless is None
+        assert [step.do for step in told.change] == ["Boot a kernel built with CONFIG_VFIO_PCI."]
+
+
+def test_no_kernel_of_an_x86_takes_a_platform_device() -> None:
+    device = Function("PNP0103:00", driver=None, bus="platform")
+    told = advice("no_vfio_driver", config(x86_host({0: [device]}), *NOT_BUILT))
+    assert told.useless is not None
+    assert "CONFIG" not in said(told)
+    bridges = Function(NAME, driver="pcieport", pci_class=0x060400)
+    told = advice("no_vfio_driver", config(x86_host({0: [bridges]}), *NOT_BUILT))
+    assert "behind the bridge" in said(told)
 
 
 def test_a_platform_device_gets_the_driver_of_its_bus() -> None:
