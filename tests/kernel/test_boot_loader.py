@@ -116,8 +116,13 @@ HOSTS: dict[str, tuple[dict[str, Entry], BootLoader]] = {
         BootLoader("file", (Line(KERNEL_CMDLINE, "", ()),), "mkinitcpio -P"),
     ),
     "mkinitcpio without such an image": (
-        {KERNEL_CMDLINE: b"ro\n", "/etc/mkinitcpio.d/linux.preset": PRESET % b"#"},
-        BootLoader("file", (Line(KERNEL_CMDLINE, "", ()),), "kernel-install add-all"),
+        {KERNEL_CMDLINE: b"ro\n", "/etc/mkinitcpio.d/linux.preset": PRESET % b"#"}
+        | {"/boot/loader/entries/arch.conf": b"options ro\n"},
+        BootLoader("entries"),
+    ),
+    "mkinitcpio, and no entry to be seen": (
+        {KERNEL_CMDLINE: b"ro\n", "/etc/mkinitcpio.d/linux.preset": b""},
+        BootLoader(""),
     ),
     "limine": (
         {KERNEL_CMDLINE: b"ro intel_iommu=off\n", LOADER_INFO: LIMINE},

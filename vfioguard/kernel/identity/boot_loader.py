@@ -153,8 +153,9 @@ def _is_open(root: Root) -> bool:
 
 def _systemd_boot(root: Root) -> BootLoader:
     line = _one_line(root, KERNEL_CMDLINE)
-    if line is not None:
-        command = "mkinitcpio -P" if _by_mkinitcpio(root) else "kernel-install add-all"
+    made = _made_by_mkinitcpio(root) if line is not None else None
+    if line is not None and made is not False:
+        command = "mkinitcpio -P" if made else "kernel-install add-all"
         return BootLoader("file", (line,), command)
     entries = listing(root, ENTRIES)
     if isinstance(entries, Fact) and any(name.endswith(".conf") for name in entries.value):
@@ -162,16 +163,21 @@ def _systemd_boot(root: Root) -> BootLoader:
     return BootLoader("")
 
 
-def _by_mkinitcpio(root: Root) -> bool:
-    """Whether a preset of mkinitcpio makes a unified kernel image, as Arch's installer sets up."""
+def _made_by_mkinitcpio(root: Root) -> bool | None:
+    """Whether a preset of mkinitcpio makes a unified kernel image, as Arch's installer sets up.
+
+    Returns None if there is no preset. With presets alone nothing calls kernel-install, and nothing
+    but such an image holds /etc/kernel/cmdline.
+    """
     names = listing(root, MKINITCPIO_D)
-    for name in names.value if isinstance(names, Fact) else ():
-        if name.endswith(".preset"):
-            path = f"{MKINITCPIO_D}/{name}"
-            preset = reading(root, path, lambda raw: raw, _LIMIT, _select_uki)
-            if isinstance(preset, Fact) and preset.raw:
-                return True
-    return False
+    named = names.value if isinstance(names, Fact) else ()
+    presets = [name for name in named if name.endswith(".preset")]
+    for name in presets:
+        path = f"{MKINITCPIO_D}/{name}"
+        preset = reading(root, path, lambda raw: raw, _LIMIT, _select_uki)
+        if isinstance(preset, Fact) and preset.raw:
+            return True
+    return False if presets else None
 
 
 def _select_uki(raw: bytes) -> bytes:
