@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.faults import Watching
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
 from tests.test_agreement import report_of
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.kernel.log import DMESG
+from vfioguard.reading.again import take_again
 from vfioguard.reading.take import take
 from vfioguard.report import FindingReport, Report
 from vfioguard.root.memory import Entry, Memory
@@ -192,6 +194,21 @@ def test_a_kernel_that_may_lack_the_patch_is_spoken_of_with_care(log: bytes | No
     assert "if this kernel has its patch" in finding.summary
     assert finding.because.truth is None
     assert "PCIe ACS overrides enabled" in (finding.change[0].where or "")
+
+
+def test_the_log_is_read_once_in_a_boot_and_only_for_the_option() -> None:
+    def readings(cmdline: bytes) -> list[int]:
+        watched = Watching(Memory(x86_host(1, cmdline=cmdline) | {DMESG: ENABLED}))
+        counts: list[int] = []
+        before = take(watched)
+        for _ in range(2):
+            evaluate(before, "now")
+            counts.append(watched.paths.count(DMESG))
+            before = take_again(watched, before)
+        return counts
+
+    assert readings(b"quiet") == [0, 0]
+    assert readings(ACS) == [1, 1]
 
 
 def test_a_controller_without_isolation_beside_an_its_is_found() -> None:
