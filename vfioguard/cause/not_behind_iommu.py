@@ -9,7 +9,7 @@ from vfioguard.cause import ELSE, Cause, Caused
 from vfioguard.cause.parts import no_group
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
-from vfioguard.kernel.iommu_class import instances
+from vfioguard.kernel.iommu_class import driven, instances
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask
 from vfioguard.report import GroupReport, Step
@@ -43,7 +43,7 @@ def _applies(host: Host, group: GroupReport | None, members: Members | None) -> 
 
 
 def _change(host: Host, device: Device) -> tuple[Step, ...]:
-    if host.is_x86 and no_group.integrated(device):
+    if driven(host.snapshot.iommus, "intel") and no_group.integrated(device):
         return (_LOOK, _CARD)
     return (_SLOT,)
 
