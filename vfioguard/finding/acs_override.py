@@ -59,7 +59,7 @@ def _given(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _believed(host: Host, given: tuple[str, ...]) -> Answer:
-    """Whether groups are real, by the kernel's log, else by who built the kernel."""
+    """Whether groups are real, by the kernel's log, else by the kernel's maker."""
     from vfioguard.inference import kernel_log
     from vfioguard.kernel import log
 

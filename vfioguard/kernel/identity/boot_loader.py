@@ -181,7 +181,7 @@ def _made_by_mkinitcpio(root: Root) -> bool | None:
 
 
 def _select_uki(raw: bytes) -> bytes:
-    return b"".join(found.strip() + b"\n" for found in re.findall(_UKI, raw))
+    return b"".join(option.strip() + b"\n" for option in re.findall(_UKI, raw))
 
 
 def _grub(root: Root, command: str) -> BootLoader:
