@@ -32,7 +32,15 @@ def text_of(target: str) -> str | None:
         # PowerShell writes what another program prints into a file so.
         marked = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return text.decode("utf-16" if marked else "utf-8", "replace")
+    if _is_number(target):
+        return f"errno {target}"
     return target if _is_text(target) and spelled(target) == target else None
+
+
+def _is_number(target: str) -> bool:
+    """Whether a target is an errno as the kernel returns it, such as -22."""
+    number = target.strip()
+    return number[:1] == "-" and number[1:].isascii() and number[1:].isdecimal()
 
 
 def _is_text(target: str) -> bool:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 def _arguments(parser: Parser) -> None:
+    parser.errnos = True
     add_root(parser)
     add_policy(parser)
     add_backend(parser)
