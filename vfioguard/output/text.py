@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Hashable, Iterable, Iterator
 
 from vfioguard import wording
+from vfioguard.fact import Why
 from vfioguard.folding import Folded, fold, join, own, rows
 from vfioguard.output import Output, Style
 from vfioguard.reason import folded_reason
@@ -248,13 +249,14 @@ def _group(group: GroupReport, style: Style) -> str:
 
 
 def _unreadable(report: Report, style: Style) -> Iterator[str]:
-    gaps = [gap for gap in report.gaps if gap.errno is not None or gap.why == "malformed"]
-    if gaps:
-        yield ""
-        yield f"not readable ({len(gaps)}):"
-        for gap in gaps[:_GAPS]:
-            reason = gap.errno or gap.detail
-            yield f"  {gap.source}: {reason}"[: style.width]
+    unread = [gap for gap in report.gaps if gap.errno is not None]
+    empty = [gap for gap in report.gaps if gap.errno is None and gap.why is Why.MALFORMED]
+    for head, gaps in (("not readable", unread), ("read, but no answer in it", empty)):
+        if gaps:
+            yield ""
+            yield f"{head} ({len(gaps)}):"
+            for gap in gaps[:_GAPS]:
+                yield from _fill(f"  {gap.source}: {gap.errno or gap.detail}", style, indent="    ")
         if len(gaps) > _GAPS:
             yield f"  and {len(gaps) - _GAPS} more (--output json has all)"
 
