@@ -10,7 +10,7 @@ from vfioguard.fact import Why
 from vfioguard.folding import Folded, fold, join, own, rows
 from vfioguard.output import Output, Style
 from vfioguard.reason import folded_reason
-from vfioguard.report import DeviceReport, GroupReport, Report, UngroupedDevice
+from vfioguard.report import CauseRow, DeviceReport, GroupReport, Report, UngroupedDevice
 from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome, severity
 
@@ -122,8 +122,9 @@ def _causes(report: Report, style: Style) -> Iterator[str]:
         for number, step in enumerate(steps[:_STEPS], 1):
             yield from _fill(f"  {number}. {wording.step(step)}", style, indent="     ")
         if steps[_STEPS:]:
-            yield f"     +{len(steps[_STEPS:])} more (vfioguard explain)"
-        others = wording.of_others(report, row)
+            more = f"     +{len(steps[_STEPS:])} more ({_all_steps(report, row)}{style.again})"
+            yield from _fill(more, style, indent="       ")
+        others = wording.of_others(report, row, style.again)
         yield from _fill(f"  {others}", style, indent="    ") if others else ()
     if len(report.causes) > _CAUSES:
         yield f"and {len(report.causes) - _CAUSES} more causes (--output json)"
@@ -131,6 +132,13 @@ def _causes(report: Report, style: Style) -> Iterator[str]:
     if last:
         yield ""
         yield from _fill(last[0], style, indent="  ")
+
+
+def _all_steps(report: Report, row: CauseRow) -> str:
+    """The command that tells all steps of a cause: of its first group, or of a device in none."""
+    if row.groups:
+        return f"vfioguard explain group:{row.groups[0]}"
+    return f"vfioguard explain {report.ungrouped[0].name if report.ungrouped else 'DEVICE'}"
 
 
 def _not_attachable(report: Report, style: Style) -> Iterator[str]:

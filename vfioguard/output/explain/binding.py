@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from vfioguard import wording
 from vfioguard.attach import Attach
 from vfioguard.blocker.parts.binding import commands
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.inference import drivers
 from vfioguard.report import GroupReport
 from vfioguard.snapshot import Snapshot
+
+
+def first_bound(snapshot: Snapshot, group: GroupReport) -> Iterator[str]:
+    """The members that an attach wants bound, if none is: each that can be, and is not spared."""
+    members, attachment = snapshot.group(group.id), group.attachment
+    if members is None or attachment.now is not None or wording.to_change(attachment):
+        return
+    if attachment.attach not in {Attach.YES, Attach.BY_OVERRIDE}:
+        return
+    takers = [d for d in members.devices if drivers.can_take(snapshot, d) is not False]
+    held = [d for d in takers if drivers.spared(snapshot, d).truth is False]
+    if takers:
+        yield f"  bind first: {wording.listed([device.name for device in held or takers])}"
 
 
 def binding_lines(
