@@ -183,7 +183,7 @@ QEMU = "qemu: -device vfio-pci,host=00:02.0: vfio: Failed to set iommu: Operatio
 def test_a_message_ends_with_the_answer_about_the_device_that_it_names(tmp_path: Path) -> None:
     status, text = asked(tmp_path, QEMU, REFUSING)
     assert status == 2
-    assert "group 3 (0000:00:02.0): attach no" in text
+    assert "group 3 (0000:00:02.0): attach: no" in text
     assert "group 4 (" not in text
 
 

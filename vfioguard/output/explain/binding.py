@@ -14,7 +14,11 @@ from vfioguard.snapshot import Snapshot
 
 
 def first_bound(snapshot: Snapshot, group: GroupReport) -> Iterator[str]:
-    """The members that an attach wants bound, if none is: each that can be, and is not spared."""
+    """The members to bind before an attach: those on drivers of the host, else all that can be.
+
+    There are none if some are bound, if something else has to change first, or if the attach may
+    fail all the same.
+    """
     members, attachment = snapshot.group(group.id), group.attachment
     if members is None or attachment.now is not None or wording.to_change(attachment):
         return
