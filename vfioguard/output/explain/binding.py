@@ -14,10 +14,9 @@ from vfioguard.snapshot import Snapshot
 
 
 def first_bound(snapshot: Snapshot, group: GroupReport) -> Iterator[str]:
-    """The members to bind before an attach: those on drivers of the host, else all that can be.
+    """The members that `yes` takes for bound: all that can be, while none is.
 
-    There are none if some are bound, if something else has to change first, or if the attach may
-    fail all the same.
+    There are none if something else has to change first, or if the attach may fail all the same.
     """
     members, attachment = snapshot.group(group.id), group.attachment
     if members is None or attachment.now is not None or wording.to_change(attachment):
@@ -25,9 +24,8 @@ def first_bound(snapshot: Snapshot, group: GroupReport) -> Iterator[str]:
     if attachment.attach not in {Attach.YES, Attach.BY_OVERRIDE}:
         return
     takers = [d for d in members.devices if drivers.can_take(snapshot, d) is not False]
-    held = [d for d in takers if drivers.spared(snapshot, d).truth is False]
     if takers:
-        yield f"  bind first: {wording.listed([device.name for device in held or takers])}"
+        yield f"  bind first: {wording.listed([device.name for device in takers])}"
 
 
 def binding_lines(
