@@ -293,6 +293,6 @@ _TURN_ON = {
 
 def proof_command(report: Report, group: GroupReport, again: str) -> str:
     """The command that prints the proof. `again` are the options that judge the same host."""
-    pinned = report.host.pinned  # a daemon's policy is no option of `again`
+    pinned = report.host.pinned  # `again` lacks the policy of a daemon
     policy = f" --policy {pinned}" if pinned and " --policy " not in again else ""
     return f"vfioguard explain group:{group.id}{policy}{again}"
