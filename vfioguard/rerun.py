@@ -33,7 +33,7 @@ def same_host(text: str, again: str) -> str:
         return text
     import re  # most texts have no command
 
-    return re.sub(_COMMAND, lambda found: found[0] + _options(found[1], found[2], again), text)
+    return re.sub(_COMMAND, lambda match: match[0] + _options(match[1], match[2], again), text)
 
 
 def _options(verb: str, given: str, again: str) -> str:
