@@ -32,8 +32,9 @@ _SCREENS = sorted(GOLDEN.glob("*.txt"))
 def screen(target: str, root: str) -> str:
     """A question, and the screen that answers it. `root` is below tests/fixtures."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        main(["explain", target, "--root", str(FIXTURES / root)])
+    # Commands in the steps name the root, too.
+    with contextlib.chdir(FIXTURES), contextlib.redirect_stdout(printed):
+        main(["explain", target, "--root", root])
     return f"$ vfioguard explain {target} --root {root}\n{printed.getvalue()}"
 
 

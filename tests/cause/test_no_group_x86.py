@@ -159,6 +159,12 @@ def test_a_guest_is_told_what_its_hypervisor_can_do(
     assert "firmware setup" not in words(cause)
 
 
+def test_a_guest_of_qemu_can_hand_its_devices_on_once_its_iommu_caches() -> None:
+    cause = only(without_group(host(cpu=GUEST, vendor=b"QEMU", product=b"Standard PC")))
+    assert "-device intel-iommu,intremap=on,caching-mode=on" in words(cause)
+    assert "caching_mode='on'" in words(cause)
+
+
 @pytest.mark.parametrize(
     ("vendor", "product"),
     [

@@ -64,14 +64,16 @@ def _wants(group: GroupReport) -> bool:
 def _order(group: GroupReport, own: Sequence[str], blocked: Sequence[str]) -> tuple[str, ...]:
     """The causes of the interrupts and the blockers, by name: the first errno's first, each once.
 
-    That a host has no backend is a cause of the interrupts, too (cause/no_backend.py).
+    What perhaps refuses stands behind what surely does. `no_backend` is of the interrupts, too.
     """
     attachment, first = group.attachment, group.attachment.blockers[:1]
+    told = (*own, *blocked)
     if first and (first[0].errno, first[0].call) == (attachment.errno, attachment.call):
-        met = first[0].name
-        known = met in own or met in blocked
-        return tuple(dict.fromkeys((*((met,) if known else ()), *blocked, *own)))
-    return tuple(dict.fromkeys((*own, *blocked)))
+        told = (*[name for name in told if name == first[0].name], *blocked, *own)
+    sure = {blocker.name for blocker in attachment.blockers if blocker.because.truth}
+    if group.outcome is Outcome.REFUSED:
+        sure.update(own)
+    return tuple(sorted(dict.fromkeys(told), key=lambda name: name not in sure))
 
 
 def _of_interrupts(host: Host, group: GroupReport, members: Members | None) -> list[CauseReport]:
