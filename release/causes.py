@@ -18,7 +18,7 @@ from vfioguard import leaves
 from vfioguard.blocker import Kind
 from vfioguard.finding import Finding
 from vfioguard.inference.host import Host
-from vfioguard.judging.causes import causes_of, causes_of_ungrouped, regression_of
+from vfioguard.judging.causes import causes_of, causes_of_ungrouped
 from vfioguard.judging.evaluate import Judged, judge
 from vfioguard.reading.take import take
 from vfioguard.report import CauseReport
@@ -112,9 +112,6 @@ def _causes(judged: Judged) -> Iterator[CauseReport]:
     for group in report.groups:
         members = judged.snapshot.group(group.id)
         yield from causes_of(host, group, members)
-        regression = regression_of(host, group, members)
-        if regression is not None:
-            yield regression
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ class DeviceReport(NamedTuple):
     """A member of a group. `isolated`: whether its own MSI domain isolates.
 
     `pci_id` is "8086:10d3". `node` is its name below /dev/vfio/devices ("vfio3"), if it has one.
+    `given`: a driver of another name gives the device to VFIO.
     """
 
     name: str
@@ -27,12 +28,13 @@ class DeviceReport(NamedTuple):
     isolated: Answer
     pci_id: str | None = None
     node: str | None = None
+    given: bool = False
 
     @property
     def on_vfio(self) -> bool:
-        """Whether the device is bound to a VFIO driver."""
-        # All their names have it: vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci.
-        return "vfio" in (self.driver or "")
+        """Whether the device is bound to a VFIO driver, or its driver gives it to VFIO."""
+        # Their names have it: vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci.
+        return self.given or "vfio" in (self.driver or "")
 
 
 class Holder(NamedTuple):

@@ -48,7 +48,8 @@ class Snapshot(NamedTuple):
     VFIO provides /dev/vfio/vfio; None if other files tell, or if no verdict depends on it. `site`
     reads facts that only an advice needs, when somebody asks. `denylist` switches off vfio-pci's
     list of devices that it does not take; None if the host has no such device. `beside` are the
-    numbers of groups that only tell of others, and get no verdict themselves.
+    numbers of groups that only tell of others, and get no verdict themselves. `unloadable` is what
+    keeps vfio-pci from being loaded (kernel/loadable.py), or None.
     """
 
     kernel: Kernel
@@ -67,6 +68,7 @@ class Snapshot(NamedTuple):
     site: Site | None = None
     denylist: module_param.Parameter | None = None
     beside: frozenset[int] = frozenset()
+    unloadable: Fact[str] | None = None
 
     def parameter(self, which: tuple[str, str]) -> module_param.Parameter:
         """The parameter named by (module, name)."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
-from vfioguard.attach import Attach, Blocker
+from vfioguard.attach import NO_MATCHING_ID, Attach, Attachment, Blocker
 from vfioguard.fact import Gap
 from vfioguard.reason import reason
 from vfioguard.report import (
@@ -64,6 +64,26 @@ def blocked(group: GroupReport) -> str:
     return first.because.said + met
 
 
+def to_change(attachment: Attachment) -> bool:
+    """Whether something refuses the attach that can be changed, before a member is bound."""
+    if attachment.now is not None or attachment.attach not in {Attach.YES, Attach.BY_OVERRIDE}:
+        return False
+    told = [blocker for blocker in attachment.blockers if blocker.name != NO_MATCHING_ID]
+    return any(blocker.because.truth for blocker in told)
+
+
+def attach(attachment: Attachment, after: str = "") -> str:
+    """Whether an attach succeeds: once what can be bound is bound, and as it stands if it differs.
+
+    `after` says after which change.
+    """
+    text = f"{attachment.attach}{after}"
+    if attachment.now is not None and attachment.now is not attachment.attach:
+        text += f"; as it stands: {attachment.now}"
+    met = f" ({attachment.errno} from {attachment.call})" if attachment.errno else ""
+    return text + met
+
+
 def step(change: Step) -> str:
     """One step of a change, in one line; what to type or where to look comes last."""
     if not change.where or change.where in change.do:
@@ -75,7 +95,7 @@ def step(change: Step) -> str:
     )
 
 
-def of_others(report: Report, row: CauseRow) -> str:
+def of_others(report: Report, row: CauseRow, again: str = "") -> str:
     """What to add to a row whose words name a member of its first group, or ""."""
     if len(row.groups) < 2:
         return ""
@@ -85,7 +105,7 @@ def of_others(report: Report, row: CauseRow) -> str:
         return ""
     return (
         f"Told of group {first.id}; {len(row.groups) - 1} more, each of its own devices: "
-        f"vfioguard explain group:{row.groups[1]}"
+        f"vfioguard explain group:{row.groups[1]}{again}"
     )
 
 
@@ -272,6 +292,7 @@ _TURN_ON = {
 
 
 def proof_command(report: Report, group: GroupReport, again: str) -> str:
-    """The command that prints the proof. `again` are the options that read the same host."""
-    policy = f" --policy {report.host.pinned}" if report.host.pinned else ""
+    """The command that prints the proof. `again` are the options that judge the same host."""
+    pinned = report.host.pinned  # `again` lacks the policy of a daemon
+    policy = f" --policy {pinned}" if pinned and " --policy " not in again else ""
     return f"vfioguard explain group:{group.id}{policy}{again}"

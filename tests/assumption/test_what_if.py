@@ -9,9 +9,11 @@ import pytest
 
 from tests.cli.test_cli import vfioguard
 from tests.test_agreement import HOSTS
-from vfioguard.assumption import NotHere
+from vfioguard.assumption import NotHere, is_assumed, source
+from vfioguard.fact import Fact
 from vfioguard.judging.evaluate import evaluate
 from vfioguard.judging.what_if import assume, names, shifts
+from vfioguard.logic import agree, ask
 from vfioguard.reading.take import take
 from vfioguard.root.opening import open_root
 from vfioguard.snapshot import Snapshot
@@ -162,3 +164,30 @@ def test_explain_says_on_one_screen_what_it_assumes(target: str) -> None:
     assert max(map(len, lines)) <= 80
     document = json.loads(vfioguard(*asked, "--json").stdout)
     assert document["assumed"] == ["override=on", "kernel 7.3"]
+
+
+@pytest.mark.parametrize(
+    ("host", "state", "silent"),
+    [
+        ("6.12lab-amd64--vtd-noir", "intremap=on", "firmware_disagrees"),
+        ("7.3-amd64--vtd-ir", "override=on", "override_returns"),
+        ("7.3-amd64--vtd-ir", "override=on", "override_not_needed"),
+    ],
+)
+def test_no_finding_sets_an_assumption_against_the_host(host: str, state: str, silent: str) -> None:
+    report = evaluate(assume(snapshot_of(host), [state], None), "now")
+    assert silent not in {finding.name for finding in report.findings}
+
+
+def test_what_follows_from_an_assumption_is_told() -> None:
+    report = evaluate(assume(snapshot_of("6.12-amd64--vtd-noir"), ["override=on"], None), "now")
+    assert {finding.name for finding in report.findings} == {"unsafe_override", "override_exposes"}
+
+
+def test_a_contradiction_with_an_assumption_is_none() -> None:
+    assumed = Fact(False, b"N", source("intremap", on=False))
+    told = ask("interrupts are remapped", assumed, lambda value: value)
+    seen = Fact(True, b"Y", "/proc/interrupts")
+    both = agree("interrupts are remapped", [told, ask("they are", seen, lambda value: value)])
+    assert is_assumed(both)
+    assert not is_assumed(ask("they are", seen, lambda value: value))

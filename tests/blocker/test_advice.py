@@ -6,6 +6,7 @@ import errno
 
 import pytest
 
+from tests.support.blocking import config
 from tests.support.causing import causes_in
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
@@ -43,10 +44,20 @@ def said(told: Advice) -> str:
     return "\n".join(f"{step.do} {step.where or ''}" for step in told.change) + (told.useless or "")
 
 
-def of_maker(vendor: bytes) -> dict[str, Entry]:
+NETWORK, STORAGE = 0x020000, 0x010700
+PVE = "6.8.12-8-pve"
+
+
+def of_maker(
+    vendor: bytes,
+    product: bytes = b"ProLiant",
+    pci_class: int = NETWORK,
+    cmdline: bytes = b"intel_iommu=on",
+    release: str = "6.12.0-amd64",
+) -> dict[str, Entry]:
     dmi = "/sys/class/dmi/id"
-    host = x86_host({0: [Function(NAME)]})
-    return host | {f"{dmi}/sys_vendor": vendor + b"\n", f"{dmi}/product_name": b"Machine\n"}
+    host = x86_host({0: [Function(NAME, pci_class=pci_class)]}, cmdline=cmdline, release=release)
+    return host | {f"{dmi}/sys_vendor": vendor + b"\n", f"{dmi}/product_name": product + b"\n"}
 
 
 @pytest.mark.parametrize("vendor", [b"HPE", b"HP", b"Hewlett-Packard"])
@@ -55,6 +66,71 @@ def test_hpe_has_its_own_way_out_of_kept_memory(vendor: bytes) -> None:
     assert told.useless is None
     assert "HP Shared Memory features" in said(told)
     assert "conrep" in said(told)
+
+
+@pytest.mark.parametrize(
+    ("product", "menu", "tool"),
+    [
+        (b"ProLiant DL380p Gen8", False, True),
+        (b"ProLiant MicroServer Gen8", False, True),
+        (b"ProLiant DL380 Gen9", True, False),
+        (b"ProLiant DL380 Gen10 Plus", True, False),
+        (b"Synergy 480 Gen10", True, False),
+        (b"ProLiant DL380 G7", False, False),
+        (b"ProLiant", True, True),
+        (b"HP EliteDesk 800 G3 SFF", False, False),
+        (b"HP Z440 Workstation", False, False),
+    ],
+)
+def test_the_way_out_is_that_of_the_generation(product: bytes, menu: bool, tool: bool) -> None:
+    told = advice("firmware_memory", of_maker(b"HP", product))
+    assert ("HP Shared Memory features" in said(told)) is menu
+    assert ("conrep" in said(told)) is tool
+    assert "ProLiant" in said(told) or not (menu or tool)
+    assert (told.useless is None) is (menu or tool)
+
+
+def test_a_card_that_is_no_network_card_hears_of_no_way_for_network_cards() -> None:
+    for product in (b"ProLiant DL380p Gen8", b"ProLiant DL380 Gen10", b""):
+        told = advice("firmware_memory", of_maker(b"HPE", product, STORAGE))
+        assert "network card" not in said(told)
+        assert "Update the firmware" in said(told)
+        assert told.useless is not None
+
+
+@pytest.mark.parametrize(
+    "release", [PVE, "6.2.16-13-pve", "6.5.11-4-pve", "6.14.8-2-bpo12-pve", "7.0.2-1-pve"]
+)
+def test_proxmoxs_kernels_have_an_option_that_gives_the_memory_up(release: str) -> None:
+    told = advice("firmware_memory", of_maker(b"Dell Inc.", release=release))
+    assert told.useless is None
+    assert "Update the firmware" in told.change[0].do
+    assert "Add `intel_iommu=relax_rmrr` to" in told.change[-1].do
+    assert "Risk: " in told.change[-1].do
+    hpe = advice("firmware_memory", of_maker(b"HP", b"ProLiant DL380p Gen8", release=release))
+    assert ["conrep" in said(hpe), "relax_rmrr" in hpe.change[-1].do] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "release",
+    ["6.2.16-12-pve", "6.2.6-1-pve", "5.15.158-1-pve", "6.12.0-amd64", "6.8.0-45-generic"],
+)
+def test_no_other_kernel_is_offered_it(release: str) -> None:
+    told = advice("firmware_memory", of_maker(b"Dell Inc.", release=release))
+    assert "relax_rmrr" not in said(told)
+    assert told.useless is not None
+    assert "no option of this kernel ignores that" in told.useless
+    amd = x86_host({0: [Function(NAME)]}, vendor="amd", release=PVE)
+    assert "relax_rmrr" not in said(advice("firmware_memory", amd))
+
+
+@pytest.mark.parametrize("release", [PVE, "6.12.0-amd64"])
+def test_a_word_that_is_there_and_does_nothing_is_not_offered_again(release: str) -> None:
+    words = b"intel_iommu=on,relax_rmrr"
+    told = advice("firmware_memory", of_maker(b"Dell Inc.", cmdline=words, release=release))
+    assert told.useless is not None
+    assert "`relax_rmrr` on the command line changes nothing here" in told.useless
+    assert not any("Add `intel_iommu" in step.do for step in told.change)
 
 
 @pytest.mark.parametrize("vendor", [b"Dell Inc.", b"Supermicro", b"QEMU"])
@@ -88,6 +164,27 @@ def test_a_bridge_is_never_bound() -> None:
     command = f"echo {NAME} > /sys/bus/pci/drivers/shpchp/unbind"
     told = advice("not_viable", x86_host({0: [bridge._replace(driver="shpchp")]}), (command,))
     assert [step.where for step in told.change] == [command]
+
+
+NOT_BUILT = "# CONFIG_VFIO_PCI is not set", "# CONFIG_VFIO_PLATFORM is not set"
+
+
+def test_a_driver_that_was_not_built_is_in_another_kernel() -> None:
+    port = Function("0000:00:1c.0", driver="pcieport", pci_class=0x060400)
+    for members in ([NAME], [port, NAME]):
+        told = advice("no_vfio_driver", config(x86_host({0: members}), *NOT_BUILT))
+        assert told.useless is None
+        assert [step.do for step in told.change] == ["Boot a kernel built with CONFIG_VFIO_PCI."]
+
+
+def test_no_kernel_of_an_x86_takes_a_platform_device() -> None:
+    device = Function("PNP0103:00", driver=None, bus="platform")
+    told = advice("no_vfio_driver", config(x86_host({0: [device]}), *NOT_BUILT))
+    assert told.useless is not None
+    assert "CONFIG" not in said(told)
+    bridges = Function(NAME, driver="pcieport", pci_class=0x060400)
+    told = advice("no_vfio_driver", config(x86_host({0: [bridges]}), *NOT_BUILT))
+    assert "behind the bridge" in said(told)
 
 
 def test_a_platform_device_gets_the_driver_of_its_bus() -> None:

@@ -22,6 +22,7 @@ from tests.support.blocking import (
 )
 from tests.support.functions import Function, home
 from tests.support.hosts import arm_host, x86_host
+from tests.support.packed_tables import dmar, drhd, rmrr
 from vfioguard.root.memory import Entry, Link
 
 PORT = Function("0000:00:1c.0", driver="pcieport", pci_class=0x060400)
@@ -210,3 +211,25 @@ def test_a_blocker_on_one_side_of_its_border(
     expected: tuple[str | None, str, bool | None] | None,
 ) -> None:
     assert of_release(release) == ([] if expected is None else [Said(*expected)])
+
+
+WORD = b"intel_iommu=on,relax_rmrr"
+
+
+@pytest.mark.parametrize("release", ["6.8.12-8-pve", "6.12.0-amd64"])
+def test_the_kernels_list_tells_whether_relax_rmrr_gave_the_memory_up(release: str) -> None:
+    host = one_group(release=release, cmdline=WORD)
+    assert said(host | {REGIONS: RELAXABLE + MSI}, "firmware_memory") == []
+    (kept,) = said(host | {REGIONS: DIRECT + MSI}, "firmware_memory")
+    assert kept.blocks is True
+
+
+@pytest.mark.parametrize(("words", "blocks"), [(b"intel_iommu=on", True), (WORD, None)])
+def test_tables_do_not_tell_whether_relax_rmrr_gave_the_memory_up(
+    words: bytes, blocks: bool | None
+) -> None:
+    host = one_group(release="6.8.12-8-pve", cmdline=words)
+    host = {path: entry for path, entry in host.items() if path != REGIONS}
+    table = dmar(drhd(0xFED90000, flags=1), rmrr(0x1000, 0x1FFF, (1, 0, 1, ((0, 0),))))
+    (kept,) = said(host | {"/sys/firmware/acpi/tables/DMAR": table}, "firmware_memory")
+    assert kept.blocks is blocks

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.causing import words
 from vfioguard.inference.host import Host
-from vfioguard.judging.causes import causes_of, causes_without_group, regression_of
+from vfioguard.judging.causes import causes_of, causes_without_group
 from vfioguard.judging.evaluate import judge
 from vfioguard.reading.take import take
 from vfioguard.report import CauseReport
@@ -29,14 +29,12 @@ def _expected() -> list[Any]:
 
 
 def causes_of_device(path: Path, name: str) -> list[CauseReport]:
-    """The causes of a device: those of its group, a regression, or why it is in none."""
+    """The causes of a device: those of its group, or why it is in none."""
     judged = judge(take(open_root(str(path))), "now", findings=False)
     snapshot, host = judged.snapshot, Host(judged.snapshot)
     for group in judged.report.groups:
         if any(device.name == name for device in group.devices):
-            members = snapshot.group(group.id)
-            known = regression_of(host, group, members)
-            return [*([known] if known else []), *causes_of(host, group, members)]
+            return list(causes_of(host, group, snapshot.group(group.id)))
     device = next(device for device in snapshot.devices if device.name == name)
     return list(causes_without_group(host, device))
 

@@ -15,7 +15,6 @@ from vfioguard.judging.causes import (
     causes_of,
     causes_of_ungrouped,
     causes_without_group,
-    regression_of,
 )
 from vfioguard.judging.evaluate import judge
 from vfioguard.kernel.identity.arch import is_x86
@@ -127,8 +126,3 @@ def test_an_iommu_that_is_switched_off_counts_again_without_the_word() -> None:
     assert "Remove `intel_iommu=off`" in cause.change[0].do
     _, counterpart = judged(FIXTURES / "sysfs/7.3-amd64--vtd-ir-nocmdline/as-booted.tar.xz")
     assert {group.outcome for group in counterpart.groups} == {Outcome.ALLOWED}
-
-
-def test_an_allowed_group_has_no_known_regression() -> None:
-    host, report = judged(FIXTURES / "sysfs/7.3-amd64--vtd-ir/as-booted.tar.xz")
-    assert not [g for g in report.groups if regression_of(host, g, host.snapshot.group(g.id))]

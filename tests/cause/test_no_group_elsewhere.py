@@ -53,6 +53,22 @@ def test_a_bridge_without_iommu_map_has_no_iommu_before_it() -> None:
     assert "No setting helps" in cause.sentence
 
 
+def test_an_iommu_that_serves_other_devices_is_none_before_pcie() -> None:
+    host = devicetree_host(tree({"msi-map": EVERY_ID})) | {"/sys/kernel/iommu_groups": None}
+    ungroup(host, FUNCTION)
+    (cause,) = without_group(host, FUNCTION).values()
+    assert cause.name == "board_without_iommu"
+    assert "No setting helps" in cause.sentence
+
+
+def test_a_bridge_with_a_map_beside_it_leaves_another_slot() -> None:
+    nodes = tree({"msi-map": EVERY_ID})
+    nodes["/pcie@20000000"] = {"device_type": b"pci\0", "iommu-map": cells(0, 7, 0, 0x10000)}
+    host = devicetree_host(nodes) | {"/sys/kernel/iommu_groups": None}
+    ungroup(host, FUNCTION)
+    assert list(without_group(host, FUNCTION)) == ["not_behind_iommu"]
+
+
 def test_a_guest_of_qemu_is_told_how_to_get_an_smmu() -> None:
     guest = board(tree({})) | {f"{BASE}/compatible": b"linux,dummy-virt\0"}
     cause = without_group(guest)["board_without_iommu"]

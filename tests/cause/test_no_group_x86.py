@@ -9,6 +9,7 @@ from tests.support.functions import Function
 from tests.support.hosts import x86_host
 from tests.support.packed_tables import dmar, drhd, ivhd, ivrs, madt
 from tests.test_without_group import untranslated
+from vfioguard.kernel.log import DMESG
 from vfioguard.report import CauseReport
 from vfioguard.root.memory import Entry
 
@@ -158,6 +159,12 @@ def test_a_guest_is_told_what_its_hypervisor_can_do(
     assert "firmware setup" not in words(cause)
 
 
+def test_a_guest_of_qemu_can_hand_its_devices_on_once_its_iommu_caches() -> None:
+    cause = only(without_group(host(cpu=GUEST, vendor=b"QEMU", product=b"Standard PC")))
+    assert "-device intel-iommu,intremap=on,caching-mode=on" in words(cause)
+    assert "caching_mode='on'" in words(cause)
+
+
 @pytest.mark.parametrize(
     ("vendor", "product"),
     [
@@ -202,10 +209,10 @@ def test_a_host_that_uses_an_iommu_has_no_such_cause() -> None:
 GRAPHICS = "0000:00:02.0"
 
 
-def graphics(pci_class: int = 0x030000) -> dict[str, Entry]:
-    """A host with VT-d whose integrated display is in no group."""
+def graphics(pci_class: int = 0x030000, bridge: str = "0000:00:1f.0") -> dict[str, Entry]:
+    """A host with VT-d whose integrated display is in no group; `bridge` is in one."""
     display = Function(GRAPHICS, chip="IR-PCI-MSIX", pci_class=pci_class)
-    host = x86_host({0: ["0000:00:1f.0"], 1: [display]})
+    host = x86_host({0: [bridge], 1: [display]})
     gone = "/sys/kernel/iommu_groups/1/", f"/sys/devices/pci0000:00/{GRAPHICS}/iommu_group"
     return {
         path: entry
@@ -231,6 +238,61 @@ def test_debians_default_takes_the_graphics_out() -> None:
     entries = config(graphics(), b"CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y\n")
     assert "igfx_off" in without_group(entries, GRAPHICS)
     assert "igfx_off" not in without_group(entries, GRAPHICS, words=b"intel_iommu=on")
+
+
+def of_chip(name: str, identity: bytes, host: dict[str, Entry]) -> dict[str, Entry]:
+    path = next(path for path in host if path.endswith(f"/{name}/uevent"))
+    raw = host[path]
+    assert isinstance(raw, bytes)
+    return host | {path: raw.replace(b"8086:10D3", b"8086:" + identity)}
+
+
+DISABLED = b"pci 0000:00:%s: DMAR: Disabling IOMMU for graphics on this chipset\n"
+NO_GTT = b"pci 0000:00:00.0: DMAR: BIOS has allocated no shadow GTT; disabling IOMMU for graphics\n"
+
+SKIPPED = b"[    0.5] pci 0000:00:02.0: DMAR: Skip IOMMU disabling for graphics\n"
+
+
+@pytest.mark.parametrize("words", [b"intel_iommu=on", b"intel_iommu=on,igfx_off"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        of_chip(GRAPHICS, b"1616", graphics()),
+        of_chip("0000:00:00.0", b"2A40", graphics(bridge="0000:00:00.0")),
+        graphics() | {DMESG: b"[    0.506320] " + DISABLED % b"02.0"},
+        graphics() | {DMESG: b"[    0.506320] " + DISABLED % b"00.0"},
+        graphics() | {DMESG: b"[    0.506320] " + NO_GTT},
+    ],
+)
+def test_graphics_that_linux_takes_out_itself_come_back_by_no_word(
+    host: dict[str, Entry], words: bytes
+) -> None:
+    cause = only(without_group(host, GRAPHICS, words=words))
+    assert cause.name == "igfx_off"
+    assert cause.helps is False
+    assert "another graphics card" in cause.change[0].do
+    assert not any("emove" in step.do or "slot" in step.do for step in cause.change)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        graphics(),
+        of_chip(GRAPHICS, b"1912", graphics()),
+        of_chip("0000:00:00.0", b"0044", graphics(bridge="0000:00:00.0")),
+        of_chip(GRAPHICS, b"1616", graphics(0x020000)),
+        graphics()
+        | {DMESG: b"[    0.5] pci 0000:00:02.0: DMAR: Skip IOMMU disabling for graphics\n"},
+    ],
+)
+def test_graphics_of_other_chipsets_are_not_said_to_be_taken_out(host: dict[str, Entry]) -> None:
+    assert list(without_group(host, GRAPHICS, words=b"intel_iommu=on")) == ["not_behind_iommu"]
+
+
+def test_the_integrated_graphics_are_in_no_slot() -> None:
+    cause = without_group(graphics(), GRAPHICS, words=b"intel_iommu=on")["not_behind_iommu"]
+    assert "IOMMU for graphics" in (cause.change[0].where or "")
+    assert "slot" not in words(cause)
 
 
 def test_only_a_display_is_taken_out() -> None:

@@ -52,7 +52,25 @@ def test_a_line_of_the_log_is_explained_with_the_groups_of_this_host(tmp_path: P
     assert "Refused for their interrupts: groups 3-4" in text
 
 
-@pytest.mark.parametrize("name", ["EPERM", "eperm", "-EPERM", " EPERM ", "errno=1", "Error(1)"])
+@pytest.mark.parametrize("name", ["-EPERM", "-eperm", "-1", "-EINVAL", "-22"])
+def test_an_errno_with_a_minus_needs_no_dashes_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    root = trees.write(tmp_path / "root", REFUSING)
+    assert main(["explain", name, "--root", str(root)]) == 2
+    assert capsys.readouterr().out.startswith(("EPERM from VFIO", "EINVAL from VFIO"))
+
+
+def test_other_words_with_a_minus_are_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "-ENOERRNO", "group:3"]) == 3
+    assert "unrecognized arguments: -ENOERRNO" in capsys.readouterr().err
+    assert main(["check", "-EPERM", "group:3"]) == 3
+    assert "unrecognized arguments: -EPERM" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["EPERM", "eperm", "-EPERM", " EPERM ", "errno=1", "Error(1)", "-1"]
+)
 def test_an_errno_is_explained_by_the_call_that_answers_it(tmp_path: Path, name: str) -> None:
     status, text = asked(tmp_path, name, REFUSING)
     assert status == 2
@@ -165,7 +183,7 @@ QEMU = "qemu: -device vfio-pci,host=00:02.0: vfio: Failed to set iommu: Operatio
 def test_a_message_ends_with_the_answer_about_the_device_that_it_names(tmp_path: Path) -> None:
     status, text = asked(tmp_path, QEMU, REFUSING)
     assert status == 2
-    assert "group 3 (0000:00:02.0): attach no" in text
+    assert "group 3 (0000:00:02.0): attach: no" in text
     assert "group 4 (" not in text
 
 

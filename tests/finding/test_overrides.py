@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.faults import Watching
 from tests.support.functions import Function
 from tests.support.hosts import arm_host, x86_host
 from tests.test_agreement import report_of
 from vfioguard.judging.evaluate import evaluate
+from vfioguard.kernel.log import DMESG
+from vfioguard.reading.again import take_again
 from vfioguard.reading.take import take
 from vfioguard.report import FindingReport, Report
 from vfioguard.root.memory import Entry, Memory
@@ -153,11 +156,59 @@ def test_a_module_that_is_not_loaded_is_not_told_to_switch_off() -> None:
     assert not [step for step in steps if step.where and "/sys/module/" in step.where]
 
 
-def test_groups_that_the_command_line_splits_are_said_to_be_not_real() -> None:
-    split = judged(x86_host(1, cmdline=b"pcie_acs_override=downstream,multifunction"))
-    (finding,) = found(split, "acs_override")
-    assert "peer-to-peer" in finding.summary
+ACS = b"pcie_acs_override=downstream,multifunction"
+ENABLED = (
+    b"[    0.000000] Warning: PCIe ACS overrides enabled; This may allow non-IOMMU protected "
+    b"peer-to-peer DMA\n"
+)
+UNKNOWN = (
+    b'[    0.015684] Unknown kernel command line parameters "splash BOOT_IMAGE=/vmlinuz %s", will '
+    b"be passed to user space.\n"
+)
+
+
+def acs(log: bytes | None = None, release: str = "6.12.0-amd64") -> tuple[FindingReport, ...]:
+    """The finding on a host with the option, whose log has a line."""
+    entries = x86_host(1, cmdline=ACS, release=release)
+    return found(judged(entries if log is None else entries | {DMESG: log}), "acs_override")
+
+
+@pytest.mark.parametrize(("log", "release"), [(ENABLED, "6.12.0-amd64"), (None, "6.8.12-8-pve")])
+def test_groups_that_the_command_line_splits_are_said_to_be_not_real(
+    log: bytes | None, release: str
+) -> None:
+    (finding,) = acs(log, release)
+    assert finding.summary.startswith("pcie_acs_override splits groups: ")
+    assert finding.because.truth is False
     assert not found(judged(x86_host(1)), "acs_override")
+
+
+@pytest.mark.parametrize("release", ["6.12.0-amd64", "6.8.12-8-pve"])
+def test_a_word_that_the_kernel_does_not_know_splits_nothing(release: str) -> None:
+    assert not acs(UNKNOWN % ACS, release)
+
+
+@pytest.mark.parametrize("log", [None, UNKNOWN % b"quiet", b"[    1.000000] DMAR: x\n"])
+def test_a_kernel_that_may_lack_the_patch_is_spoken_of_with_care(log: bytes | None) -> None:
+    (finding,) = acs(log)
+    assert "if this kernel has its patch" in finding.summary
+    assert finding.because.truth is None
+    assert "PCIe ACS overrides enabled" in (finding.change[0].where or "")
+
+
+def test_the_log_is_read_once_in_a_boot_and_only_for_the_option() -> None:
+    def readings(cmdline: bytes) -> list[int]:
+        watched = Watching(Memory(x86_host(1, cmdline=cmdline) | {DMESG: ENABLED}))
+        counts: list[int] = []
+        before = take(watched)
+        for _ in range(2):
+            evaluate(before, "now")
+            counts.append(watched.paths.count(DMESG))
+            before = take_again(watched, before)
+        return counts
+
+    assert readings(b"quiet") == [0, 0]
+    assert readings(ACS) == [1, 1]
 
 
 def test_a_controller_without_isolation_beside_an_its_is_found() -> None:

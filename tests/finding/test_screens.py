@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.finding.test_findings import shared
+from tests.finding.test_overrides import ACS, ENABLED
 from tests.finding.test_unanswered import DEVICE
 from tests.inference.test_irq_remapping import leaves_out
 from tests.support.functions import Function
@@ -19,6 +20,7 @@ from tests.support.hosts import arm_host, x86_host
 from vfioguard import leaves
 from vfioguard.change.state import state_of
 from vfioguard.judging.evaluate import evaluate
+from vfioguard.kernel.log import DMESG
 from vfioguard.output import Style
 from vfioguard.output.text import OUTPUT
 from vfioguard.reading.take import take
@@ -50,7 +52,7 @@ def _second_doorbell() -> dict[str, Entry]:
 
 #: Finding -> the host that has it.
 _HOSTS: dict[str, Callable[[], dict[str, Entry]]] = {
-    "acs_override": lambda: x86_host(1, cmdline=b"pcie_acs_override=downstream,multifunction"),
+    "acs_override": lambda: x86_host(1, cmdline=ACS) | {DMESG: ENABLED},
     "contradiction": lambda: x86_host(1, cmdline=b"intremap=off"),
     "firmware_disagrees": lambda: leaves_out(x86_host(1)),
     "host_critical": lambda: shared("ahci"),

@@ -27,7 +27,9 @@ _CAUSES = st.builds(
 )
 _HOSTS = st.builds(
     FleetHost,
-    path=_WORDS.map(lambda name: f"/captures/{name}.tar.xz"),
+    path=st.lists(_WORDS, min_size=1, max_size=5).map(
+        lambda names: f"/captures/{'/'.join(names)}.tar.xz"
+    ),
     kernel=st.sampled_from([None, "6.1", "6.12"]),
     groups=st.dictionaries(st.sampled_from(Outcome), st.integers(1, 4096)).map(
         lambda numbers: tuple(numbers.items())
@@ -50,6 +52,17 @@ def _host(name: str, groups: int, *, remapping: bool, override: bool = False) ->
 def test_a_fleet_has_one_screen_of_80_columns(fleet: Fleet) -> None:
     lines = list(fleet_text(fleet, Style()))
     assert len(lines) <= 24
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_capture_deep_in_a_tree_is_named_by_the_end_of_its_path() -> None:
+    deep = f"/captures/{'rack/' * 20}"
+    hosts = [_host(f"{deep}{name}.tar.xz", 3, remapping=False) for name in ("first", "second")]
+    other = _host("/captures/third.tar.xz", 1, remapping=False)
+    failed = [NotJudged(f"{deep}broken.tar.xz", "not a capture")]
+    lines = list(fleet_text(fleet_of([*hosts, other], failed), Style()))
+    assert any(line.endswith("/rack/first.tar.xz") for line in lines)
+    assert any(line.endswith("/rack/broken.tar.xz: not a capture") for line in lines)
     assert all(len(line) <= 80 for line in lines)
 
 

@@ -17,6 +17,10 @@ from vfioguard.root.memory import Entry, Memory
 from vfioguard.root.recording import Recording
 
 SYSTEMD_BOOT = b"\x06\0\0\0" + "systemd-boot 255.4-1".encode("utf-16-le") + b"\0\0"
+LIMINE = b"\x06\0\0\0" + "Limine 9.3.3".encode("utf-16-le") + b"\0\0"
+GRUB_LOADER = b"\x06\0\0\0" + "GRUB 2.12".encode("utf-16-le") + b"\0\0"
+KERNEL_CMDLINE = "/etc/kernel/cmdline"
+PRESET = b'PRESETS=("default")\n%sdefault_uki="/efi/secret.efi"\n'
 DEBIAN_GRUB = (
     b"# comment intremap=off\nGRUB_TIMEOUT=5\n"
     b'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off root=UUID=secret"\n'
@@ -84,6 +88,75 @@ HOSTS: dict[str, tuple[dict[str, Entry], BootLoader]] = {
     "systemd-boot of SUSE": (
         {"/etc/kernel/cmdline": b"ro\n", "/usr/bin/sdbootutil": b"#!"},
         BootLoader("file", (Line("/etc/kernel/cmdline", "", ()),), "sdbootutil update-all-entries"),
+    ),
+    "grub2-bls of SUSE": (
+        {KERNEL_CMDLINE: b"ro\n", "/usr/bin/sdbootutil": b"#!", GRUB: DEBIAN_GRUB}
+        | {LOADER_INFO: GRUB_LOADER},
+        BootLoader("file", (Line(KERNEL_CMDLINE, "", ()),), "sdbootutil update-all-entries"),
+    ),
+    "GRUB of SUSE beside sdbootutil": (
+        {"/usr/bin/sdbootutil": b"#!", GRUB: b'GRUB_CMDLINE_LINUX=""\n', "/boot/grub2": None},
+        BootLoader(
+            "grub",
+            (Line(GRUB, "GRUB_CMDLINE_LINUX", ()),),
+            "grub2-mkconfig -o /boot/grub2/grub.cfg",
+        ),
+    ),
+    "MicroOS": (
+        {"/usr/sbin/transactional-update": b"#!", "/boot/grub2": None}
+        | {GRUB: b'GRUB_CMDLINE_LINUX_DEFAULT="quiet intremap=off"\n'},
+        BootLoader(
+            "grub",
+            (Line(GRUB, "GRUB_CMDLINE_LINUX_DEFAULT", ("intremap=off",)),),
+            "transactional-update grub.cfg",
+        ),
+    ),
+    "an image of mkinitcpio": (
+        {KERNEL_CMDLINE: b"ro\n", "/etc/mkinitcpio.d/linux.preset": PRESET % b""},
+        BootLoader("file", (Line(KERNEL_CMDLINE, "", ()),), "mkinitcpio -P"),
+    ),
+    "mkinitcpio without such an image": (
+        {KERNEL_CMDLINE: b"ro\n", "/etc/mkinitcpio.d/linux.preset": PRESET % b"#"}
+        | {"/boot/loader/entries/arch.conf": b"options ro\n"},
+        BootLoader("entries"),
+    ),
+    "mkinitcpio, and no entry to be seen": (
+        {KERNEL_CMDLINE: b"ro\n", "/etc/mkinitcpio.d/linux.preset": b""},
+        BootLoader(""),
+    ),
+    "limine": (
+        {KERNEL_CMDLINE: b"ro intel_iommu=off\n", LOADER_INFO: LIMINE},
+        BootLoader("other", name="Limine"),
+    ),
+    "limine with its tool": (
+        {LOADER_INFO: LIMINE, "/etc/default/limine": b"secret\n", "/usr/bin/limine-update": b"#!"},
+        BootLoader("limine", command="limine-update", name="Limine"),
+    ),
+    "limine beside GRUB's file": (
+        {LOADER_INFO: LIMINE, GRUB: DEBIAN_GRUB},
+        BootLoader("other", name="Limine"),
+    ),
+    "truenas": (
+        {GRUB: DEBIAN_GRUB, f"{GRUB_D}/truenas.cfg": DEBIAN_GRUB, "/usr/sbin/update-grub": b"#!"},
+        BootLoader("truenas"),
+    ),
+    "bootc": (
+        {"/run/ostree-booted": b"", "/usr/bin/bootc": b"ELF", GRUB: DEBIAN_GRUB},
+        BootLoader("bootc"),
+    ),
+    "bootc with rpm-ostree": (
+        {"/run/ostree-booted": b"", "/usr/bin/bootc": b"ELF", "/usr/bin/rpm-ostree": b"ELF"},
+        BootLoader("rpm-ostree"),
+    ),
+    "an image of another kind": ({"/run/ostree-booted": b"", GRUB: DEBIAN_GRUB}, BootLoader("")),
+    "openshift": (
+        {"/run/ostree-booted": b"", "/usr/bin/rpm-ostree": b"ELF"}
+        | {"/etc/machine-config-daemon/currentconfig": b"secret\n"},
+        BootLoader("machine-config"),
+    ),
+    "proxmox, a second line that does not count": (
+        PROXMOX | {KERNEL_CMDLINE: b"root=ZFS=rpool\nintel_iommu=on\n", LOADER_INFO: SYSTEMD_BOOT},
+        BootLoader("file", (Line(KERNEL_CMDLINE, "", ()),), "proxmox-boot-tool refresh"),
     ),
     "entries alone": ({"/boot/loader/entries/linux.conf": b"options ro\n"}, BootLoader("entries")),
     "proxmox, systemd-boot": (

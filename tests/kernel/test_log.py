@@ -57,10 +57,28 @@ def test_the_time_stamp_is_taken_off(stamp: bytes) -> None:
         b"GICv2m: range[mem 0x08020000-0x08020fff], SPI[80:143]",
         b"vfio_iommu_type1_attach_group: No interrupt remapping support.",
         b"IOMMUFD is providing /dev/vfio/vfio, not VFIO.",
+        b"pci 0000:00:02.0: DMAR: Disabling IOMMU for graphics on this chipset",
+        b"Warning: PCIe ACS overrides enabled; This may allow non-IOMMU protected peer-to-peer DMA",
     ],
 )
 def test_a_line_of_a_driver_that_bears_on_isolation_is_kept(line: bytes) -> None:
     assert log.parse(log.select(b"6,1,2,-;" + line + b"\n")) == (line.decode(),)
+
+
+def test_of_unknown_words_of_the_command_line_only_those_are_kept_that_are_asked_for() -> None:
+    line = (
+        b'5,1,2,-;Unknown kernel command line parameters "cryptdevice=UUID=2f9c BOOT_IMAGE=/v '
+        b'pcie_acs_override=downstream xpcie_acs_override=1", will be passed to user space.\n'
+    )
+    kept = (
+        'Unknown kernel command line parameters "pcie_acs_override=downstream", '
+        "will be passed to user space."
+    )
+    selected = log.select(line)
+    assert selected == f"5,1,2,-;{kept}\n".encode()
+    assert log.parse(line) == log.parse(selected) == (kept,)
+    assert log.unknown_words((kept,)) == ("pcie_acs_override=downstream",)
+    assert log.unknown_words(("DMAR: IOMMU enabled",)) is None
 
 
 @pytest.mark.parametrize(

@@ -108,3 +108,18 @@ def test_a_row_whose_words_are_of_one_device_says_that_its_other_groups_have_oth
     first, second = row.groups[:2]
     told = f"Told of group {first}; {len(row.groups) - 1} more, each of its own devices: "
     assert f"{told}vfioguard explain group:{second}" in " ".join(" ".join(text(report)).split())
+
+
+def test_a_file_that_says_nothing_is_not_called_unreadable_and_no_word_is_cut() -> None:
+    path = "/sys/kernel/debug/iommu/intel/ir_translation_struct"
+    empty = Gap(Why.MALFORMED, path, "no unit that supports remapping of interrupts")
+    denied = Gap(Why.DENIED, "/proc/kallsyms", "Permission denied", "EACCES")
+    lines = text(judged(x86_host(1))._replace(gaps=(empty, denied)))
+    assert lines[-6:] == [
+        "not readable (1):",
+        "  /proc/kallsyms: EACCES",
+        "",
+        "read, but no answer in it (1):",
+        f"  {path}: no unit that supports",
+        "    remapping of interrupts",
+    ]

@@ -81,6 +81,40 @@ def test_a_negative_errno_is_no_argument_of_a_vmm() -> None:
     assert (one.errno, one.call) == ("EPERM", Call.IOMMUFD)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vfio 0000:00:02.0: failed to open /dev/vfio/13: No such file or\ndirectory",
+        "vfio 0000:00:02.0: failed to open /dev/vfio/13: No such\n  file or directory\nand so on",
+        "vfio: failed to open /dev/vfio/13: NO SUCH FILE  \r\nOR DIRECTORY: unknown",
+    ],
+)
+def test_an_errno_that_a_terminal_broke_is_whole(text: str) -> None:
+    (one,) = paste.read(text).understood
+    assert (one.errno, one.call) == ("ENOENT", Call.OPEN)
+
+
+def test_each_errno_is_whole_wherever_it_breaks() -> None:
+    for phrase, name in words.WORDS.items():
+        parts = phrase.split()
+        for place in range(1, len(parts)):
+            first, second = " ".join(parts[:place]), " ".join(parts[place:])
+            text = f"vfio: failed to set iommu for container: {first}\n{second}"
+            assert paste.read(text).understood[0].errno == name
+
+
+def test_a_mapping_between_devices_that_failed_is_harmless() -> None:
+    failed = (
+        "vfio_container_dma_map(0x55c, 0x382000000000, 0x%s000, 0x7fae) = -22 (Invalid argument)"
+    )
+    p2p = "0000:01:00.0: PCI peer-to-peer transactions on BARs are not supported."
+    bar = "qemu-system-x86_64: IOMMU_IOAS_MAP failed: Bad address, PCI BAR?"
+    text = "\n".join((failed % 1, p2p, failed % 2, p2p, bar, p2p))
+    assert {one.whose for one in paste.read(text).understood} == {Whose.FINE}
+    alone = paste.read(f"{text}\n{failed % 3}").understood
+    assert (alone[0].errno, alone[0].call) == ("EINVAL", Call.MAP)
+
+
 NAMES = [
     ("vfio 0000:41:00.0: busy", (), ("0000:41:00.0",), ()),
     ("VFIO 0000:4B:00.0: BUSY", (), ("0000:4b:00.0",), ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gettext
 import os
 import re
 from itertools import chain
@@ -13,6 +14,7 @@ import pytest
 from vfioguard.symptom import Call, Cause, Message, causes_of, every_message, paste, words
 from vfioguard.symptom.calls import CALLS
 from vfioguard.symptom.errors import ERRORS
+from vfioguard.symptom.languages import TRANSLATED
 from vfioguard.symptom.words import WORDS
 
 LINES = Path(__file__).parent.parent / "fixtures/symptom/lines.tsv"
@@ -160,3 +162,26 @@ def test_words_are_those_of_the_c_library() -> None:
         if text not in MUSL:
             assert text == os.strerror(getattr(errno, name)).lower()
     assert {*WORDS.values()} == {*ERRORS}
+
+
+#: Words that other releases of glibc have.
+RELEASES = {"aucun fichier ou dossier de ce nom", "impossible d'allouer de la mémoire"}
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "zh_CN"])
+def test_translated_words_are_those_of_the_c_library(language: str) -> None:
+    catalog = Path(f"/usr/share/locale/{language}/LC_MESSAGES/libc.mo")
+    if not catalog.exists():
+        pytest.skip("this host has no translations of glibc")
+    with catalog.open("rb") as file:
+        translations = gettext.GNUTranslations(file)
+    said = {
+        translations.gettext(os.strerror(getattr(errno, name))).lower(): name for name in ERRORS
+    }
+    # Another release may say some of them otherwise.
+    assert len({words for words, name in said.items() if TRANSLATED.get(words) == name}) >= 8
+
+
+def test_each_language_has_words_for_every_errno() -> None:
+    names = [name for words, name in TRANSLATED.items() if words not in RELEASES]
+    assert all(names.count(name) == 3 for name in ERRORS)

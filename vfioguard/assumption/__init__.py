@@ -12,6 +12,7 @@ from vfioguard.fact import Fact, Gap, Why
 from vfioguard.inference.witnesses import FIRST_VMD_DOMAIN, domain
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
+from vfioguard.logic import Answer, sources
 from vfioguard.snapshot import Interrupts, Snapshot
 from vfioguard.typed import NamedTuple
 
@@ -31,9 +32,17 @@ class Assumption(NamedTuple):
     assume: Callable[[Snapshot, bool], Snapshot]
 
 
+_WHAT_IF = "--what-if "
+
+
 def source(name: str, on: bool) -> str:
     """What stands in a proof for the file that would show the assumed fact."""
-    return f"--what-if {name}={'on' if on else 'off'}"
+    return f"{_WHAT_IF}{name}={'on' if on else 'off'}"
+
+
+def is_assumed(answer: Answer) -> bool:
+    """Whether the answer rests on an assumed fact."""
+    return any(file.startswith(_WHAT_IF) for file in sources(answer))
 
 
 def gap(where: str) -> Gap:

@@ -5,7 +5,10 @@ Before, drivers/iommu/intel/iommu.c device_is_rmrr_locked() refuses those of Int
 v5.19 on when the group joins a container, before when the IOMMU is set. Seen on 6.1 and 6.12
 (policy.md 5). Memory that Linux gives up for a guest (direct-relaxable) blocks nothing.
 
-Change: HPE ProLiant: its Shared Memory features; else update the firmware.
+`relax_rmrr` on the command line makes Proxmox's kernels give up all of it. Then the kernel's list
+says so, and nothing is blocked (inference/memory/relaxed.py).
+
+Change: HPE ProLiant: its Shared Memory features; update the firmware; Proxmox VE: relax_rmrr.
 """
 
 from __future__ import annotations
@@ -88,7 +91,11 @@ def _kept(attempt: Attempt) -> tuple[str | None, Answer] | None:
     if owner is None:
         return None
     claim = f"firmware keeps memory for {owner[0].name} that must stay mapped 1:1"
-    return owner[0].name, Answer(claim, True, owner[1])
+    from vfioguard.inference.memory import relaxed
+
+    # Tables say what firmware asks for, not whether the kernel gave it up.
+    truth = None if relaxed.is_asked(attempt.host.snapshot) else True
+    return owner[0].name, Answer(claim, truth, owner[1])
 
 
 def _owner(attempt: Attempt) -> tuple[Device, tuple[Proof, ...]] | None:
@@ -134,10 +141,12 @@ def _named(owner: tuple[Device, object] | None, attempt: Attempt) -> str:
     return devices[0].name if len(devices) == 1 else "a device of the group"
 
 
-def _advise(host: Host, _: Members, __: Sequence[Blocker]) -> Advice:
+def _advise(host: Host, members: Members, blockers: Sequence[Blocker]) -> Advice:
     from vfioguard.blocker.parts import kept_memory  # it knows makers of machines
 
-    return kept_memory.advice(host)
+    named = {blocker.device for blocker in blockers}
+    owners = [device for device in members.devices if device.name in named]
+    return kept_memory.advice(host, owners or members.devices)
 
 
 BLOCKER = Kind(

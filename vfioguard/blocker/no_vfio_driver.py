@@ -1,9 +1,9 @@
 """A device that no VFIO driver takes: an ACPI device of an x86, a group that has bridges alone.
 
 drivers/vfio/platform/Kconfig: VFIO takes platform devices on Arm alone. A driver's `bind` does not
-know a device of another bus: ENODEV.
+know a device of another bus: ENODEV. A kernel may also lack the driver of a bus (CONFIG_VFIO_PCI).
 
-Change: nothing; behind a bridge, name the function itself.
+Change: behind a bridge, name the function itself; or a kernel built with CONFIG_VFIO_PCI.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def _none(attempt: Attempt) -> Blocked:
     )
 
 
-def _advise(_: Host, members: Members, __: Sequence[Blocker]) -> Advice:
+def _advise(host: Host, members: Members, _: Sequence[Blocker]) -> Advice:
+    options = [drivers.not_built(host.snapshot, device) for device in members.devices]
+    if option := next(filter(None, options), None):
+        return Advice((Step(f"Boot a kernel built with {option}."),))
     if any(map(drivers.is_bridge, members.devices)):
         behind = Step("Name the function behind the bridge instead, which has a group of its own.")
         return Advice((behind,), "VFIO takes functions, and no bridges")

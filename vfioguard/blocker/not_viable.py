@@ -9,20 +9,20 @@ Change: bind it to vfio-pci as well, or take it off its driver.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from vfioguard.attach import GET_DEVICE_FD, SET_CONTAINER, Blocker
 from vfioguard.blocker import Advice, Attempt, Blocked, Kind, by_commands, iommufd_call
 from vfioguard.blocker.parts.binding import (
-    DISPLAY,
     LOOK,
     commands,
     concerned,
     likely_needed,
+    may_be_needed,
     several,
     to_vfio,
 )
-from vfioguard.inference import borders, drivers
+from vfioguard.inference import borders, drivers, needed
 from vfioguard.inference.host import Host
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.members import Members
@@ -65,25 +65,43 @@ def _commands(device: Device) -> tuple[str, ...]:
         return ()
     if not _is_function(device):
         return (f"echo {device.name} > /sys/bus/{device.bus}/drivers/{device.driver}/unbind",)
-    return (*_without_vfs(device), commands(device)[0])
+    # A bind may take the host's disk or network away: what to do about these takes a sentence.
+    return () if may_be_needed(device) else (*_without_vfs(device), commands(device)[0])
 
 
-def _advise(_: Host, members: Members, blockers: Sequence[Blocker]) -> Advice:
+def _advise(host: Host, members: Members, blockers: Sequence[Blocker]) -> Advice:
     devices = [device for device in concerned(members, blockers) if device.driver is not None]
     functions = sorted(filter(_is_function, devices), key=likely_needed, reverse=True)
     names = {device.name for device in functions}
     others = [blocker for blocker in blockers if blocker.device not in names]
+    roles = needed.roles(host) if functions else None
+    if roles is not None and not names.isdisjoint(roles.of):
+        return Advice(_without(members, {name: roles.of[name] for name in names & roles.of.keys()}))
     owners = [command for device in functions for command in _without_vfs(device)]
     first = tuple([Step(_VFS, command) for command in owners])
-    likely = [device for device in functions if likely_needed(device) < DISPLAY]
-    needed = sorted(device.name for device in likely)
+    unsure = roles is None or roles.unknown
+    perhaps = sorted(device.name for device in functions if unsure and may_be_needed(device))
     steps = (
-        *([Step(_LOSES.format(several(needed)), _SHOWS)] if needed else ()),
+        *([Step(_LOSES.format(several(perhaps)), _SHOWS)] if perhaps else ()),
         *first,
         *to_vfio(functions),
         *by_commands("Take it off the driver of the host.", others),
     )
     return Advice(steps or (LOOK,))
+
+
+def _without(members: Members, roles: Mapping[str, tuple[str, ...]]) -> tuple[Step, ...]:
+    """What to do instead of taking from the host what it needs."""
+    name = min(roles)
+    given = next((d.name for d in members.devices if drivers.is_taken(d)), "the device")
+    return (
+        Step(f"Leave {name} with the host: it has {', '.join(roles[name])}."),
+        Step(
+            f"No guest can have this group. Move {given} to another slot, and see whether it is "
+            "alone in its group then.",
+            "vfioguard report --all",
+        ),
+    )
 
 
 _LOSES = "See first that the host can do without {}; a bind takes disks and networks from it."

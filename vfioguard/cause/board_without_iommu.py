@@ -1,5 +1,8 @@
 """The device tree puts no IOMMU in front of PCIe.
 
+The board may have one for other devices. The IOMMUs of a Raspberry Pi 5 (raspberrypi/linux
+drivers/iommu/bcm2712-iommu.c) serve its display and its codec.
+
 Change for a missing group: nothing on most boards; QEMU: `iommu=smmuv3`.
 """
 
@@ -21,7 +24,12 @@ _RULE = "drivers/iommu/of_iommu.c of_iommu_configure() wants iommu-map at the br
 
 
 def _applies(host: Host, group: GroupReport | None, members: Members | None) -> Caused | None:
-    told = not host.is_x86 and no_group.none_in_use(host, group, members)
+    if host.is_x86:
+        return None
+    device = no_group.function(group, members)
+    if device is not None and device.bus != "pci":
+        return None
+    told = device is not None or no_group.none_in_use(host, group, members)
     return host.once(_caused) if told else None
 
 

@@ -1,31 +1,49 @@
-"""`igfx_off`, or the default of Debian, takes the integrated graphics out of translation.
+"""The integrated graphics are out of translation: by `igfx_off`, Debian's default, or a quirk.
 
-Change for a missing group: remove the word, or add `intel_iommu=on`, and reboot.
+Linux leaves out the graphics of some chipsets by itself (parts/broken_graphics.py). Then no word
+brings them back, and no other device is concerned.
+
+Change for a missing group: remove the word, or add `intel_iommu=on`; after a quirk another card.
 """
 
 from __future__ import annotations
 
-from vfioguard.bdf import parse_bdf
 from vfioguard.cause import CHOSEN, Cause, Caused
-from vfioguard.cause.parts import no_group
-from vfioguard.fact import Fact
+from vfioguard.cause.parts import broken_graphics, no_group
 from vfioguard.inference.host import Host
-from vfioguard.kernel.devices import Device
 from vfioguard.kernel.iommu_class import driven
 from vfioguard.kernel.members import Members
 from vfioguard.logic import ask
 from vfioguard.remedy.command_line import edit
-from vfioguard.report import GroupReport
+from vfioguard.report import GroupReport, Step
 
 _RULE = (
     "drivers/iommu/intel/iommu.c intel_iommu_setup() igfx_off, intgpu_off (Debian's); all kernels"
 )
+_QUIRK = "drivers/iommu/intel/iommu.c quirk_iommu_igfx(); all kernels, for Broadwell since v5.4"
+_CARD = Step("Give the guest another graphics card. Other devices of this host are not concerned.")
 
 
 def _applies(host: Host, group: GroupReport | None, members: Members | None) -> Caused | None:
     device = no_group.function(group, members)
-    if device is None or not driven(host.snapshot.iommus, "intel") or not _integrated(device):
+    if (
+        device is None
+        or not driven(host.snapshot.iommus, "intel")
+        or not no_group.integrated(device)
+    ):
         return None
+    quirk = broken_graphics.left_out(host, device)
+    if quirk is not None:
+        return Caused(
+            sentence=(
+                f"Linux leaves the integrated graphics {device.name} out of the IOMMU: those of "
+                "this chipset fail behind one."
+            ),
+            rule=_QUIRK,
+            because=quirk,
+            change=(_CARD,),
+            helps=False,
+        )
     choices = list(no_group.choices(host))
     words = tuple(word for word in no_group.words(host) if _takes_out(word))
     default = no_group.option(host, "INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF") == "y"
@@ -39,13 +57,6 @@ def _applies(host: Host, group: GroupReport | None, members: Members | None) -> 
         because=ask(f"{device.name} is translated", host.snapshot.kernel.cmdline, lambda _: False),
         change=(edit(host, add=kept or ("intel_iommu=on",), remove=words),),
     )
-
-
-def _integrated(device: Device) -> bool:
-    """Whether this is a display on the root bus."""
-    address = parse_bdf(device.name)
-    kind = device.uevent.value.pci_class if isinstance(device.uevent, Fact) else None
-    return address is not None and address.bus == 0 and kind is not None and kind >> 16 == 3
 
 
 def _takes_out(word: str) -> bool:

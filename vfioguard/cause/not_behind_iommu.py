@@ -8,10 +8,19 @@ from __future__ import annotations
 from vfioguard.cause import ELSE, Cause, Caused
 from vfioguard.cause.parts import no_group
 from vfioguard.inference.host import Host
-from vfioguard.kernel.iommu_class import instances
+from vfioguard.kernel.devices import Device
+from vfioguard.kernel.iommu_class import driven, instances
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer, ask
 from vfioguard.report import GroupReport, Step
+
+_SLOT = Step("Use a slot or port behind an IOMMU, or ask the maker of the firmware for a fix.")
+#: Ubuntu's kernels leave out graphics that Linux does not (parts/broken_graphics.py).
+_LOOK = Step(
+    "See whether this kernel leaves the graphics of this chipset out.",
+    'journalctl -k | grep "IOMMU for graphics"',
+)
+_CARD = Step("If so, give the guest another card; else ask the maker of the firmware for a fix.")
 
 
 def _applies(host: Host, group: GroupReport | None, members: Members | None) -> Caused | None:
@@ -28,11 +37,15 @@ def _applies(host: Host, group: GroupReport | None, members: Members | None) -> 
         ),
         rule="drivers/iommu/iommu.c iommu_probe_device(); all kernels",
         because=because,
-        change=(
-            Step("Use a slot or port behind an IOMMU, or ask the maker of the firmware for a fix."),
-        ),
+        change=_change(host, device),
         helps=False,
     )
+
+
+def _change(host: Host, device: Device) -> tuple[Step, ...]:
+    if driven(host.snapshot.iommus, "intel") and no_group.integrated(device):
+        return (_LOOK, _CARD)
+    return (_SLOT,)
 
 
 def _proof(host: Host, name: str) -> Answer:

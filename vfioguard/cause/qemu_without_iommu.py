@@ -1,12 +1,12 @@
 """A guest of QEMU or KVM whose virtual machine has no virtual IOMMU.
 
-Change for a missing group: start it with `-device intel-iommu,intremap=on` on q35.
+Change for a missing group: start it on q35 with `intel-iommu,intremap=on,caching-mode=on`.
 """
 
 from __future__ import annotations
 
 from vfioguard.cause import FOUND, Cause, Caused
-from vfioguard.cause.parts import no_group
+from vfioguard.cause.parts import guests, no_group
 from vfioguard.inference import virtual
 from vfioguard.inference.host import Host
 from vfioguard.kernel.members import Members
@@ -20,7 +20,6 @@ def _applies(host: Host, group: GroupReport | None, members: Members | None) -> 
 
 
 def _caused(host: Host) -> Caused | None:
-    """QEMU's intel-iommu wants a q35 machine, and remaps only with a split irqchip under KVM."""
     below = no_group.guest_without_table(host, virtual.QEMU)
     if below is None:
         return None
@@ -32,11 +31,11 @@ def _caused(host: Host) -> Caused | None:
         change=(
             Step(
                 "On the outer host, start a q35 machine with an IOMMU that remaps interrupts.",
-                "-machine q35,kernel-irqchip=split -device intel-iommu,intremap=on",
+                guests.x86_options("intel"),
             ),
             Step(
                 "With libvirt, write the same into the domain.",
-                "<ioapic driver='qemu'/>; <iommu model='intel'><driver intremap='on'/></iommu>",
+                "; ".join(guests.x86_elements("intel")),
             ),
             *later,
         ),

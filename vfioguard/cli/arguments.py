@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from errno import errorcode
 
 from vfioguard import leaves
 from vfioguard.attach import BACKENDS
@@ -21,7 +22,12 @@ _WIDTH = 80
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with our exit status. It takes no abbreviated option."""
+    """argparse with our exit status. It takes no abbreviated option.
+
+    `errnos`: a word such as -EPERM is an argument, and no option.
+    """
+
+    errnos = False
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own signature
         super().__init__(allow_abbrev=False, **options)
@@ -29,6 +35,12 @@ class Parser(argparse.ArgumentParser):
     def option_names(self) -> tuple[str, ...]:
         """The long names of all options."""
         return tuple(name for name in self._option_string_actions if name.startswith("--"))
+
+    def _parse_optional(self, arg_string: str) -> Any:  # noqa: ANN401 - it differs by Python
+        """None for an argument, as argparse gives it; -22 is one by argparse's own rule."""
+        if self.errnos and arg_string[1:].upper() in errorcode.values():
+            return None
+        return super()._parse_optional(arg_string)
 
     def _get_formatter(self) -> argparse.HelpFormatter:
         """The formatter, with a width: argparse asks for one with each argument.

@@ -41,6 +41,7 @@ def _recorded(root: Root) -> dict[str, Entry]:
     recording = Recording(root)
     if site := take(recording).site:
         site.read()
+        _ = site.log  # a finding or a cause may ask for it
         for module in (TYPE1, IOMMUFD):  # a loaded module has no need of them, a finding has
             site.option(module)
     roles = facts.recorded(root, recording)

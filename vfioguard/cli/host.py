@@ -274,15 +274,6 @@ def tables(options: argparse.Namespace) -> str:
     return given or ""
 
 
-def again(options: argparse.Namespace) -> str:
-    """The options by which another command reads the same host; "" if it is this host."""
-    from shlex import quote  # `check` proposes no command
-
-    given = (("--root", options.root if options.root != "/" else None),
-             ("--acpi-tables", options.acpi_tables))  # fmt: skip
-    return "".join(f" {flag} {quote(value)}" for flag, value in given if value)
-
-
 def style(*, every_group: bool = False) -> Style:
     """The style of standard output: in colour if it is a terminal and NO_COLOR is not set.
 

@@ -32,10 +32,11 @@ class Finding(NamedTuple):
     """A kind of finding; `severity` is "warning" or "critical", as alerts call it.
 
     `find` asks the host, `find_in_groups` its groups. A kind has one of them. What only the daemon
-    can tell has neither.
+    can tell has neither. `of_facts`: it is silent if a fact that it rests on is assumed.
     """
 
     name: str
     severity: str
     find: Find | None = None
     find_in_groups: FindInGroups | None = None
+    of_facts: bool = False

@@ -31,4 +31,4 @@ def _sources(answer: Answer, truth: bool) -> str:
     return ", ".join(sources(*parts))
 
 
-FINDING = Finding("contradiction", "critical", _find)
+FINDING = Finding("contradiction", "critical", _find, of_facts=True)

@@ -68,4 +68,4 @@ def _ecaps(snapshot: Snapshot) -> Iterator[Reading[int] | None]:
         yield unit.attributes.get("intel-iommu/ecap")
 
 
-FINDING = Finding("firmware_disagrees", "warning", _find)
+FINDING = Finding("firmware_disagrees", "warning", _find, of_facts=True)

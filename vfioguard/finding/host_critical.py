@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from vfioguard.attach import needs
 from vfioguard.fact import Fact
 from vfioguard.finding import Finding, Found
+from vfioguard.inference import needed
 from vfioguard.inference.host import Host
 from vfioguard.logic import Answer
 from vfioguard.report import DeviceReport, GroupReport, Step
@@ -22,16 +23,14 @@ _PATH = "/sys/kernel/iommu_groups/{}/devices"
 
 
 def _find(host: Host, groups: Sequence[GroupReport]) -> Iterator[Found]:
-    site = host.snapshot.site
     partly = [group for group in groups if len(group.devices) > 1 and _in_part(group)]
-    if not partly or site is None:
+    roles = needed.roles(host) if partly else None
+    if roles is None:
         return
-    names = tuple(device.name for group in partly for device in _left(group))
-    needed = site.roles(names).of
     for group in partly:
         for device in _left(group):
-            if device.name in needed:
-                yield _found(group, device.name, needed[device.name])
+            if device.name in roles.of:
+                yield _found(group, device.name, roles.of[device.name])
 
 
 def _in_part(group: GroupReport) -> bool:

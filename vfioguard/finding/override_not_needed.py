@@ -43,4 +43,4 @@ def _find(host: Host, groups: Sequence[GroupReport]) -> Iterator[Found]:
             )
 
 
-FINDING = Finding("override_not_needed", "warning", find_in_groups=_find)
+FINDING = Finding("override_not_needed", "warning", find_in_groups=_find, of_facts=True)

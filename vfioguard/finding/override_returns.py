@@ -33,4 +33,4 @@ def _find(host: Host, _: Sequence[GroupReport]) -> Iterator[Found]:
 
 
 # Asked at each reading: a Snapshot has what modprobe.d sets only while the module is not loaded.
-FINDING = Finding("override_returns", "warning", find_in_groups=_find)
+FINDING = Finding("override_returns", "warning", find_in_groups=_find, of_facts=True)

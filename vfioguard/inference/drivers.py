@@ -21,6 +21,7 @@ _TAKES = {
     "fsl-mc": "VFIO_FSL_MC",
     "cdx": "VFIO_CDX",
 }
+_ON_ARM_ALONE = frozenset({"platform", "amba"})
 #: The bus of mediated devices, which are made for a guest and claim no DMA.
 _MEDIATED = "mdev"
 
@@ -34,8 +35,8 @@ def on_vfio(driver: str | None) -> bool:
 
 
 def is_taken(device: Device) -> bool:
-    """Whether the device is on a VFIO driver; a mediated device is made on one."""
-    return device.bus == _MEDIATED or on_vfio(device.driver)
+    """Whether VFIO has the device: by its driver, or as a mediated device, which is made for it."""
+    return device.vfio is not None or device.bus == _MEDIATED or on_vfio(device.driver)
 
 
 def is_bridge(device: Device) -> bool | None:
@@ -60,14 +61,26 @@ def can_take(snapshot: Snapshot, device: Device) -> bool | None:
     if not is_built(snapshot, device.bus):
         return False
     arch = snapshot.kernel.arch
-    on_arm_alone = device.bus in {"platform", "amba"}
-    return not (on_arm_alone and isinstance(arch, Fact) and not is_arm(arch))
+    return not (device.bus in _ON_ARM_ALONE and isinstance(arch, Fact) and not is_arm(arch))
 
 
 def is_built(snapshot: Snapshot, bus: str) -> bool:
     """Whether this kernel has, or may have, the VFIO driver of a bus that has one."""
     config = snapshot.kernel.config
     return not (isinstance(config, Fact) and config.value.get(_TAKES[bus]) == "n")
+
+
+def not_built(snapshot: Snapshot, device: Device) -> str | None:
+    """The option that this kernel lacks for the device: "CONFIG_VFIO_PCI".
+
+    Returns None if it has the option, or if no kernel of this architecture takes the device.
+    """
+    if device.bus not in _TAKES or is_bridge(device) or is_built(snapshot, device.bus):
+        return None
+    arch = snapshot.kernel.arch
+    if device.bus in _ON_ARM_ALONE and isinstance(arch, Fact) and not is_arm(arch):
+        return None
+    return f"CONFIG_{_TAKES[device.bus]}"
 
 
 def takes(snapshot: Snapshot, device: Device) -> Answer:
@@ -95,7 +108,7 @@ def takes(snapshot: Snapshot, device: Device) -> Answer:
         denied = f"this kernel has no VFIO driver for {device.name} (CONFIG_{option})"
         return ask(Claim(claim, denied), snapshot.kernel.config, lambda _: False)
     arch = snapshot.kernel.arch
-    if device.bus in {"platform", "amba"} and isinstance(arch, Fact) and not is_arm(arch):
+    if device.bus in _ON_ARM_ALONE and isinstance(arch, Fact) and not is_arm(arch):
         denied = f"no VFIO driver takes {device.name} on {arch.value}"
         return ask(Claim(f"{claim} (not on {arch.value})", denied), arch, lambda _: False)
     return ask(claim, device.uevent, lambda _: True)
@@ -113,7 +126,7 @@ def spared(snapshot: Snapshot, device: Device) -> Answer:
     if isinstance(event, Gap):
         return ask(claim, event, lambda _: None)
     driver = event.value.driver
-    if driver is None or on_vfio(driver) or driver == "pci-stub" or device.bus == _MEDIATED:
+    if driver is None or is_taken(device) or driver == "pci-stub":
         return ask(claim, event, lambda _: True)
     owned = era.has(snapshot, borders.DMA_OWNERSHIP)
     bridge = is_bridge(device)

@@ -95,6 +95,7 @@ class Host:
             snapshot.processor,
             snapshot.container,
             snapshot.denylist,
+            snapshot.unloadable,
             snapshot.chipset,
             snapshot.wiring,
             self.witnesses,

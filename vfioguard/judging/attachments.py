@@ -19,7 +19,7 @@ from vfioguard.attach import (
     rank,
 )
 from vfioguard.blocker import Attempt, Blocked, Kind
-from vfioguard.inference import borders, drivers, exempt
+from vfioguard.inference import borders, drivers, exempt, regression
 from vfioguard.inference.backends import lacks
 from vfioguard.inference.host import Host
 from vfioguard.judging import plain
@@ -47,19 +47,23 @@ class Attachments:
         self._shared: dict[tuple[str, Attach, bool], Attachment] = {}
         # Every IOMMU of an x86 keeps caches coherent (inference/coherency.py).
         self._coherent_host = host.is_x86 or host.has(borders.COHERENCY_ASKED) is False
-        self._takes_functions = drivers.is_built(host.snapshot, "pci")
+        loadable = host.snapshot.unloadable is None
+        self._takes_functions = loadable and drivers.is_built(host.snapshot, "pci")
         self._members: Members | None = None
         self._bound: bool | None = None
         self._untaken: Attachment | None = None  # of these members, by any backend
         self._before: dict[str, Attachment] = {}
         cdevs, container = host.has_cdevs.truth, host.iommufd_container.truth
         self._without_node = cdevs is False and container is False
+        self._regressed = regression.resumes_in_vain(host.snapshot) is not None
 
     def attachment(self, members: Members, backend: str, verdict: Verdict) -> Attachment:
         """The attachment of a group through a backend, whose interrupts have this verdict."""
         if members is not self._members:  # else another backend asks
             self._members, self._untaken = members, None
-            self._bound = plain.is_bound(members, self._host.witnesses)
+            self._bound = None
+            if not self._regressed:
+                self._bound = plain.is_bound(members, self._host.witnesses)
         bound = self._bound
         if bound is not None and self._is_plain(members, backend, bound=bound):
             return self._alike(members, backend, verdict, bound=bound)

@@ -64,14 +64,16 @@ def _wants(group: GroupReport) -> bool:
 def _order(group: GroupReport, own: Sequence[str], blocked: Sequence[str]) -> tuple[str, ...]:
     """The causes of the interrupts and the blockers, by name: the first errno's first, each once.
 
-    That a host has no backend is a cause of the interrupts, too (cause/no_backend.py).
+    What perhaps refuses stands behind what surely does. `no_backend` is of the interrupts, too.
     """
     attachment, first = group.attachment, group.attachment.blockers[:1]
+    told = (*own, *blocked)
     if first and (first[0].errno, first[0].call) == (attachment.errno, attachment.call):
-        met = first[0].name
-        known = met in own or met in blocked
-        return tuple(dict.fromkeys((*((met,) if known else ()), *blocked, *own)))
-    return tuple(dict.fromkeys((*own, *blocked)))
+        told = (*[name for name in told if name == first[0].name], *blocked, *own)
+    sure = {blocker.name for blocker in attachment.blockers if blocker.because.truth}
+    if group.outcome is Outcome.REFUSED:
+        sure.update(own)
+    return tuple(sorted(dict.fromkeys(told), key=lambda name: name not in sure))
 
 
 def _of_interrupts(host: Host, group: GroupReport, members: Members | None) -> list[CauseReport]:
@@ -98,9 +100,7 @@ class Causes:
         return _order(group, own, blocked)
 
     def _of_interrupts(self, group: GroupReport, members: Members) -> tuple[str, ...]:
-        # A regression of the kernel is about single devices, whatever their interrupts are.
-        own = group.id if may_regress(self._host) else None
-        key = (group.outcome, _reasons(group), own, self._kinds(members))
+        key = (group.outcome, _reasons(group), self._kinds(members))
         known = self._names.get(key)
         if known is None:
             causes = _of_interrupts(self._host, group, members)
@@ -161,22 +161,6 @@ def _first(host: Host, group: GroupReport) -> CauseReport:
 def asks(group: GroupReport) -> bool:
     """Whether an interrupt verdict of the group needs a cause."""
     return any(True for verdict in verdicts(group) if _asks(verdict))
-
-
-def regression_of(host: Host, group: GroupReport, members: Members | None) -> CauseReport | None:
-    """A known regression of this kernel that refuses a member of the group, even an allowed one."""
-    if not may_regress(host):
-        return None
-    from vfioguard.cause.vf_token_regression import CAUSE
-
-    caused = CAUSE.applies(host, group, members)
-    return None if caused is None else _report(CAUSE, caused)
-
-
-def may_regress(host: Host) -> bool:
-    """Whether this is a build of Proxmox: no other regression is known, so others load nothing."""
-    release = host.snapshot.kernel.release
-    return isinstance(release, Fact) and "-pve" in release.value.text
 
 
 def causes_without_group(host: Host, device: Device | None = None) -> tuple[CauseReport, ...]:

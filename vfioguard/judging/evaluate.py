@@ -84,6 +84,7 @@ def find(host: Host, gaps: tuple[Gap, ...]) -> tuple[FindingReport, ...]:
             for kind in _findings()
             if kind.find is not None
             for each in kind.find(host, gaps)
+            if _is_told(kind, each)
         ]
     )
 
@@ -96,8 +97,18 @@ def find_in_groups(host: Host, groups: Sequence[GroupReport]) -> tuple[FindingRe
             for kind in _findings()
             if kind.find_in_groups is not None
             for each in kind.find_in_groups(host, groups)
+            if _is_told(kind, each)
         ]
     )
+
+
+def _is_told(kind: Finding, result: Found) -> bool:
+    """Whether a finding is told: what is about facts alone is not, if one of them is assumed."""
+    if not kind.of_facts:
+        return True
+    from vfioguard.assumption import is_assumed  # few hosts have such a finding
+
+    return not is_assumed(result.because)
 
 
 def _found(kind: Finding, result: Found) -> FindingReport:

@@ -255,4 +255,5 @@ def _device(host: Host, device: Device) -> DeviceReport:
         isolated=host.isolated(device),
         pci_id=intern(uevent.pci_id.lower()) if uevent and uevent.pci_id else None,
         node=node.value if isinstance(node, Fact) else None,
+        given=device.vfio is not None,
     )

@@ -57,8 +57,7 @@ def is_pci(name: str) -> bool:
 def read_pci(bus: Directory, irqs: Directory, name: str) -> Device:
     """The PCI function `name` below `bus`, which is `PCI`. A file that vanished leaves a gap."""
     number, event = group(bus, name), _uevent(bus, name)
-    driver = event.value.driver if isinstance(event, Fact) else ""
-    vfio = vfio_dev.read(bus, name) if driver and "vfio" in driver else None
+    vfio = vfio_dev.of_driver(bus, name, event.value.driver if isinstance(event, Fact) else None)
     # A virtual function has none itself. For others this comes before the MSIs: it waits for a
     # driver that enables them, and igb then gets other MSIs.
     virtual = vfio is not None and isinstance(vfio.physfn, Fact)
@@ -84,7 +83,7 @@ def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> De
         bus = ""  # nothing is concluded from an unknown bus
     number, event = group(members, entry), _uevent(members, entry)
     interrupts, chip = msi(members, irqs, entry)
-    driver = event.value.driver if isinstance(event, Fact) else ""
+    driver = event.value.driver if isinstance(event, Fact) else None
     return Device(
         name=printable(name),
         bus=bus,
@@ -93,7 +92,7 @@ def read_other(members: Directory, irqs: Directory, entry: str, name: str) -> De
         msi_irqs=interrupts,
         chip=chip,
         vfs=sriov.enabled(members, entry) if bus == "pci" else None,
-        vfio=vfio_dev.read(members, entry) if driver and "vfio" in driver else None,
+        vfio=vfio_dev.of_driver(members, entry, driver),
     )
 
 

@@ -63,8 +63,13 @@ _SYSLOG = (
 _KEPT = (
     rb"(?:DMAR(?:-IR)?: |AMD-Vi: |ITS[@: ]|GIC(?:v2m|v3|v5)?[: ]|(?:PCI/|Platform |fsl-mc )MSI: |"
     rb"x2apic: |Not enabling interrupt remapping|This system BIOS has enabled interrupt remapping|"
-    rb"vfio_iommu_type1_attach_group: |VFIO - |IOMMUFD is providing )"
+    rb"vfio_iommu_type1_attach_group: |VFIO - |IOMMUFD is providing |"
+    rb"pci [0-9a-f:.]+: DMAR: |Warning: PCIe ACS overrides enabled|"
+    rb"Unknown kernel command line parameters \")"
 )
+#: init/main.c print_unknown_bootoptions(), since v5.14. Its words are private but for these.
+_ASKED = re.compile(rb"pcie_acs_override(?:=\S*)?")
+_UNKNOWN = re.compile(rb'Unknown kernel command line parameters "(.*)"')
 #: dmesg and journalctl indent a message's further lines. A record of /dev/kmsg has such lines too,
 #: but they are its dictionary (" SUBSYSTEM=pci").
 _MORE = rb"(?:\n[ \t]+\S.*)*"
@@ -72,12 +77,15 @@ _MORE = rb"(?:\n[ \t]+\S.*)*"
 
 def select(raw: bytes) -> bytes:
     """Keep the known drivers' messages of the last boot, with their time stamps."""
-    return b"".join(match[0][1:] + b"\n" for match in _messages(raw))
+    return b"".join(
+        match[0][1 : match.start(1) - match.start()] + _reduced(match[1]) + b"\n"
+        for match in _messages(raw)
+    )
 
 
 def parse(raw: bytes) -> Log:
     """The same messages without their time stamps, each in one line."""
-    return tuple(_line(match[1]) for match in _messages(raw))
+    return tuple(_line(_reduced(match[1])) for match in _messages(raw))
 
 
 def read(root: Root) -> Reading[Log]:
@@ -122,6 +130,27 @@ def _message(stamp: bytes) -> re.Pattern[bytes]:
 @cache
 def _line_of(begin: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"\n" + begin)
+
+
+def _reduced(message: bytes) -> bytes:
+    """The message, without words of the command line that nobody asks for."""
+    unknown = _UNKNOWN.match(message)
+    if unknown is None:
+        return message
+    begin, end = unknown.span(1)
+    kept = [word for word in unknown[1].split() if _ASKED.fullmatch(word)]
+    return message[:begin] + b" ".join(kept) + message[end:]
+
+
+def unknown_words(log: Log) -> tuple[str, ...] | None:
+    """The words of the command line that are kept and that the kernel does not know.
+
+    Returns None if the kernel's log does not say.
+    """
+    for line in log:
+        if unknown := _UNKNOWN.match(line.encode()):
+            return tuple(unknown[1].decode().split())
+    return None
 
 
 def _line(message: bytes) -> str:

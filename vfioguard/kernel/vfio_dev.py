@@ -1,4 +1,4 @@
-"""What sysfs shows of a device that is bound to a VFIO driver.
+"""What sysfs shows of a device that a driver gives to VFIO.
 
 drivers/vfio/vfio_main.c vfio_init_device(), __vfio_register_dev(); drivers/vfio/device_cdev.c
 vfio_init_device_cdev() (6.12.118). `vfio-dev/vfioX` is there from v6.1 on. It has a `dev` only if
@@ -19,8 +19,13 @@ NODES = "/dev/vfio/devices"
 _NAME = re.compile(r"(noiommu-)?vfio[0-9]{1,9}")
 
 
+#: Drivers without VFIO's name that give some of their devices to VFIO. NVIDIA's does so with a
+#: virtual function that has a vGPU type (NVIDIA vGPU software from 17.0 on, Linux 6.8 and later).
+_GIVING = frozenset({"nvidia"})
+
+
 class OnVfio(NamedTuple):
-    """A device that is bound to a VFIO driver.
+    """A device that VFIO has.
 
     `node` is its name below /dev/vfio/devices ("vfio3"), or the gap of a device without a node.
     `physfn` is the physical function of a virtual one, or the gap of another function.
@@ -28,6 +33,21 @@ class OnVfio(NamedTuple):
 
     node: Reading[str]
     physfn: Reading[str]
+
+
+def of_driver(devices: Directory, name: str, driver: str | None) -> OnVfio | None:
+    """What the device `name` shows if its driver gives it to VFIO; else None."""
+    if driver is None:
+        return None
+    if "vfio" in driver:
+        return read(devices, name)
+    if driver not in _GIVING:
+        return None
+    try:
+        devices.listdir(f"{name}/vfio-dev")
+    except OSError:
+        return None
+    return read(devices, name)
 
 
 def read(devices: Directory, name: str) -> OnVfio:

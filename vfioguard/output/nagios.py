@@ -56,12 +56,13 @@ def _text(sentence: str) -> str:
     return sentence.replace("|", "(pipe)")
 
 
-def _parts(report: Report, _style: Style) -> Iterator[str]:
+def _parts(report: Report, style: Style) -> Iterator[str]:
+    details = _details(report, style.again)
     if not report.attachable:
-        yield plugin(_UNKNOWN, _sentence(report), _counts(report), _details(report))
+        yield plugin(_UNKNOWN, _sentence(report), _counts(report), details)
         return
     worst = max((group.outcome for group in report.attachable), key=severity)
-    yield plugin(exit_code(worst), _sentence(report), _counts(report), _details(report))
+    yield plugin(exit_code(worst), _sentence(report), _counts(report), details)
 
 
 def _sentence(report: Report) -> str:
@@ -92,7 +93,7 @@ def _counts(report: Report) -> Iterator[tuple[str, int, int]]:
     yield "not-attachable", len(report.groups) - len(report.attachable), 0
 
 
-def _details(report: Report) -> list[str]:
+def _details(report: Report, again: str) -> list[str]:
     """The causes with their steps, and the findings."""
     lines: list[str] = []
     for row in report.causes:
@@ -101,7 +102,7 @@ def _details(report: Report) -> list[str]:
         lines += [
             f"{number}. {wording.step(step)}" for number, step in enumerate(row.cause.change, 1)
         ]
-        lines += filter(None, [wording.of_others(report, row)])
+        lines += filter(None, [wording.of_others(report, row, again)])
     lines += wording.last_resort(row.cause for row in report.causes)
     lines += [f"{finding.severity}: {finding.summary}" for finding in report.findings]
     return lines

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Hashable, Iterable, Iterator
 
 from vfioguard import wording
+from vfioguard.fact import Why
 from vfioguard.folding import Folded, fold, join, own, rows
 from vfioguard.output import Output, Style
 from vfioguard.reason import folded_reason
-from vfioguard.report import DeviceReport, GroupReport, Report, UngroupedDevice
+from vfioguard.report import CauseRow, DeviceReport, GroupReport, Report, UngroupedDevice
 from vfioguard.typed import NamedTuple
 from vfioguard.verdict import Outcome, severity
 
@@ -121,8 +122,9 @@ def _causes(report: Report, style: Style) -> Iterator[str]:
         for number, step in enumerate(steps[:_STEPS], 1):
             yield from _fill(f"  {number}. {wording.step(step)}", style, indent="     ")
         if steps[_STEPS:]:
-            yield f"     +{len(steps[_STEPS:])} more (vfioguard explain)"
-        others = wording.of_others(report, row)
+            more = f"     +{len(steps[_STEPS:])} more ({_all_steps(report, row)}{style.again})"
+            yield from _fill(more, style, indent="       ")
+        others = wording.of_others(report, row, style.again)
         yield from _fill(f"  {others}", style, indent="    ") if others else ()
     if len(report.causes) > _CAUSES:
         yield f"and {len(report.causes) - _CAUSES} more causes (--output json)"
@@ -130,6 +132,13 @@ def _causes(report: Report, style: Style) -> Iterator[str]:
     if last:
         yield ""
         yield from _fill(last[0], style, indent="  ")
+
+
+def _all_steps(report: Report, row: CauseRow) -> str:
+    """The command that tells all steps of a cause: of its first group, or of a device in none."""
+    if row.groups:
+        return f"vfioguard explain group:{row.groups[0]}"
+    return f"vfioguard explain {report.ungrouped[0].name if report.ungrouped else 'DEVICE'}"
 
 
 def _not_attachable(report: Report, style: Style) -> Iterator[str]:
@@ -248,13 +257,14 @@ def _group(group: GroupReport, style: Style) -> str:
 
 
 def _unreadable(report: Report, style: Style) -> Iterator[str]:
-    gaps = [gap for gap in report.gaps if gap.errno is not None or gap.why == "malformed"]
-    if gaps:
-        yield ""
-        yield f"not readable ({len(gaps)}):"
-        for gap in gaps[:_GAPS]:
-            reason = gap.errno or gap.detail
-            yield f"  {gap.source}: {reason}"[: style.width]
+    unread = [gap for gap in report.gaps if gap.errno is not None]
+    empty = [gap for gap in report.gaps if gap.errno is None and gap.why is Why.MALFORMED]
+    for head, gaps in (("not readable", unread), ("read, but no answer in it", empty)):
+        if gaps:
+            yield ""
+            yield f"{head} ({len(gaps)}):"
+            for gap in gaps[:_GAPS]:
+                yield from _fill(f"  {gap.source}: {gap.errno or gap.detail}", style, indent="    ")
         if len(gaps) > _GAPS:
             yield f"  and {len(gaps) - _GAPS} more (--output json has all)"
 

@@ -26,6 +26,8 @@ def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = No
             processor=before.processor,
         )
     now = complete(root, still, Earlier(before, changed))
+    if now.site is not None and before.site is not None:
+        now.site.follow(before.site)
     return Snapshot(
         kernel=keep(now.kernel, before.kernel),
         parameters=keep(now.parameters, before.parameters),
@@ -42,4 +44,5 @@ def take_again(root: Root, before: Snapshot, changed: frozenset[str] | None = No
         container=keep(now.container, before.container),
         site=now.site,
         denylist=keep(now.denylist, before.denylist),
+        unloadable=keep(now.unloadable, before.unloadable),
     )

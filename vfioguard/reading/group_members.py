@@ -63,11 +63,11 @@ def _linked(functions: Reading[tuple[Device, ...]]) -> tuple[int, ...]:
 
 
 def _unnamed(group: iommu_groups.Group, members: list[Device]) -> iommu_groups.Group:
-    """The group without its name if it may be a no-IOMMU group: a member has a VFIO driver.
+    """The group without its name if it may be a no-IOMMU group: VFIO has a member.
 
     For a recording that lacks the list of groups, and so the group's name.
     """
-    if not any("vfio" in (device.driver or "") for device in members):
+    if not any(device.vfio is not None for device in members):
         return group
     source = f"{iommu_groups.PATH}/{group.id}/name"
     return group._replace(

@@ -16,7 +16,7 @@ from vfioguard.kernel.members import Members, every_device, position
 from vfioguard.kernel.pci import pci_topology
 from vfioguard.reading import group_members, memory_holders
 from vfioguard.reading.msi_capability import remapping_seen, wired_remapped, with_capability
-from vfioguard.reading.take import container, parameters
+from vfioguard.reading.take import container, parameters, unloadable
 from vfioguard.root import Directory, Root
 from vfioguard.snapshot import DENYLIST, Snapshot
 from vfioguard.unchanged import keep
@@ -29,12 +29,19 @@ def overrides(root: Root, before: Snapshot) -> Snapshot:
     denied = before.denylist
     if denied is not None:
         denied = keep(module_param.read(root, *DENYLIST, before.kernel.cmdline), denied)
+    why = keep(unloadable(root, before.kernel), before.unloadable)
     same = current is before.parameters and denied is before.denylist
-    if same and loaded == before.modules:
+    if same and loaded == before.modules and why is before.unloadable:
         return before
     log, provider = before.interrupts.log, before.container
     provider = container(root, before.kernel, current, log, provider)
-    return before._replace(parameters=current, modules=loaded, container=provider, denylist=denied)
+    return before._replace(
+        parameters=current,
+        modules=loaded,
+        container=provider,
+        denylist=denied,
+        unloadable=why,
+    )
 
 
 def unannounced(root: Root, groups: Iterable[Members]) -> Iterator[str]:

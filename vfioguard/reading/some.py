@@ -91,6 +91,7 @@ def _few(root: Root, still: Boot, asked: Asked) -> Snapshot | None:
         container=take.container(root, still.kernel, overrides, interrupts.log, None),
         site=Site(root),
         denylist=take.denylist(root, still.kernel, _functions(groups)),
+        unloadable=take.unloadable(root, still.kernel),
         beside=frozenset([each.group.id for each in groups if not _is_asked(each, asked)]),
     )
     return snapshot if alone.stands(snapshot, chips, pinned=asked.pinned) else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from vfioguard.fact import Fact, Gap, Reading
-from vfioguard.kernel import devices, iommu_class, module_param
+from vfioguard.kernel import devices, iommu_class, loadable, module_param
 from vfioguard.kernel.devices import Device
 from vfioguard.kernel.firmware import acpi_tables
 from vfioguard.kernel.identity import running
@@ -101,6 +101,7 @@ def complete(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
         container=container(root, kernel, overrides, wires.log, earlier.container),
         site=Site(root),
         denylist=denylist(root, kernel, every_device(groups, alone)),
+        unloadable=unloadable(root, kernel),
     )
 
 
@@ -120,6 +121,11 @@ def denylist(root: Root, kernel: Kernel, every: Iterable[Device]) -> module_para
         if isinstance(event, Fact) and event.value.pci_id in listed:
             return module_param.read(root, *DENYLIST, kernel.cmdline)
     return None
+
+
+def unloadable(root: Root, kernel: Kernel) -> Fact[str] | None:
+    """What keeps vfio-pci from being loaded, or None."""
+    return loadable.hindrance(root, kernel.release, kernel.config, kernel.cmdline)
 
 
 def container(

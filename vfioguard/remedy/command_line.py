@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vfioguard.fact import Fact
 from vfioguard.inference.host import Host
-from vfioguard.kernel.identity.boot_loader import ENTRIES, GRUB, BootLoader
+from vfioguard.kernel.identity.boot_loader import ENTRIES, GRUB, LIMINE, BootLoader, Line
 from vfioguard.report import Step
 
 WHERE = "the kernel command line"
@@ -19,9 +20,31 @@ def edit(host: Host, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ())
     """
     site = host.snapshot.site
     loader = BootLoader("") if site is None else site.boot_loader
+    if add and not remove and (step := _forgotten(host, loader, add)):
+        return step
     way = _WAYS.get(loader.kind)
     step = way(loader, add, remove) if way else None
     return step or Step(_sentence(add, remove, WHERE), WHERE)
+
+
+def _forgotten(host: Host, loader: BootLoader, add: tuple[str, ...]) -> Step | None:
+    """The step if the file has the words, and nobody applied or booted it since."""
+    running = host.snapshot.kernel.cmdline
+    if not isinstance(running, Fact) or set(add) <= set(running.value):
+        return None
+    lines = _in_force(loader)
+    if not set(add) <= {word for line in lines for word in line.words}:
+        return None
+    holds = [line for line in lines if set(add) & set(line.words)]
+    files = " and ".join(dict.fromkeys(line.file for line in holds))
+    verb = "is" if len(add) == 1 else "are"
+    then = f"run `{loader.command}`, and reboot" if loader.command else "reboot"
+    return Step(f"{_listed(add)} {verb} in {files} already: {then}.", files)
+
+
+def _in_force(loader: BootLoader) -> list[Line]:
+    """The lines that count: of those that set the same variable, the last."""
+    return list({line.variable: line for line in loader.lines}.values())
 
 
 def _sentence(add: tuple[str, ...], remove: tuple[str, ...], place: str, then: str = "") -> str:
@@ -66,13 +89,54 @@ def _nixos(_: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step
     return Step(_sentence(add, remove, place, "nixos-rebuild boot"), "/etc/nixos/configuration.nix")
 
 
+def _machine_config(_: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step:
+    """OpenShift: "directly making changes to nodes is discouraged"; the operator undoes them."""
+    place = "`kernelArguments` of a MachineConfig for this node's pool"
+    text = _sentence(add, remove, place).removesuffix(", and reboot.")
+    return Step(f"{text}: its operator reboots the nodes.", "MachineConfig: spec.kernelArguments")
+
+
+def _bootc(_: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step:
+    """The documentation of bootc, "Kernel arguments": files of the image hold them.
+
+    They do not hold what was given at the installation, so nobody knows where a word to remove is.
+    """
+    if remove:
+        return Step(_sentence(add, remove, WHERE), WHERE)
+    place = "`kargs` in a file of the image's /usr/lib/bootc/kargs.d"
+    return Step(_sentence(add, remove, place, "bootc upgrade"), "/usr/lib/bootc/kargs.d/*.toml")
+
+
+def _truenas(_: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step:
+    """TrueNAS keeps the options in its database, and the command sets all of them."""
+    words = " ".join(("OPTIONS", *add))
+    without = f" without {_listed(remove)}" if remove else ""
+    return Step(
+        "Run the command of TrueNAS, and reboot. OPTIONS are those that "
+        f"`midclt call system.advanced.config` shows as kernel_extra_options{without}.",
+        f"""midclt call system.advanced.update '{{"kernel_extra_options": "{words}"}}'""",
+    )
+
+
+def _limine(loader: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step:
+    if remove:  # the word may stand in another file
+        return _other(loader, add, remove)
+    place = f"`KERNEL_CMDLINE[default]` in {LIMINE}"
+    return Step(_sentence(add, remove, place, loader.command or ""), LIMINE)
+
+
+def _other(loader: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step:
+    place = f"the kernel command line in the configuration of {loader.name}"
+    return Step(_sentence(add, remove, place), WHERE)
+
+
 def _file(loader: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step | None:
     """A file whose one line is the command line. Returns None if it lacks a word to remove."""
     line = loader.lines[0]
     if not set(remove) <= set(line.words):
         return None
     path = line.file
-    return Step(_sentence(add, remove, f"the line in {path}", loader.command or ""), path)
+    return Step(_sentence(add, remove, f"the first line of {path}", loader.command or ""), path)
 
 
 def _entries(_: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step:
@@ -107,6 +171,11 @@ _WAYS: dict[str, Callable[[BootLoader, tuple[str, ...], tuple[str, ...]], Step |
     "rpm-ostree": _rpm_ostree,
     "kernelstub": _kernelstub,
     "nixos": _nixos,
+    "machine-config": _machine_config,
+    "bootc": _bootc,
+    "truenas": _truenas,
+    "limine": _limine,
+    "other": _other,
     "file": _file,
     "entries": _entries,
     "grub": _grub,

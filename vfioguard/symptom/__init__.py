@@ -17,11 +17,13 @@ class Call(StrEnum):
 
     DRIVER = "binding the device to a VFIO driver"
     OPEN = "open of /dev/vfio/N"
+    NODE = "open of /dev/vfio/devices/vfioN"
     CONTAINER = "open of /dev/vfio/vfio or /dev/iommu"
     SET_CONTAINER = "VFIO_GROUP_SET_CONTAINER"
     SET_IOMMU = "VFIO_SET_IOMMU"
     GET_DEVICE = "VFIO_GROUP_GET_DEVICE_FD"
     IOMMUFD = "VFIO_DEVICE_BIND_IOMMUFD"
+    ATTACH = "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
     MAP = "VFIO_IOMMU_MAP_DMA"
     INTERRUPT = "VFIO_DEVICE_SET_IRQS"
     RESET = "the reset of the device"
@@ -91,7 +93,7 @@ class Message(NamedTuple):
 
     `patterns` are its texts: what is between two `*` has to follow each other, in any letter case.
     `about` is the fact of the host that is shown beside it. `x86` marks a line that only kernels of
-    x86 write.
+    x86 write. If the patterns name a `thing`, a line has to say too that something failed.
     """
 
     patterns: tuple[str, ...]
@@ -103,6 +105,7 @@ class Message(NamedTuple):
     call: Call | None = None
     x86: bool = False
     general: bool = False
+    thing: bool = False
 
 
 def causes_of(name: str | None, call: Call | None) -> tuple[tuple[str, Cause], ...]:
@@ -128,9 +131,12 @@ def every_message() -> tuple[Message, ...]:
         binding,
         devices,
         elsewhere,
+        nodes,
+        programs,
         remapping,
         starting,
+        xen,
     )
 
-    rooms = (starting, remapping, elsewhere, binding, devices, attach)
+    rooms = (xen, nodes, programs, starting, remapping, elsewhere, binding, devices, attach)
     return tuple(message for room in rooms for message in room.MESSAGES)

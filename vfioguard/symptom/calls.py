@@ -6,6 +6,7 @@ from vfioguard.symptom import Call
 
 #: The call that a line names. A pattern's pieces between `*` follow each other. The first counts.
 CALLS: tuple[tuple[Call, tuple[str, ...]], ...] = (
+    (Call.ATTACH, ("attach_iommufd", "iommufd=*error attach", "iommufd*attach*hwpt")),
     (
         Call.IOMMUFD,
         (
@@ -13,7 +14,6 @@ CALLS: tuple[tuple[Call, tuple[str, ...]], ...] = (
             "bind*iommufd",
             "iommufd*bind",
             "iommufdbind",
-            "attach_iommufd",
             "iommufd_device_bind",
         ),
     ),
@@ -130,6 +130,10 @@ CALLS: tuple[tuple[Call, tuple[str, ...]], ...] = (
             "new_id",
             "drivers_probe",
             "write error",
+            "schreibfehler",
+            "erreur d'écriture",
+            "写错误",
+            "写入错误",
             "bind failed",
             "failed to bind",
             "cannot bind",

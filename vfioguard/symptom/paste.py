@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from vfioguard.fact import printable
-from vfioguard.symptom import Call, Message, Whose, every_message, words
+from vfioguard.symptom import Call, Message, Whose, every_message, words, wrapped
 from vfioguard.symptom.words import Names
 from vfioguard.typed import NamedTuple
 
@@ -25,6 +25,8 @@ _NAMED = 256
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 #: Whatever does not show as text: control characters, halves of characters, marks of direction.
 _NO_TEXT = re.compile(r"[^\x20-\x7e\xa0-\u1fff\u2070-\ud7ff\ue000-\ufefe\uff00-\uffef]+")
+#: QEMU's line after a mapping that failed: only one device's memory was kept from another's.
+_P2P = "peer-to-peer transactions on bars"
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
 
@@ -63,10 +65,14 @@ class Paste(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """The messages by their texts, and `gate`: a line without all of these says nothing."""
+    """The messages by their texts, and `gate`: a line without all of these says nothing.
+
+    `plain` are those of the gate that a line of ASCII may have.
+    """
 
     messages: tuple[tuple[tuple[str, ...], Message], ...]
     gate: tuple[str, ...]
+    plain: tuple[str, ...]
 
 
 @cache
@@ -79,7 +85,8 @@ def _table() -> _Table:
     gate = words.telling() | {max(texts, key=len) for texts, _ in table}
     # A text that holds another one is not needed: "permission denied" beside "denied".
     short = [text for text in gate if not any(o in text for o in gate if o != text)]
-    return _Table(table, tuple(sorted(short, key=len)))
+    short.sort(key=len)
+    return _Table(table, tuple(short), tuple(text for text in short if text.isascii()))
 
 
 def read(text: str) -> Paste:
@@ -90,8 +97,9 @@ def read(text: str) -> Paste:
     kept: dict[tuple[object, ...], Understood] = {}
     seen: set[str] = set()
     table = _table()
+    excused: tuple[object, ...] | None = None
     count = told = foreign = 0
-    for number, raw in enumerate(_lines(text), 1):
+    for number, raw in enumerate(wrapped.whole(_lines(text)), 1):
         line = cleaned(raw)
         if not line:
             continue
@@ -102,10 +110,14 @@ def read(text: str) -> Paste:
             break
         count += 1
         lower = line.lower()
+        if excused is not None and _P2P in lower:
+            kept.pop(excused)
+        excused = None
         if lower in seen:
             continue
         seen.add(lower)
-        if not any(gate in lower for gate in table.gate):
+        gates = table.plain if lower.isascii() else table.gate
+        if not any(gate in lower for gate in gates):
             continue
         said = _understood(number, line, table)
         if said is None:
@@ -113,6 +125,8 @@ def read(text: str) -> Paste:
             continue
         told += 1
         key = (said.message, said.errno, said.call, said.driver)
+        if key not in kept and said.message is None and said.call is Call.MAP:
+            excused = key
         kept[key] = _joined(kept[key], said) if key in kept else said
     return Paste(
         understood=_ordered([*kept.values()]),
@@ -124,7 +138,7 @@ def read(text: str) -> Paste:
 
 def _lines(text: str) -> list[str]:
     """The lines of a text; JSON, as Kubernetes logs it, has line breaks written out."""
-    return text.replace("\r", "\n").replace("\\n", "\n").split("\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\\n", "\n").split("\n")
 
 
 def cleaned(raw: str) -> str:
@@ -138,21 +152,24 @@ def cleaned(raw: str) -> str:
 
 def _understood(number: int, line: str, table: _Table) -> Understood | None:
     lower = line.lower()
+    if words.only_settings(lower):
+        return None
     said = _said(lower)
     names = words.names(lower)
     errno, call = words.told_errno(said), words.told_call(said)
+    failed = errno is not None or words.failed(said)
     message = next(
         (
             message
             for texts, message in table.messages
-            if texts[0] in said and words.follows(said, texts)
+            if texts[0] in said and words.follows(said, texts) and (failed or not message.thing)
         ),
         None,
     )
     if message is not None and message.general and errno and call:
         message = None
     if message is None and not words.only_errno(lower):
-        if errno is None and call is None:
+        if errno is None and (call is None or not failed):
             return None
         if words.of_another_driver(lower) or not (words.ours(lower, names) or (errno and call)):
             return None
@@ -168,7 +185,11 @@ def _understood(number: int, line: str, table: _Table) -> Understood | None:
 
 
 def _said(line: str) -> str:
-    """The line without the arguments that a VMM repeats before its message (`-device ...:`)."""
+    """The line without the arguments that a VMM repeats before its message (`-device ...:`).
+
+    A `*` that the shell found no file for is left out too.
+    """
+    line = line.replace("/*", "/")
     if " -" not in f" {line}":
         return line
     said: list[str] = []

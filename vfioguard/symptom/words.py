@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from vfioguard.symptom import Call
 from vfioguard.symptom.calls import CALLS
 from vfioguard.symptom.errors import ERRORS
+from vfioguard.symptom.languages import TRANSLATED
 from vfioguard.typed import NamedTuple
 
 #: The words of strerror(3), of glibc and of musl, and the errno that each stands for.
@@ -35,6 +36,9 @@ WORDS: dict[str, str] = {
     "inappropriate ioctl for device": "ENOTTY",
     "not a tty": "ENOTTY",
 }
+_SAID = {**WORDS, **TRANSLATED}
+#: Those that a line of ASCII may have.
+_PLAIN = {words: name for words, name in _SAID.items() if words.isascii()}
 
 #: Podman's names for a class of failures, after the errno's own words (libpod/define/errors.go).
 _CLASSES = ("oci runtime permission denied", "oci permission denied")
@@ -73,8 +77,42 @@ _STUBS = ("pci-stub", "pciback", "device ")
 
 #: Words without which an errno in a line is taken for somebody else's.
 _OURS = ("vfio", "iommu", "eal:", "dmar", "passthrough", "pass-through", "hostdev", "rte_dev_probe")
+#: A line that names a call says that it failed only if it has an errno or one of these.
+_FAILED = (
+    "fail",
+    "error",
+    "cannot",
+    "can't",
+    "could not",
+    "couldn't",
+    "unable",
+    "denied",
+    "refuse",
+    "reject",
+    "invalid",
+    "abort",
+    "panic",
+    "missing",
+    "unsupported",
+    "timed out",
+    "out of range",
+    "exceed",
+    "disabled by",
+    " no ",
+    " not ",
+    "does not",
+    "doesn't",
+)
+#: The kernel's command line, in the log or in the settings of GRUB, and the list of modules in a
+#: trace: they name what is set or loaded, and say nothing of what came of it.
+_SETTINGS = re.compile(
+    r"(?:^|[\]:)] )(?:kernel )?command line: |\bboot_image=|\bgrub_cmdline|\bmodules linked in: "
+)
+#: What the kernel says of words on its command line.
+_OF_SETTINGS = "unknown kernel command line"
 #: Nodes that are not a group's.
 _CONTAINER_NODES = ("/dev/vfio/vfio", "/dev/iommu")
+_DEVICE_NODES = "/dev/vfio/devices/"
 
 
 class Names(NamedTuple):
@@ -112,9 +150,8 @@ def told_errno(line: str) -> str | None:
     """
     for phrase in _CLASSES:
         line = line.replace(phrase, "")
-    ends = [
-        (line.rfind(words) + len(words), name) for words, name in WORDS.items() if words in line
-    ]
+    said = _PLAIN if line.isascii() else _SAID
+    ends = [(line.rfind(words) + len(words), name) for words, name in said.items() if words in line]
     if ends:
         return max(ends)[1]
     for word in _NAME.findall(line):
@@ -129,6 +166,7 @@ def told_errno(line: str) -> str | None:
 
 def told_call(line: str) -> Call | None:
     """The call that a line says has failed. Returns None if it names none."""
+    line = line.replace("dmar", "")  # The firmware's table: "map dmar0" maps no DMA.
     call = next(
         (
             call
@@ -140,6 +178,8 @@ def told_call(line: str) -> Call | None:
     )
     if call in {None, Call.OPEN} and any(node in line for node in _CONTAINER_NODES):
         return Call.CONTAINER
+    if call in {None, Call.OPEN, Call.DRIVER} and _DEVICE_NODES in line:
+        return Call.NODE
     return call
 
 
@@ -147,7 +187,7 @@ def telling() -> frozenset[str]:
     """A text for each errno and call, of which a line that tells any has at least one."""
     told = (max(texts, key=len) for _, patterns in _CALLS for texts in patterns)
     return frozenset(
-        (*WORDS, *told, *(name.lower() for name in ERRORS), "err", ") = -", ": -", "fail")
+        (*_SAID, *told, *(name.lower() for name in ERRORS), "err", ") = -", ": -", "fail")
     )
 
 
@@ -156,12 +196,22 @@ def ours(line: str, names: Names) -> bool:
     return bool(names.groups or names.devices) or any(word in line for word in _OURS)
 
 
+def failed(line: str) -> bool:
+    """Whether a line says that something failed, be it without an errno."""
+    return any(word in line for word in _FAILED)
+
+
+def only_settings(line: str) -> bool:
+    """Whether a line only repeats the kernel's command line, or which modules are loaded."""
+    return _SETTINGS.search(line) is not None and _OF_SETTINGS not in line
+
+
 def of_another_driver(line: str) -> bool:
     """Whether a driver that is not VFIO's wrote the line into the kernel's log, of its own device.
 
     Programs tell an errno in words; the kernel tells it by its number or its name.
     """
-    if any(word in line for word in _OURS) or any(words in line for words in WORDS):
+    if any(word in line for word in _OURS) or any(words in line for words in _SAID):
         return False
     wrote = _WROTE.search(line) or _PROBED.search(line)
     return wrote is not None and not any(word in wrote[0] for word in _STUBS)
@@ -173,7 +223,7 @@ def only_errno(line: str) -> bool:
     if told is None:
         return False
     left = line
-    for words in sorted(WORDS, key=len, reverse=True):
+    for words in sorted(_SAID, key=len, reverse=True):
         left = left.replace(words, " ")
     number = str(getattr(errno, told))
     rest = _WORD.findall(_NUMBER.sub(" ", left))

@@ -58,18 +58,26 @@ def several(devices: Sequence[str]) -> str:
     return f"{', '.join(devices[:_FEW])}{more}"
 
 
-#: Base classes of PCI functions that the host is likely to need: disks, networks, displays.
-_NEEDED = (0x01, 0x02, 0x03)
-#: The place of displays among them.
-DISPLAY = 2
+#: Classes of PCI functions that the host is likely to need: disks, networks, USB, displays. A disk
+#: may be behind a USB controller, as that of /boot is on Unraid.
+_NEEDED = ("01", "02", "0c03", "03")
+_DISPLAY = 3
 
 
 def likely_needed(device: Device) -> int:
     """The place of a device among those to be named: what the host may need comes first."""
     event = device.uevent
     known = event.value.pci_class if isinstance(event, Fact) else None
-    base = -1 if known is None else known >> 16
-    return _NEEDED.index(base) if base in _NEEDED else len(_NEEDED)
+    if known is None:
+        return len(_NEEDED)
+    digits = f"{known:06x}"
+    places = (place for place, begin in enumerate(_NEEDED) if digits.startswith(begin))
+    return next(places, len(_NEEDED))
+
+
+def may_be_needed(device: Device) -> bool:
+    """Whether the host may have a disk or its network behind the device."""
+    return likely_needed(device) < _DISPLAY
 
 
 def _driver(device: Device) -> str:

@@ -158,8 +158,8 @@ def _reason(host: Host, device: Device) -> Reason:
         return Reason.MEMBER
     if isinstance(device.chip, Fact):
         family = host.finder.chips.family(device)
-        if family is None:
-            return Reason.UNKNOWN
+        if family is None:  # a name that nobody knows may still stand on no ITS
+            return Reason.OTHER if host.isolated(device).truth is False else Reason.UNKNOWN
         return Reason.PRE_ITS if family.its else _by_family(host, family.family)
     link, known = host.by_firmware(device), controllers(host)
     target = mapped_to(host, device)

@@ -1,4 +1,4 @@
-"""What can be done for a guest of QEMU on Arm: the options of its virt machine.
+"""What can be done for a guest of QEMU: the options that give its machine an IOMMU or an ITS.
 
 QEMU docs/system/arm/virt.rst; libvirt docs/formatdomain-devices-iommu.rst (smmuv3 since 5.5.0).
 """
@@ -37,3 +37,20 @@ def with_its(host: Host) -> tuple[Step, ...]:
         return ()
     where = "-machine virt,gic-version=3,its=on"
     return (Step("On the outer host, start the virtual machine with a GICv3 and its ITS.", where),)
+
+
+def x86_options(model: str) -> str:
+    """QEMU's options for an x86 IOMMU ("intel", "amd") that remaps interrupts.
+
+    It wants a q35 machine, and a split irqchip under KVM. Behind Intel's, QEMU takes an assigned
+    device only with caching-mode (hw/i386/intel_iommu.c vtd_iommu_notify_flag_changed()).
+    """
+    caching = ",caching-mode=on" if model == "intel" else ""
+    return f"-machine q35,kernel-irqchip=split -device {model}-iommu,intremap=on{caching}"
+
+
+def x86_elements(model: str) -> tuple[str, str]:
+    """The same in libvirt's domain: the element in <features>, and the one in <devices>."""
+    caching = " caching_mode='on'" if model == "intel" else ""
+    driver = f"<driver intremap='on'{caching}/>"
+    return "<ioapic driver='qemu'/>", f"<iommu model='{model}'>{driver}</iommu>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vfioguard.cause.parts import setup
+from vfioguard.cause.parts import guests, setup
 from vfioguard.fact import Fact
 from vfioguard.inference import borders
 from vfioguard.inference import virtual as hypervisors
@@ -94,16 +94,15 @@ def _of_virtual(host: Host, program: str) -> tuple[Step, ...]:
 
 
 def _of_qemu(host: Host, model: str) -> tuple[Step, ...]:
-    options = f"-machine q35,kernel-irqchip=split -device {model}-iommu,intremap=on"
     steps = [
         Step(
             "This is a virtual machine of QEMU: where it runs, give it an IOMMU that remaps "
             "interrupts, and start it anew.",
-            f"qemu: {options}",
+            f"qemu: {guests.x86_options(model)}",
         ),
         Step(
             "In libvirt's form of that, the IO-APIC of QEMU is asked for in <features>.",
-            f"<ioapic driver='qemu'/> and <iommu model='{model}'><driver intremap='on'/></iommu>",
+            " and ".join(guests.x86_elements(model)),
         ),
     ]
     if model == "amd" and host.has(borders.AMD_SOUTHBRIDGE_BY_CLASS) is not False:

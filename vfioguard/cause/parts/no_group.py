@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vfioguard.acpi.parts.iort_bodies import Smmu, SmmuV3
+from vfioguard.bdf import parse_bdf
 from vfioguard.fact import Fact, Gap, Reading, Why
 from vfioguard.inference import tables, virtual
 from vfioguard.inference.host import Host
@@ -15,6 +16,7 @@ from vfioguard.kernel.firmware.acpi_tables import PATH
 from vfioguard.kernel.identity.arch import is_x86
 from vfioguard.kernel.iommu_class import instances
 from vfioguard.kernel.members import Members
+from vfioguard.kernel.uevent import DISPLAY
 from vfioguard.logic import Answer, ask
 from vfioguard.report import GroupReport
 
@@ -30,6 +32,13 @@ def function(group: GroupReport | None, members: Members | None) -> Device | Non
     """The function without a group that is asked about. Returns None for the whole host."""
     single = group is None and members is not None and len(members.devices) == 1
     return members.devices[0] if single and members is not None else None
+
+
+def integrated(device: Device) -> bool:
+    """Whether this is a display on the root bus."""
+    address = parse_bdf(device.name)
+    kind = device.uevent.value.pci_class if isinstance(device.uevent, Fact) else None
+    return address is not None and address.bus == 0 and kind is not None and kind >> 16 == DISPLAY
 
 
 def none_in_use(host: Host, group: GroupReport | None, members: Members | None) -> bool:

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterable, Mapping
 
 from vfioguard import wording
-from vfioguard.attach import Attach, status
 from vfioguard.cli import host, message
+from vfioguard.cli.again import again
 from vfioguard.cli.arguments import (
     Parser,
     add_backend,
@@ -17,6 +17,7 @@ from vfioguard.cli.arguments import (
     add_what_if,
     other_backend,
 )
+from vfioguard.cli.statuses import of_place, worst
 from vfioguard.cli.verbs import Verb
 from vfioguard.judging.causes import why
 from vfioguard.judging.evaluate import Judged, evaluate, judge
@@ -24,16 +25,17 @@ from vfioguard.output.explain.proof import proof, proof_of_ungrouped
 from vfioguard.output.explain.screen import screen, screen_of_ungrouped
 from vfioguard.reading.take import take
 from vfioguard.report import GroupReport, UngroupedDevice
+from vfioguard.rerun import in_causes
 from vfioguard.snapshot import Snapshot
 from vfioguard.target import Targets
 from vfioguard.typed import TYPE_CHECKING
-from vfioguard.verdict import exit_code
 
 if TYPE_CHECKING:
     from vfioguard.json_shapes import explain as shapes
 
 
 def _arguments(parser: Parser) -> None:
+    parser.errnos = True
     add_root(parser)
     add_policy(parser)
     add_backend(parser)
@@ -50,12 +52,6 @@ def _arguments(parser: Parser) -> None:
     )
 
 
-#: Exit statuses from best to worst: 2 outranks 3.
-_WORSE = (0, 1, 3, 2)
-#: Whether a function without a group can be bound -> whether it can be attached.
-_ATTACH = {True: Attach.UNKNOWN, None: Attach.UNKNOWN, False: Attach.NO}
-
-
 def _run(options: argparse.Namespace) -> int:
     """Print a screen about each target; the status is that of the worst."""
     interfaces = host.interfaces(options, options.target)
@@ -68,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
         judged = judged._replace(report=assuming(states, today, judged.report))
     report = judged.report
     targets = Targets(report, interfaces=interfaces)
-    json = options.output == "json"
+    json, same = options.output == "json", again(options)
     statuses: list[int] = []
     documents: list[shapes.Told] = []
     for number, target in enumerate(options.target):
@@ -77,35 +73,28 @@ def _run(options: argparse.Namespace) -> int:
         if isinstance(named, GroupReport):
             (named,) = host.holding(options, [named])
         if json:
-            documents.append(_document(options, target, text, named, judged))
-            told = documents[-1]["outcome"]
-            statuses.append(exit_code(told) if named is None else _status(named))
+            told, status = _document(options, target, text, named, judged)
+            documents.append(told)
+            statuses.append(status)
             continue
         if number:
             print()
         if text is not None:
-            statuses.append(exit_code(message.explain(text, snapshot, report, host.again(options))))
+            statuses.append(message.explain(text, snapshot, report, same))
         elif isinstance(named, GroupReport):
-            statuses.append(_status(named))
+            statuses.append(of_place(named))
             facts = host.facts_of(options, snapshot, [named])
-            causes = why(judged.host, named)
+            causes = in_causes(why(judged.host, named), same)
             more = proof(snapshot, report, named, facts, causes)
             _print(screen(snapshot, report, named, facts, causes), more, whole=options.proof)
         elif named is not None:
-            statuses.append(_status(named))
-            causes = why(judged.host, named)
+            statuses.append(of_place(named))
+            causes = in_causes(why(judged.host, named), same)
             lines = screen_of_ungrouped(snapshot, report, named, causes)
             _print(lines, proof_of_ungrouped(named, causes), whole=options.proof)
     if json:
         message.print_documents(report, documents)
-    return max(statuses, key=_WORSE.index)
-
-
-def _status(place: GroupReport | UngroupedDevice) -> int:
-    """Whether it can be attached once what blocks it now is changed."""
-    if isinstance(place, GroupReport):
-        return status(place.attachment.attach)
-    return status(place.forecast or _ATTACH[place.binds])
+    return worst(statuses)
 
 
 def _document(
@@ -114,19 +103,21 @@ def _document(
     text: str | None,
     named: GroupReport | UngroupedDevice | None,
     judged: Judged,
-) -> shapes.Told:
-    from vfioguard.output.explain.document import of_place
+) -> tuple[shapes.Told, int]:
+    """The answer about a target as JSON, and its status."""
+    from vfioguard.output.explain import document
     from vfioguard.output.facts.json import facts_json
 
     answer: shapes.Answer
     if text is not None:
-        answer, names = message.document(text, target, judged.snapshot, judged.report)
+        answer, names, status = message.as_json(text, target, judged.snapshot, judged.report)
         facts = host.facts_by_name(options, judged.snapshot, names) if names else {}
     else:
         assert named is not None, "a target that is no text names something"
-        answer = of_place(target, named, why(judged.host, named))
+        answer, status = document.of_place(target, named, why(judged.host, named)), of_place(named)
         facts = host.facts_of(options, judged.snapshot, [named])
-    return {**answer, "facts": {name: facts_json(own) for name, own in facts.items()}}
+    known = {name: facts_json(own) for name, own in facts.items()}
+    return {**answer, "facts": known}, status
 
 
 def _host(
@@ -153,6 +144,7 @@ VERB = Verb(
     arguments=_arguments,
     run=_run,
     epilog="exit status: 0 yes, 1 by the override, 2 no, 3 unknown or error, once what can be "
-    "changed now is changed; for a text, what the interrupts of its groups allow",
+    "changed now is changed; for a text, of what it names, or what the interrupts of all groups "
+    "allow if it names nothing here",
     contradiction=other_backend,
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from vfioguard import leaves
 from vfioguard.cli import host
+from vfioguard.cli.again import again
 from vfioguard.cli.arguments import (
     VERDICTS,
     Once,
@@ -25,6 +26,7 @@ from vfioguard.cli.verbs import Verb
 from vfioguard.output import Output, Style
 from vfioguard.reading.take import take
 from vfioguard.report import GroupReport, UngroupedDevice
+from vfioguard.rerun import in_report
 from vfioguard.verdict import exit_code, severity
 
 
@@ -80,7 +82,9 @@ def _run(options: argparse.Namespace) -> int:
     report = host.evaluate_assumed(options, snapshot)
     to_file = options.output_file is not None
     style = (Style if to_file else host.style)(every_group=options.all or options.wide)
-    style = style._replace(again=host.again(options), proof=options.proof != "none")
+    style = style._replace(again=again(options), proof=options.proof != "none")
+    if options.output != "json":
+        report = in_report(report, style.again)
     if options.valid_for is not None:
         style = style._replace(valid_for=options.valid_for)
     if options.wide or output.pictures:

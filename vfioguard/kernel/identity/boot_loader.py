@@ -22,6 +22,12 @@ NIXOS = "/etc/NIXOS"
 OSTREE = "/run/ostree-booted"
 PROXMOX = "/etc/kernel/proxmox-boot-uuids"
 KERNELSTUB = "/etc/kernelstub/configuration"
+#: OpenShift's operator owns the node; its daemon writes this (openshift/machine-config-operator).
+MACHINE_CONFIG = "/etc/machine-config-daemon/currentconfig"
+#: truenas/middleware writes it from its own settings, system.advanced.
+TRUENAS = "/etc/default/grub.d/truenas.cfg"
+LIMINE = "/etc/default/limine"
+MKINITCPIO_D = "/etc/mkinitcpio.d"
 #: The Raspberry Pi's firmware reads this file; the first path is that of recent releases.
 RASPBERRY_PI = ("/boot/firmware/cmdline.txt", "/boot/cmdline.txt")
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
@@ -33,6 +39,14 @@ _GRUBBY = ("/usr/sbin/grubby", "/usr/bin/grubby", "/sbin/grubby")
 _RPM_OSTREE = ("/usr/bin/rpm-ostree",)
 _UPDATE_GRUB = ("/usr/sbin/update-grub", "/usr/bin/update-grub", "/sbin/update-grub")
 _SDBOOTUTIL = ("/usr/bin/sdbootutil",)
+_BOOTC = ("/usr/bin/bootc",)
+_TRANSACTIONAL = ("/usr/sbin/transactional-update", "/usr/bin/transactional-update")
+_LIMINE_UPDATE = ("/usr/bin/limine-update",)
+#: What LoaderInfo says of systemd's loader, and of GRUB's module bli.
+_SYSTEMD_BOOT, _GRUB_LOADER = "systemd-boot", "GRUB"
+_NAME = r"[A-Za-z][\w.+-]*"
+#: mkinitcpio(8): a preset that makes a unified kernel image, which holds the command line.
+_UKI = rb"(?m)^[ \t]*\w+_uki="
 _LIMIT = 64 << 10
 _ASSIGNED = (
     rb'(?m)^[ \t]*(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|(\S*))'
@@ -51,28 +65,37 @@ class BootLoader(NamedTuple):
     """The way to the command line. `kind` is "" if no way is known.
 
     `lines` are the places where options stand now, in the order in which they count. `command`
-    applies an edit of a file; it is None if the edit needs none, or if `kind` is a program.
+    applies an edit of a file; it is None if the edit needs none, or if `kind` is a program. `name`
+    is the loader's own, if it is another than those whose files are known.
     """
 
     kind: str
     lines: tuple[Line, ...] = ()
     command: str | None = None
+    name: str = ""
 
 
 def read(root: Root) -> BootLoader:
     """The boot loader of this host. A file that cannot be read is taken as not there."""
     if _is_there(root, NIXOS):
         return BootLoader("nixos")
-    if _is_there(root, OSTREE) and _program(root, _RPM_OSTREE):
-        return BootLoader("rpm-ostree")
+    if _is_there(root, OSTREE):
+        return _ostree(root)
+    if _is_there(root, TRUENAS):
+        return BootLoader("truenas")
     if _is_there(root, PROXMOX):
         return _proxmox(root)
     if _is_there(root, KERNELSTUB):
         return BootLoader("kernelstub")
     for path in RASPBERRY_PI:
-        if line := _one_line(root, path):
+        if line := _one_line(root, path, first=True):
             return BootLoader("file", (line,))
-    if _started_by(root) == "systemd-boot" or not _is_there(root, GRUB):
+    starter = _started_by(root)
+    if starter not in {None, _SYSTEMD_BOOT, _GRUB_LOADER}:
+        return _of_another(root, starter or "")
+    if suse := _suse(root):
+        return suse
+    if starter == _SYSTEMD_BOOT or not _is_there(root, GRUB):
         return _systemd_boot(root)
     if _program(root, _GRUBBY):
         return BootLoader("grubby")
@@ -81,14 +104,40 @@ def read(root: Root) -> BootLoader:
     return _grub(root, _grub_command(root))
 
 
+def _ostree(root: Root) -> BootLoader:
+    """A system of images: the entries of its boot loader are not made from files in /etc."""
+    if _is_there(root, MACHINE_CONFIG):
+        return BootLoader("machine-config")
+    if _program(root, _RPM_OSTREE):
+        return BootLoader("rpm-ostree")
+    return BootLoader("bootc" if _program(root, _BOOTC) else "")
+
+
+def _of_another(root: Root, name: str) -> BootLoader:
+    """A loader that is neither GRUB nor systemd-boot, such as Limine or rEFInd."""
+    if name == "Limine" and _is_there(root, LIMINE) and _program(root, _LIMINE_UPDATE):
+        return BootLoader("limine", command="limine-update", name=name)
+    return BootLoader("other", name=name)
+
+
+def _suse(root: Root) -> BootLoader | None:
+    """SUSE's systemd-boot and grub2-bls.
+
+    openSUSE/sdbootutil README.md: "The configuration file for kernel command line options is
+    /etc/kernel/cmdline".
+    """
+    line = _one_line(root, KERNEL_CMDLINE) if _program(root, _SDBOOTUTIL) else None
+    return None if line is None else BootLoader("file", (line,), "sdbootutil update-all-entries")
+
+
 def _proxmox(root: Root) -> BootLoader:
     """proxmox-boot-tool copies kernels for systemd-boot or GRUB, each with a file of its own.
 
     proxmox/pve-docs system-booting.adoc, "Editing the Kernel Commandline". Both files may be there.
     """
     refresh = "proxmox-boot-tool refresh"
-    line = _one_line(root, KERNEL_CMDLINE)
-    if line is not None and _started_by(root) == "systemd-boot":
+    line = _one_line(root, KERNEL_CMDLINE, first=True)  # "needs to be placed as one line"
+    if line is not None and _started_by(root) == _SYSTEMD_BOOT:
         return BootLoader("file", (line,), refresh)
     return BootLoader("") if _is_open(root) else _grub(root, refresh)
 
@@ -104,14 +153,35 @@ def _is_open(root: Root) -> bool:
 
 def _systemd_boot(root: Root) -> BootLoader:
     line = _one_line(root, KERNEL_CMDLINE)
-    if line is not None:
-        suse = _program(root, _SDBOOTUTIL)
-        command = "sdbootutil update-all-entries" if suse else "kernel-install add-all"
+    made = _made_by_mkinitcpio(root) if line is not None else None
+    if line is not None and made is not False:
+        command = "mkinitcpio -P" if made else "kernel-install add-all"
         return BootLoader("file", (line,), command)
     entries = listing(root, ENTRIES)
     if isinstance(entries, Fact) and any(name.endswith(".conf") for name in entries.value):
         return BootLoader("entries")
     return BootLoader("")
+
+
+def _made_by_mkinitcpio(root: Root) -> bool | None:
+    """Whether a preset of mkinitcpio makes a unified kernel image, as Arch's installer sets up.
+
+    Returns None if there is no preset. With presets alone nothing calls kernel-install, and nothing
+    but such an image holds /etc/kernel/cmdline.
+    """
+    names = listing(root, MKINITCPIO_D)
+    named = names.value if isinstance(names, Fact) else ()
+    presets = [name for name in named if name.endswith(".preset")]
+    for name in presets:
+        path = f"{MKINITCPIO_D}/{name}"
+        preset = reading(root, path, lambda raw: raw, _LIMIT, _select_uki)
+        if isinstance(preset, Fact) and preset.raw:
+            return True
+    return False if presets else None
+
+
+def _select_uki(raw: bytes) -> bytes:
+    return b"".join(option.strip() + b"\n" for option in re.findall(_UKI, raw))
 
 
 def _grub(root: Root, command: str) -> BootLoader:
@@ -131,15 +201,17 @@ def _grub(root: Root, command: str) -> BootLoader:
 def _grub_command(root: Root) -> str:
     if _program(root, _UPDATE_GRUB):
         return "update-grub"
+    if _program(root, _TRANSACTIONAL):  # MicroOS, SLE Micro: the root is read-only
+        return "transactional-update grub.cfg"
     if isinstance(listing(root, "/boot/grub2"), Fact):
         return "grub2-mkconfig -o /boot/grub2/grub.cfg"
     return "grub-mkconfig -o /boot/grub/grub.cfg"
 
 
 def _started_by(root: Root) -> str | None:
-    """The program that EFI says started the kernel: "systemd-boot"; None if nobody says."""
+    """The program that EFI says started the kernel, such as "Limine"; None if nobody says."""
     info = reading(root, LOADER_INFO, _program_name, select=select_loader)
-    return info.value if isinstance(info, Fact) else None
+    return info.value if isinstance(info, Fact) and re.fullmatch(_NAME, info.value) else None
 
 
 def select_loader(raw: bytes) -> bytes:
@@ -166,10 +238,18 @@ def _value(match: re.Match[bytes]) -> bytes:
     return next((part for part in match.groups()[1:] if part is not None), b"")
 
 
-def _one_line(root: Root, path: str) -> Line | None:
-    """A file that holds the options themselves. Returns None if it cannot be read."""
-    words = reading(root, path, cmdline.parse, _LIMIT, cmdline.select)
+def _one_line(root: Root, path: str, *, first: bool = False) -> Line | None:
+    """A file that holds the options themselves; `first`: only its first line counts.
+
+    Returns None if it cannot be read.
+    """
+    select = _select_first if first else cmdline.select
+    words = reading(root, path, cmdline.parse, _LIMIT, select)
     return Line(path, "", words.value) if isinstance(words, Fact) else None
+
+
+def _select_first(raw: bytes) -> bytes:
+    return cmdline.select(raw.partition(b"\n")[0])
 
 
 def _program(root: Root, paths: tuple[str, ...]) -> bool:

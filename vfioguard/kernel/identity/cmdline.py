@@ -23,7 +23,8 @@ _KEYS = frozenset(
     b"intremap maxcpus intel_iommu amd_iommu iommu iommu.passthrough iommu.strict pci acpi "
     b"irqchip.gicv3_nolpi pcie_acs_override ivrs_ioapic ivrs_hpet ivrs_acpihid "
     b"vfio_iommu_type1.allow_unsafe_interrupts iommufd.allow_unsafe_interrupts "
-    b"vfio.enable_unsafe_noiommu_mode vfio_pci.enable_sriov vfio_pci.disable_denylist".split()
+    b"vfio.enable_unsafe_noiommu_mode vfio_pci.enable_sriov vfio_pci.disable_denylist "
+    b"module_blacklist".split()
 )
 
 

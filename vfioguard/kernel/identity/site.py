@@ -12,6 +12,7 @@ from vfioguard.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from vfioguard.kernel.identity.boot_loader import BootLoader
     from vfioguard.kernel.identity.dmi import Machine
+    from vfioguard.kernel.log import Log
     from vfioguard.kernel.roles.needed import Roles
 
 
@@ -21,6 +22,7 @@ class Site:
     def __init__(self, root: Root) -> None:
         self._root = root
         self._physical: dict[str, Reading[str]] = {}
+        self._powered: dict[str, Reading[bool]] = {}
         self._roles: dict[tuple[str, ...], Roles] = {}
         self._options: dict[tuple[str, str], Reading[bool] | None] = {}
 
@@ -34,6 +36,21 @@ class Site:
         """Read all of them now: for a capture, or in a thread that may hang."""
         for name in ("boot_loader", "machine", "vendor", "virtual", "board"):
             getattr(self, name)
+
+    def follow(self, before: Site) -> None:
+        """Take the log from an earlier site of this boot, if somebody asked that one."""
+        if "log" in vars(before):
+            vars(self)["log"] = before.log
+
+    @cached_property
+    def log(self) -> Reading[Log]:
+        """The kernel's log, which no verdict asks for where interrupts tell.
+
+        What is asked of it here is printed while the kernel starts, so it is read once in a boot.
+        """
+        from vfioguard.kernel import log
+
+        return log.read(self._root)
 
     @cached_property
     def boot_loader(self) -> BootLoader:
@@ -86,6 +103,16 @@ class Site:
 
             self._physical[name] = vfio_dev.physical(self._root.under(devices.PCI), name)
         return self._physical[name]
+
+    def power_management(self, name: str) -> Reading[bool]:
+        """Whether a PCI function has the capability of power management."""
+        if name not in self._powered:
+            from vfioguard.kernel import devices
+            from vfioguard.kernel.pci import pci_config
+
+            bus = self._root.under(devices.PCI)
+            self._powered[name] = pci_config.power_management(bus, name)
+        return self._powered[name]
 
     @cached_property
     def board(self) -> Reading[tuple[str, ...]]:

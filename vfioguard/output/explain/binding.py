@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from vfioguard import wording
 from vfioguard.attach import Attach
 from vfioguard.blocker.parts.binding import commands
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.inference import drivers
 from vfioguard.report import GroupReport
 from vfioguard.snapshot import Snapshot
+
+
+def first_bound(snapshot: Snapshot, group: GroupReport) -> Iterator[str]:
+    """The members that `yes` takes for bound: all that can be, while none is.
+
+    There are none if something else has to change first, or if the attach may fail all the same.
+    """
+    members, attachment = snapshot.group(group.id), group.attachment
+    if members is None or attachment.now is not None or wording.to_change(attachment):
+        return
+    if attachment.attach not in {Attach.YES, Attach.BY_OVERRIDE}:
+        return
+    takers = [d for d in members.devices if drivers.can_take(snapshot, d) is not False]
+    if takers:
+        yield f"  bind first: {wording.listed([device.name for device in takers])}"
 
 
 def binding_lines(

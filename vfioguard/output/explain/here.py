@@ -21,8 +21,6 @@ from vfioguard.verdict import Outcome
 
 #: Characters of a list of groups that are shown.
 _MOST = 48
-#: Builds of Proxmox that refuse virtual functions (cause/vf_token_regression.py).
-_REFUSE_VFS = ("6.8.12-12-pve", "6.14.8-")
 
 
 class Seen(NamedTuple):
@@ -227,14 +225,7 @@ def _igd(of: View) -> Seen:
 
 
 def _regression(of: View) -> Seen:
-    from vfioguard.judging.causes import regression_of
-
-    for group in of.groups:
-        cause = regression_of(of.host, group, of.snapshot.group(group.id))
-        if cause is not None:
-            return Seen(True, cause.sentence.rstrip("."), (group.id,), change=advice(cause))
-    perhaps = (of.report.host.kernel or "").startswith(_REFUSE_VFS)
-    return UNKNOWN if perhaps else Seen(False)
+    return _blocked(of, "power_regression", of_device=True)
 
 
 _SEEN: dict[About, Callable[[View], Seen]] = {

@@ -10,13 +10,12 @@ import textwrap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
 from vfioguard import wording
-from vfioguard.attach import Attach, Attachment
 from vfioguard.device_facts import DeviceFacts
 from vfioguard.fact import Gap
 from vfioguard.folding import rows
 from vfioguard.logic import Answer
 from vfioguard.output.explain.assumed import assumed_line
-from vfioguard.output.explain.binding import binding_lines
+from vfioguard.output.explain.binding import binding_lines, first_bound
 from vfioguard.output.explain.device import memory_lines, unit_lines
 from vfioguard.output.facts.lines import facts_lines
 from vfioguard.reason import reason
@@ -105,19 +104,9 @@ def verdict_line(report: Report, group: GroupReport) -> str:
 def _verdict(subject: Subject) -> Iterator[str]:
     group, attachment = subject.group, subject.group.attachment
     yield verdict_line(subject.report, group)
-    now = attachment.now
-    text = f"  attach: {attachment.attach}"
-    if now is not None and now is not attachment.attach:
-        text += f"; as it stands: {now}"
-    elif now is None and attachment.attach is Attach.YES and _to_change(attachment):
-        text += ", after the change below"
-    if attachment.errno is not None:
-        text += f" ({attachment.errno} from {attachment.call})"
-    yield text
-
-
-def _to_change(attachment: Attachment) -> bool:
-    return any(blocker.because.truth for blocker in attachment.blockers)
+    after = ", after the change below" if wording.to_change(attachment) else ""
+    yield f"  attach: {wording.attach(attachment, after)}"
+    yield from first_bound(subject.snapshot, group)
 
 
 def _why(subject: Subject) -> Iterator[str]:
@@ -188,7 +177,7 @@ def _facts(subject: Subject) -> Iterator[str]:
         if told:
             yield f"  {name}: {told}"
     if len(known) > _DESCRIBED:
-        yield f"  what the other {len(known) - _DESCRIBED} are: vfioguard report --wide"
+        yield f"  what the other {len(known) - _DESCRIBED} are: the same command with --proof"
 
 
 def _others(subject: Subject) -> Iterator[str]:

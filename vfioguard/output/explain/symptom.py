@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterator
 
 from vfioguard import wording
+from vfioguard.attach import Attach
 from vfioguard.output.explain.answer import Answer, Possible
 from vfioguard.output.explain.assumed import assumed_line
 from vfioguard.report import GroupReport, Report
+from vfioguard.rerun import same_host
 from vfioguard.symptom import Whose
 from vfioguard.symptom.paste import Paste
 
@@ -21,7 +23,8 @@ _GROUPS = 2
 def symptom_lines(
     paste: Paste, answers: tuple[Answer, ...], report: Report, again: str
 ) -> list[str]:
-    """The lines of the answer, at most 24. `again` holds the options that read the same host."""
+    """The lines of the answer, at most 24. `again` holds the options that judge the same host."""
+    answers = tuple([_for_same_host(answer, again) for answer in answers])
     above = textwrap.wrap("".join(assumed_line(report)), _WIDTH, subsequent_indent="  ")
     below = [*_verdicts(answers, report, again), *_notes(paste, answers)]
     room = _SCREEN - len(above) - len(below)
@@ -38,6 +41,25 @@ def symptom_lines(
             break
         lines += block
     return [*above, *lines, *below]
+
+
+def _for_same_host(answer: Answer, again: str) -> Answer:
+    """The answer whose commands have the options of this one."""
+    if not again:
+        return answer
+    possible = [
+        each._replace(
+            change=same_host(each.change, again),
+            here=each.here._replace(says=same_host(each.here.says, again)),
+        )
+        for each in answer.possible
+    ]
+    return answer._replace(
+        means=None if answer.means is None else same_host(answer.means, again),
+        change=same_host(answer.change, again),
+        here=answer.here._replace(says=same_host(answer.here.says, again)),
+        possible=tuple(possible),
+    )
 
 
 def named(answers: tuple[Answer, ...]) -> list[GroupReport]:
@@ -125,19 +147,27 @@ def _verdicts(answers: tuple[Answer, ...], report: Report, again: str) -> Iterat
     """The answers about the groups that the text names: whether they can be attached."""
     if all(answer.said.whose is Whose.OTHER for answer in answers):
         return
-    groups = named(answers)
+    # A log names every port: what nobody gives away would fill the screen.
+    groups = sorted(named(answers), key=lambda group: not group.attachable)
     for group in groups[:_GROUPS]:
         devices = wording.listed([device.name for device in group.devices])
-        met = group.attachment
-        why = f" ({met.errno} from {met.call})" if met.errno else ""
         yield from _wrapped(
-            f"group {group.id} ({devices}): attach {met.worst}{why}; by its interrupts: "
+            f"group {group.id} ({devices}): attach: {_attach(group)}; by its interrupts: "
             f"{group.outcome}",
             "",
         )
         yield f"  proof: {wording.proof_command(report, group, again)}"
     if len(groups) > _GROUPS:
         yield f"and {len(groups) - _GROUPS} more groups that it names"
+
+
+def _attach(group: GroupReport) -> str:
+    """Whether the attach succeeds, and after what, in the words of the group's own screen."""
+    attachment = group.attachment
+    if wording.to_change(attachment):
+        return wording.attach(attachment, f", after a change: {wording.blocked(group)}")
+    binds = attachment.now is None and attachment.attach in {Attach.YES, Attach.BY_OVERRIDE}
+    return wording.attach(attachment, ", once bound to VFIO" if binds else "")
 
 
 def _notes(paste: Paste, answers: tuple[Answer, ...]) -> Iterator[str]:

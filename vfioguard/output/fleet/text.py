@@ -12,7 +12,7 @@ from vfioguard.verdict import Outcome
 #: Lines of a screen; the last is the prompt.
 _SCREEN = 23
 #: Findings, and hosts that were not judged, that get a line; and the least number of causes.
-_FINDINGS, _FAILED, _CAUSES = 3, 3, 3
+_FINDINGS, _FAILED, _CAUSES = 3, 3, 2
 _NO_GROUP = "no group"
 
 
@@ -28,12 +28,12 @@ def _lines(fleet: Fleet, style: Style) -> Iterator[str]:
     above = _directory(fleet)
     head = list(_head(fleet, above))
     findings = list(_findings(fleet, None if whole else _FINDINGS))
-    failed = list(_failed(fleet, above, None if whole else _FAILED))
-    rows = [list(_cause(cause, above, whole=whole)) for cause in fleet.causes]
+    failed = list(_failed(fleet, above, style))
+    rows = [list(_cause(cause, above, style)) for cause in fleet.causes]
     room = _SCREEN - len(head) - len(findings) - len(failed) - 1
     shown = len(rows)
-    if not whole and sum(map(len, rows)) > room:
-        shown = max(_CAUSES, (room - 1) // 2)
+    while not whole and shown > _CAUSES and _height(rows, shown) > room:
+        shown -= 1
     yield from head
     yield from findings
     if rows:
@@ -72,17 +72,33 @@ def _head(fleet: Fleet, above: str) -> Iterator[str]:
         yield name if worst is None else f"{name}{_many(groups[worst], 'group'):>18}"
 
 
-def _cause(cause: CauseSum, above: str, *, whole: bool) -> Iterator[str]:
-    """What is refused, and what to do; `whole`: and all hosts, not the first alone."""
+def _cause(cause: CauseSum, above: str, style: Style) -> Iterator[str]:
+    """What is refused, and what to do; with `style.every_group` all hosts, not the first alone."""
     outcome = _NO_GROUP if cause.outcome is None else _outcome(cause.outcome)
     groups = f", {_many(cause.groups, 'group')}" if cause.groups else ""
     bound = f", {cause.bound:,} on VFIO" if cause.bound else ""
     names = [path.removeprefix(above) for path in cause.paths]
-    such = "" if whole else f", as {names[0]}"
-    yield f"{outcome}: {cause.name}: {_many(len(names), 'host')}{groups}{bound}{such}"
+    text = f"{outcome}: {cause.name}: {_many(len(names), 'host')}{groups}{bound}"
+    if style.every_group:
+        yield text
+    elif len(text) + len(f", as {names[0]}") <= style.width:
+        yield f"{text}, as {names[0]}"
+    else:
+        yield text
+        yield f"    as {_end(names[0], style.width - len('    as '))}"
     yield f"    {cause.change[0] if cause.change else cause.sentence}"
-    if whole:
+    if style.every_group:
         yield f"    {', '.join(names)}"
+
+
+def _height(rows: list[list[str]], shown: int) -> int:
+    """The lines of the first rows, and the one that counts the others."""
+    return sum(map(len, rows[:shown])) + (shown < len(rows))
+
+
+def _end(name: str, room: int) -> str:
+    """A host's name, or the end of it: captures of many hosts begin alike."""
+    return name if len(name) <= room else f"...{name[3 - room :]}"
 
 
 def _outcome(outcome: Outcome) -> str:
@@ -100,12 +116,16 @@ def _findings(fleet: Fleet, most: int | None) -> Iterator[str]:
         yield f"and {_many(len(fleet.findings) - len(rows), 'more finding')}: --all"
 
 
-def _failed(fleet: Fleet, above: str, most: int | None) -> Iterator[str]:
-    rows = fleet.not_judged[:most]
+def _failed(fleet: Fleet, above: str, style: Style) -> Iterator[str]:
+    rows = fleet.not_judged if style.every_group else fleet.not_judged[:_FAILED]
     if rows:
         yield ""
     for row in rows:
-        yield f"not judged: {row.path.removeprefix(above)}: {row.why}"
+        name = row.path.removeprefix(above)
+        if style.every_group:
+            yield f"not judged: {name}: {row.why}"
+        else:
+            yield f"not judged: {_end(name, style.width // 2)}: {row.why}"
     if len(rows) < len(fleet.not_judged):
         yield f"and {len(fleet.not_judged) - len(rows):,} more not judged: --all"
 

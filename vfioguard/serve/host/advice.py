@@ -27,8 +27,6 @@ class Advice:
         if site is not None and site is not self._read:
             site.read()
             self._read = site
-        for group in report.groups if causes.may_regress(judged.host) else ():
-            causes.regression_of(judged.host, group, judged.snapshot.group(group.id))
         if not report.ungrouped:
             return report
         basis = report.ungrouped, judged.host.context

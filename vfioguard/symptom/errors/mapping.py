@@ -16,7 +16,7 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             whose=Whose.OTHER,
         ),
         Cause(
-            calls=(Call.DRIVER, Call.GET_DEVICE, Call.IOMMUFD, Call.SET_CONTAINER),
+            calls=(Call.DRIVER, Call.GET_DEVICE, Call.IOMMUFD, Call.ATTACH, Call.SET_CONTAINER),
             why="the kernel has no memory for it; the interrupts are not asked",
             change="look for `page allocation failure` in the log",
             name="no memory",

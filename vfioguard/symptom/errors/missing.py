@@ -7,14 +7,15 @@ from vfioguard.symptom import About, Call, Cause, Whose
 _OWNER = (Call.SET_CONTAINER, Call.IOMMUFD, Call.GET_DEVICE)
 _HOLDER = "find who holds it: fuser -v /dev/vfio/N, or vfioguard serve, which names the holder"
 
+#: From v5.14 on a failed probe has its own errno, so that this one is bind_store()'s.
 _UNKNOWN_ID = Cause(
     calls=(Call.DRIVER,),
     why="the driver does not know the device's id, whatever the IOMMU does (bind_store)",
     change="write vfio-pci to the device's driver_override first, then its address to "
     "/sys/bus/pci/drivers_probe; or add the id by new_id",
     name="an id that the driver does not know",
-    sure=True,
     since=(5, 14),
+    sure=True,
 )
 
 ERRORS: dict[str, tuple[Cause, ...]] = {
@@ -26,7 +27,7 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             about=About.HELD,
         ),
         Cause(
-            calls=_OWNER,
+            calls=(*_OWNER, Call.ATTACH),
             why="the group is not in its default domain, or a PASID is attached",
             change="stop what uses the device",
             name="another user of the IOMMU",
@@ -48,8 +49,15 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
         ),
     ),
     "ENODEV": (
-        _UNKNOWN_ID._replace(sure=False, until=(5, 13)),
+        _UNKNOWN_ID._replace(sure=False, since=None, until=(5, 13)),
         _UNKNOWN_ID,
+        Cause(
+            calls=(Call.DRIVER,),
+            why="no device has the address that was written, or, at an unbind, it is not on that "
+            "driver; at remove_id, the driver does not have the id",
+            change="lspci -Dk shows the addresses and drivers of now",
+            name="a wrong address",
+        ),
         Cause(
             calls=(Call.DRIVER,),
             why="the device is in no IOMMU group",
@@ -100,7 +108,7 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
     ),
     "ENXIO": (
         Cause(
-            calls=(Call.OPEN, Call.CONTAINER),
+            calls=(Call.OPEN, Call.CONTAINER, Call.NODE),
             why="the node is stale: nothing in the kernel stands behind its number (chrdev_open)",
             change="compare it with /sys/class/vfio/N/dev, remove it and let udev make it again; "
             "in a container, pass the node of now",
@@ -122,6 +130,20 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             why="the device is in no IOMMU group",
             change="{no_group}",
             about=About.GROUPS,
+        ),
+        Cause(
+            calls=(Call.NODE,),
+            why="the kernel makes no node of each device (CONFIG_VFIO_DEVICE_CDEV, from v6.6 on), "
+            "or the device is on no VFIO driver now",
+            change="ls /sys/bus/pci/devices/ADDRESS/vfio-dev. If there is none, pass in the "
+            "group's node and leave iommufd out",
+            name="no node of the device",
+        ),
+        Cause(
+            calls=(Call.NODE,),
+            why="the service or container was not given the node",
+            change="pass in /dev/vfio/devices/vfioN and /dev/iommu",
+            name="a node that was not passed in",
         ),
         Cause(
             calls=(Call.CONTAINER,),

@@ -50,7 +50,7 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             until=(6, 5),
         ),
         Cause(
-            calls=(Call.OPEN, Call.CONTAINER),
+            calls=(Call.OPEN, Call.CONTAINER, Call.NODE),
             why="not VFIO's answer: the device cgroup of the service or container does not let it "
             "open that node",
             change="allow it: DeviceAllow= of systemd, cgroup_device_acl in libvirt's qemu.conf, "
@@ -73,6 +73,13 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             name="no right to write to sysfs",
             whose=Whose.OTHER,
         ),
+        Cause(
+            calls=(Call.ATTACH,),
+            why="the IOMMU's driver does not give this device that page table; the interrupts were "
+            "asked before, by VFIO_DEVICE_BIND_IOMMUFD",
+            change="read the log for a line of the IOMMU with the address of the device",
+            name="a page table that is refused",
+        ),
     ),
     "EACCES": (
         Cause(
@@ -92,7 +99,7 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             since=(5, 7),
         ),
         Cause(
-            calls=(Call.OPEN, Call.CONTAINER),
+            calls=(Call.OPEN, Call.CONTAINER, Call.NODE),
             why=f"not VFIO's answer: {_FILE}",
             change="ls -l /dev/vfio; give the file to its user or group by a udev rule; look for "
             "DENIED in the log, if SELinux or AppArmor confines it",
@@ -161,6 +168,30 @@ ERRORS: dict[str, tuple[Cause, ...]] = {
             "not aligned; the interrupts are not asked",
             change="give the guest's CPU fewer address bits (QEMU: -cpu's host-phys-bits-limit)",
             name="the guest's memory map",
+            whose=Whose.DEVICE,
+        ),
+        Cause(
+            calls=(Call.DRIVER,),
+            why="the text is not what the file takes: new_id wants two numbers with a blank, not "
+            "`10de:1f82`",
+            change="write `10de 1f82` to new_id, and the full address to bind",
+            name="a colon in the id",
+        ),
+        Cause(
+            calls=(Call.ATTACH,),
+            why="the device cannot have that page table: its group has another one already, or the "
+            "IOMMU needs another kind. QEMU tries each that it has",
+            change="look whether the guest starts all the same. If not, give all devices of the "
+            "group one iommufd object",
+            name="another page table",
+        ),
+        Cause(
+            calls=(Call.INTERRUPT,),
+            why="the device does not show as many interrupts of that kind as the program asks for; "
+            "the interrupts' isolation is not asked",
+            change="look whether it came back from its last reset (lspci -vv); let the guest use "
+            "MSI, or power the host off and on",
+            name="interrupts that the device does not show",
             whose=Whose.DEVICE,
         ),
     ),

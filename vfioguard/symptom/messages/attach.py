@@ -72,7 +72,6 @@ MESSAGES: tuple[Message, ...] = (
             "host does not support passthrough",
             "host doesn't support vfio",
             "host does not support vfio",
-            "vfio device assignment is not supported",
             "iommu not present",
             "no iommu detected",
             "no iommu_group found",
@@ -81,6 +80,9 @@ MESSAGES: tuple[Message, ...] = (
             "unable to find iommu group",
             "get vfio group number",
             "iommu_groups: no such file",
+            "iommu_groups/: no such file",
+            "iommu_groups/': no such file",
+            "iommu_groups//",
             "no iommu group",
             "cannot be assigned - no iommu",
             "vfionoiommugroup",
@@ -185,6 +187,8 @@ MESSAGES: tuple[Message, ...] = (
     Message(
         patterns=(
             "already in use by vmid",
+            "in use by running vmid",
+            "reserved for use by vmid",
             "is in use by driver*domain",
             "device*is already in use",
             "in use by another domain",
@@ -227,7 +231,12 @@ MESSAGES: tuple[Message, ...] = (
         about=About.GROUPS,
     ),
     Message(
-        patterns=("default domain type", "domain tlb invalidation policy"),
+        patterns=(
+            "default domain type",
+            "domain tlb invalidation policy",
+            "using iommu dma mapping",
+            "using iommu direct mapping",
+        ),
         whose=Whose.FINE,
         means="the domain of the host's own drivers; it never stands in the way of VFIO",
     ),

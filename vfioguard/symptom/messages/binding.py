@@ -59,7 +59,11 @@ MESSAGES: tuple[Message, ...] = (
         call=Call.GET_DEVICE,
     ),
     Message(
-        patterns=("vfio_virqfd",),
+        patterns=(
+            "vfio_virqfd*not found",
+            "find module*vfio_virqfd",
+            "insert 'vfio_virqfd",
+        ),
         whose=Whose.FINE,
         means="this module is a part of vfio from v6.2 on: nothing is lacking",
         change="leave vfio_virqfd out of /etc/modules and of the initramfs",
@@ -72,13 +76,22 @@ MESSAGES: tuple[Message, ...] = (
         "--sb-state shows the state",
         call=Call.DRIVER,
     ),
+    # libvirt's virHostdevPreparePCIDevicesImpl() (11).
+    Message(
+        patterns=("must be manually detached from the host",),
+        whose=Whose.VFIO,
+        means="libvirt leaves a device alone that has managed='no' in the guest, and this one is "
+        "on no VFIO driver",
+        change="virsh nodedev-detach DEVICE before the start, or managed='yes' in the guest",
+        about=About.UNBOUND,
+        call=Call.DRIVER,
+    ),
     Message(
         patterns=(
             "failed to load pci stub module",
             "module vfio*not found",
             "driver*is not loaded",
             "no supported*kernel modules are loaded",
-            "unknown symbol*vfio",
             "failed to find vfio-pci driver",
         ),
         whose=Whose.VFIO,
@@ -124,6 +137,8 @@ MESSAGES: tuple[Message, ...] = (
             "device not found: no pci device",
             "pci address*does not exist",
             "no such pci device",
+            "no pci device found for",
+            "no such host device",
         ),
         whose=Whose.OTHER,
         means="there is no PCI function at that address: it moved, is switched off, or is taken "
@@ -132,10 +147,15 @@ MESSAGES: tuple[Message, ...] = (
         call=Call.DRIVER,
     ),
     Message(
-        patterns=("vfio-noiommu group", "vfio-noiommu device opened"),
+        patterns=(
+            "vfio-noiommu group",
+            "vfio-noiommu device opened",
+            "(no-iommu)",
+            "using iommu type 8",
+        ),
         whose=Whose.VFIO,
-        means="VFIO gives the device away without any IOMMU (a kernel taint): it can write to all "
-        "memory of the host, and no interrupt is asked",
+        means="VFIO gives the device away without any IOMMU, in no-IOMMU mode: it can write to "
+        "all memory of the host, and no interrupt is asked",
         change="turn the IOMMU on, and enable_unsafe_noiommu_mode off",
         about=About.NOIOMMU,
     ),

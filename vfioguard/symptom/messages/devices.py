@@ -6,7 +6,10 @@ from vfioguard.symptom import Call, Message, Whose
 
 MESSAGES: tuple[Message, ...] = (
     Message(
-        patterns=("depends on group*which is not owned",),
+        patterns=(
+            "depends on group*which is not owned",
+            "depends on device*which is not owned",
+        ),
         whose=Whose.DEVICE,
         means="a bus reset would reset devices of another group too, which this guest does not "
         "have; not the interrupts",
@@ -15,12 +18,11 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
-            "d3cold",
-            "d3hot",
-            "power state",
-            " in d3",
-            "disable_idle_d3",
+            "change power state",
+            "changing power state",
+            "stuck in d3",
             "device inaccessible",
+            "config space inaccessible",
             "runtime resume failed",
             "unknown pci header type",
         ),
@@ -30,9 +32,10 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
-            " flr",
+            " flr*fail",
+            " flr*timed out",
+            " flr;",
             "function level reset",
-            "after flr",
             "no available reset mechanism",
             "transaction is not cleared",
             "reset recovery",
@@ -66,14 +69,26 @@ MESSAGES: tuple[Message, ...] = (
         whose=Whose.DEVICE,
         means="not the interrupts: the device's option ROM cannot be read",
         change="give QEMU a copy (romfile=), or do without (rombar=0)",
+        thing=True,
+    ),
+    # drivers/pci/setup-res.c pci_assign_resource(), drivers/pci/probe.c __pci_read_base() (6.12).
+    Message(
+        patterns=(
+            "bar *[io*can't assign",
+            "bar *[io*failed to assign",
+            "bar *no space for [io",
+            "bar *invalid; can't size",
+        ),
+        whose=Whose.FINE,
+        means="the host has no I/O ports for this BAR, or the device does not say its size. Few "
+        "drivers use such a BAR, and VFIO goes without",
     ),
     Message(
         patterns=(
             "can't reserve [mem",
-            "bar * can't",
+            "bar *[mem*can't",
             "bar*no space for",
             "bar*failed to assign",
-            "bar*not claimed",
             "failed to mmap*bar",
             "resizable bar",
             "mmap*bar",
@@ -85,6 +100,7 @@ MESSAGES: tuple[Message, ...] = (
         "framebuffer) or has no room",
         change="free it: video=efifb:off or initcall_blacklist=sysfb_init; or Above 4G Decoding "
         "in the firmware",
+        thing=True,
     ),
     Message(
         patterns=("msix pba outside of specified bar", "msix table outside of specified bar"),
@@ -103,9 +119,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=("vga arbiter", "vgaarb", "boot_vga"),
-        whose=Whose.DEVICE,
-        means="not the interrupts: which graphics card answers to VGA addresses",
-        change="nothing for VFIO",
+        whose=Whose.FINE,
+        means="nothing is wrong: which graphics card answers to VGA addresses",
     ),
     # drivers/iommu/intel/dmar.c dmar_fault_do_one() (6.12).
     Message(
@@ -125,7 +140,7 @@ MESSAGES: tuple[Message, ...] = (
         change="look at the lines before it, and whether the device comes back from a reset",
     ),
     Message(
-        patterns=("no available instances of",),
+        patterns=("no available instances of", "mdev*create*no space left"),
         whose=Whose.DEVICE,
         means="the card gives out no more mediated devices of this type; groups have no part in it",
         change="cat available_instances below its mdev_supported_types; end a guest that has one",
@@ -139,6 +154,7 @@ MESSAGES: tuple[Message, ...] = (
             "event 0x* received:",
             "event: f_*client:",
             "event logged [invalid_device_request",
+            "event logged [illegal_dev_table_entry",
             "unhandled context fault",
             "dma read] request",
             "dma write] request",
@@ -180,13 +196,21 @@ MESSAGES: tuple[Message, ...] = (
         means="not the interrupts: a note of the kernel for bug reports",
     ),
     Message(
-        patterns=("aer:", "pcie bus error", "unrecoverable error detected", "err_notifier"),
+        patterns=(
+            "aer:*error",
+            "aer:*fail",
+            "aer:*recover",
+            "aer_status",
+            "pcie bus error",
+            "unrecoverable error detected",
+            "err_notifier",
+        ),
         whose=Whose.DEVICE,
         means="not the interrupts: the link to the device reports errors (AER)",
         change="look at slot, riser and cable; pci=noaer only hides them",
     ),
     Message(
-        patterns=("flags mismatch irq", "failed to setup intx", "intx*busy"),
+        patterns=("flags mismatch irq*vfio", "failed to setup intx", "intx*busy"),
         whose=Whose.DEVICE,
         means="not remapping: the device shares its wired interrupt with one of the host's (EBUSY)",
         change="unbind what shares the line (/proc/interrupts), or let the guest use MSI",
@@ -194,6 +218,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         patterns=(
+            "unhandled rdmsr",
+            "unhandled wrmsr",
             "could not get region #",
             "hiding ecap",
             "hiding cap",
@@ -206,13 +232,26 @@ MESSAGES: tuple[Message, ...] = (
             "vgpu*unlock",
             "broken intx",
             "vfio_pci: add [",
-            "peer-to-peer transactions on bars",
             "device denylist disabled",
             "eal: vfio support initialized",
             "eal: using iommu type",
         ),
         whose=Whose.FINE,
         means="nothing is wrong: a note on what the device has",
+    ),
+    # hw/vfio/listener.c vfio_listener_region_add() (QEMU 10). paste.py reads it with its errno.
+    Message(
+        patterns=("peer-to-peer transactions on bars",),
+        whose=Whose.FINE,
+        means="nothing is wrong for one device: the guest's devices do not reach the BARs of each "
+        "other (P2P), and few need to",
+        call=Call.MAP,
+    ),
+    # drivers/pci/pci.c pci_dev_save_and_disable(), pci_dev_restore() (7.3).
+    Message(
+        patterns=("vfio-pci *: resetting", "vfio-pci *: reset done"),
+        whose=Whose.FINE,
+        means="nothing is wrong: vfio-pci resets the device before and after a guest has it",
     ),
     Message(
         patterns=("captured sr-iov vf",),

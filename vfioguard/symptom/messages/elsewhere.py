@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from vfioguard.symptom import Message, Whose
 
-MESSAGES: tuple[Message, ...] = (
-    Message(
-        patterns=(
-            "locked memory",
-            "rlimit_memlock",
-            "memlock",
-            "mlock",
-            "memory lock limit",
-            "lock guest memory",
-        ),
-        whose=Whose.OTHER,
-        means="not VFIO's: the limit of locked memory (RLIMIT_MEMLOCK). The guest's memory has to "
-        "be locked, and who starts it may not raise that limit, or the limit is too small. "
-        "No group is to blame",
-        change="raise it: LimitMEMLOCK= of the service, hard_limit of libvirt's memtune, "
-        "`ulimit -l`; a pod that sets the limit itself wants CAP_SYS_RESOURCE",
+#: Words of a line about a guest. Whatever else AppArmor or SELinux forbids is not ours to allow.
+_VMMS = (
+    "vfio",
+    "/dev/iommu",
+    "qemu",
+    "libvirt",
+    "kvm",
+    "svirt",
+    "cloud-hypervisor",
+    "crosvm",
+    "firecracker",
+)
+
+_LOCKED = Message(
+    patterns=(
+        "locked memory",
+        "rlimit_memlock",
+        "memlock",
+        "mlock",
+        "memory lock limit",
+        "lock guest memory",
     ),
+    whose=Whose.OTHER,
+    means="not VFIO's: the limit of locked memory (RLIMIT_MEMLOCK). The guest's memory has to "
+    "be locked, and who starts it may not raise that limit, or the limit is too small. "
+    "No group is to blame",
+    change="raise it: LimitMEMLOCK= of the service, hard_limit of libvirt's memtune, "
+    "`ulimit -l`; a pod that sets the limit itself wants CAP_SYS_RESOURCE",
+    thing=True,
+)
+
+MESSAGES: tuple[Message, ...] = (
+    _LOCKED,
+    # SPDK's setup.sh.
+    _LOCKED._replace(patterns=("user memlock limit",), thing=False),
     Message(
         patterns=(
             "device cgroup",
@@ -34,6 +52,20 @@ MESSAGES: tuple[Message, ...] = (
         means="not VFIO's: the device cgroup decides which nodes a service or container may open",
         change="allow /dev/vfio/vfio and /dev/vfio/N: DeviceAllow= of systemd, cgroup_device_acl "
         "in libvirt's qemu.conf, sandbox_cgroup_only=false in Kata",
+        thing=True,
+    ),
+    # drivers/pci/iov.c sriov_enable() (6.12).
+    Message(
+        patterns=(
+            "not enough mmio resources for sr-iov",
+            "sr-iov: bus number out of range",
+            "can't enable*vfs*out of range of",
+        ),
+        whose=Whose.OTHER,
+        means="not VFIO's: the firmware gave the virtual functions no memory or no bus numbers "
+        "(ENOMEM)",
+        change="turn SR-IOV and Above 4G Decoding on in the firmware; or pci=realloc, and "
+        "pci=assign-busses for bus numbers",
     ),
     Message(
         patterns=(
@@ -41,24 +73,25 @@ MESSAGES: tuple[Message, ...] = (
             "sriov_totalvfs",
             "numerical result out of range",
             "can't enable*vfs",
-            "not enough mmio resources for sr-iov",
         ),
         whose=Whose.OTHER,
         means="not VFIO's: making virtual functions (SR-IOV). Their number may be too large, or "
         "their driver, the firmware or the slot makes none",
         change="cat its sriov_totalvfs; write 0 before another number",
+        thing=True,
     ),
     Message(
         patterns=(
-            'apparmor="denied"',
-            "avc: denied",
-            "avc:  denied",
-            "selinux is preventing",
+            *(
+                f"{denied}*{vmm}"
+                for denied in ('apparmor="denied"', "avc: denied", "selinux is preventing")
+                for vmm in _VMMS
+            ),
             "set security context",
         ),
         whose=Whose.OTHER,
         means="not VFIO's: AppArmor or SELinux forbids it",
-        change="allow /dev/vfio to that profile or domain",
+        change="let that profile or domain open what the line names",
     ),
     Message(
         patterns=(
@@ -75,16 +108,17 @@ MESSAGES: tuple[Message, ...] = (
             "kvm: not supported",
             "kvm_init_vcpu",
             "accelerator kvm",
-            "kvm-intel",
-            "kvm_intel",
-            "kvm_amd",
+            "insert 'kvm",
+            "vmx not supported",
+            "svm not supported",
+            "svm disabled",
+            "kvm: no hardware support",
             "kvm virtualisation configured",
-            "unhandled rdmsr",
-            "unhandled wrmsr",
         ),
         whose=Whose.OTHER,
         means="not VFIO's: KVM, which runs the guest's processors",
         change="look for virtualization in the firmware (a switch of its own) and at /dev/kvm",
+        thing=True,
     ),
     Message(
         patterns=(
@@ -100,13 +134,27 @@ MESSAGES: tuple[Message, ...] = (
         whose=Whose.OTHER,
         means="not VFIO's: the guest's network",
         change="look at the bridge or tap device, and whether another guest has it",
+        thing=True,
     ),
     Message(
         patterns=(
-            "hugepage",
-            "huge pages",
-            "hugetlb",
+            "hugepage*fail",
+            "fail*hugepage",
+            "cannot*hugepage",
+            "could not*hugepage",
+            "unable*hugepage",
+            "hugepage*cannot allocate",
+            "no free*hugepage",
+            "no available*hugepage",
+            "hugepages but only",
+            "not enough*huge",
+            "huge pages*fail",
+            "hugetlb*fail",
+            "hugetlb*cannot allocate",
+            "unable*hugetlb",
+            "hugetlbfs*not mounted",
             "backing store for guest ram",
+            "backing store*hugepages",
             "insufficient free host memory",
             "cannot set up guest memory",
         ),
@@ -134,20 +182,6 @@ MESSAGES: tuple[Message, ...] = (
         "its memory pinned before it runs",
         change="look whether it runs by now; give it less memory, huge pages, or more time: qm "
         "start ID --timeout 300",
-    ),
-    Message(
-        patterns=(
-            "missing*iommu/vt-d",
-            "interrupt remapping missing",
-            "unsupported hardware*iommu",
-            "i/o virtualisation disabled",
-            "disabling vt-d because",
-        ),
-        whose=Whose.OTHER,
-        means="Xen found no IOMMU or no interrupt remapping, which Qubes tells at its "
-        "installation. It is not VFIO's, which Xen does not use",
-        change="turn VT-d or AMD-Vi on in the firmware's setup, then look at xl dmesg",
-        x86=True,
     ),
     Message(
         patterns=("so not binding pci dev",),

@@ -1,4 +1,4 @@
-"""Lines of the kernel and of Xen about interrupt remapping and MSIs (policy.md 1.1, 1.2, 3.6)."""
+"""Lines of the kernel about interrupt remapping and MSIs (policy.md 1.1, 1.2, 3.6)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MESSAGES: tuple[Message, ...] = (
         call=Call.IOMMUFD,
     ),
     Message(
-        patterns=("enabled irq remapping in x",),
+        patterns=("enabled irq remapping in x", "irq remapping is in xapic mode"),
         whose=Whose.FINE,
         means="Intel's interrupt remapping is on",
         about=About.INTERRUPTS,
@@ -45,18 +45,6 @@ MESSAGES: tuple[Message, ...] = (
         whose=Whose.FINE,
         means="AMD's interrupt remapping is on",
         about=About.INTERRUPTS,
-        x86=True,
-    ),
-    Message(
-        patterns=(
-            "(xen)*interrupt remapping",
-            "(xen) intel vt-d",
-            "(xen) amd-vi",
-            "i/o virtualisation enabled",
-        ),
-        whose=Whose.FINE,
-        means="Xen itself has the IOMMU, and gives devices to guests by xl. Linux as dom0 has "
-        "none, so VFIO has no group there, whatever Xen remaps",
         x86=True,
     ),
     Message(
@@ -196,7 +184,13 @@ MESSAGES: tuple[Message, ...] = (
         x86=True,
     ),
     Message(
-        patterns=("rmrr base", "rmrr: *", "ivmd", "reserved region can cover this rmrr"),
+        patterns=(
+            "rmrr base",
+            "rmrr: *",
+            "ivmd",
+            "reserved region can cover this rmrr",
+            "setting identity map",
+        ),
         whose=Whose.FINE,
         means="the firmware lists memory that it keeps for a device. VFIO refuses the group of "
         "that device, unless it is USB or graphics",

@@ -13,6 +13,7 @@ MESSAGES: tuple[Message, ...] = (
         patterns=(
             "parse dmar table failure",
             "unable to map dmar",
+            "failed to map dmar",
             "invalid dmar haw",
             "no drhd structure found",
             "record passes table end",
@@ -23,6 +24,79 @@ MESSAGES: tuple[Message, ...] = (
         means="Linux cannot use the DMAR or a unit that it names, so it uses none: no group, no "
         "interrupt remapping",
         change=_FIRMWARE,
+        about=About.GROUPS,
+        x86=True,
+    ),
+    # drivers/iommu/intel/iommu.c intel_iommu_init() (6.12).
+    Message(
+        patterns=("dmar: initialization failed", "dmar: no free irq vectors"),
+        whose=Whose.VFIO,
+        means="Intel's IOMMU did not start: no DMA remapping, and no group. The DMAR line before "
+        "it says why",
+        change="read that line; without a local APIC (nolapic) the IOMMU has no interrupt for its "
+        "faults",
+        about=About.GROUPS,
+        x86=True,
+    ),
+    # drivers/iommu/intel/dmar.c alloc_iommu() (6.12).
+    Message(
+        patterns=(
+            "no supported address widths",
+            "cannot get a valid agaw",
+            "cannot get a valid max agaw",
+        ),
+        whose=Whose.VFIO,
+        means="this unit of the IOMMU does no DMA remapping: the devices behind it get no group. "
+        "Their interrupts may be remapped all the same",
+        change="vfioguard explain DEVICE says whether it has a group; look for VT-d or a firmware "
+        "update in the firmware's setup",
+        about=About.GROUPS,
+        x86=True,
+    ),
+    # drivers/iommu/intel/iommu.c intel_iommu_setup() (6.12).
+    Message(
+        patterns=("dmar: iommu disabled",),
+        whose=Whose.VFIO,
+        means="intel_iommu=off was read from the command line: no DMA remapping, and no group",
+        change="{no_group}",
+        about=About.GROUPS,
+        x86=True,
+    ),
+    # drivers/iommu/amd/init.c state_next() (6.12); older kernels add `on kernel command-line`.
+    Message(
+        patterns=("amd iommu disabled",),
+        whose=Whose.VFIO,
+        means="amd_iommu=off was read from the command line: no DMA remapping, and no group",
+        change="{no_group}",
+        about=About.GROUPS,
+        x86=True,
+    ),
+    # drivers/iommu/intel/iommu.c rmrr_sanity_check() (6.12), iommu_domain_identity_map() (4.19).
+    Message(
+        patterns=("rmrr ends before it starts", "rmrr exceeds permitted address", "; bad rmrr"),
+        whose=Whose.VFIO,
+        means="the DMAR keeps memory for a device where none can be, so the kernel does not map "
+        "it. VFIO may refuse the group of that device",
+        change=_FIRMWARE,
+        about=About.MEMORY,
+        x86=True,
+    ),
+    # arch/x86/kernel/apic/apic.c enable_IR_x2apic() (3.0).
+    Message(
+        patterns=("irq remapping init failed",),
+        whose=Whose.VFIO,
+        means="interrupt remapping is off: the firmware has it off or does not describe it. Only "
+        "old kernels (3.x) write this",
+        change=_EXPLAIN,
+        about=About.INTERRUPTS,
+        x86=True,
+    ),
+    # drivers/iommu/intel/iommu.c platform_optin_force_iommu() (6.12).
+    Message(
+        patterns=("force enabled due to platform opt in",),
+        whose=Whose.FINE,
+        means="the firmware asks for protection from DMA (Thunderbolt), so the IOMMU is on without "
+        "intel_iommu=on",
         about=About.GROUPS,
         x86=True,
     ),
