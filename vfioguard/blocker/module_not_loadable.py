@@ -17,7 +17,6 @@ from vfioguard.kernel import loadable
 from vfioguard.kernel.identity import cmdline
 from vfioguard.kernel.members import Members
 from vfioguard.logic import Answer
-from vfioguard.remedy.command_line import edit
 from vfioguard.report import Step
 
 
@@ -37,6 +36,8 @@ def _find(attempt: Attempt) -> Iterator[Blocked]:
 def _advise(host: Host, _: Members, __: Sequence[Blocker]) -> Advice:
     why = host.snapshot.unloadable
     if why is not None and why.source == cmdline.PATH:
+        from vfioguard.remedy.command_line import edit  # most hosts have no such option
+
         return Advice((edit(host, remove=(why.raw.decode(),)),))
     if why is not None and why.source == loadable.DISABLED:
         return Advice(

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from vfioguard.inference import drivers
 from vfioguard.inference.host import Host
-from vfioguard.kernel.roles.needed import Roles
+from vfioguard.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vfioguard.kernel.roles.needed import Roles
 
 
 def roles(host: Host) -> Roles | None:
