@@ -90,7 +90,7 @@ def _nixos(_: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step
 
 
 def _machine_config(_: BootLoader, add: tuple[str, ...], remove: tuple[str, ...]) -> Step:
-    """OpenShift: "directly making changes to nodes is discouraged"; the operator undoes them."""
+    """OpenShift: the operator owns the nodes, and undoes what somebody changes on one."""
     place = "`kernelArguments` of a MachineConfig for this node's pool"
     text = _sentence(add, remove, place).removesuffix(", and reboot.")
     return Step(f"{text}: its operator reboots the nodes.", "MachineConfig: spec.kernelArguments")

@@ -123,8 +123,7 @@ def _of_another(root: Root, name: str) -> BootLoader:
 def _suse(root: Root) -> BootLoader | None:
     """SUSE's systemd-boot and grub2-bls.
 
-    openSUSE/sdbootutil README.md: "The configuration file for kernel command line options is
-    /etc/kernel/cmdline".
+    They take the options from /etc/kernel/cmdline (openSUSE/sdbootutil README.md).
     """
     line = _one_line(root, KERNEL_CMDLINE) if _program(root, _SDBOOTUTIL) else None
     return None if line is None else BootLoader("file", (line,), "sdbootutil update-all-entries")
@@ -136,7 +135,7 @@ def _proxmox(root: Root) -> BootLoader:
     proxmox/pve-docs system-booting.adoc, "Editing the Kernel Commandline". Both files may be there.
     """
     refresh = "proxmox-boot-tool refresh"
-    line = _one_line(root, KERNEL_CMDLINE, first=True)  # "needs to be placed as one line"
+    line = _one_line(root, KERNEL_CMDLINE, first=True)  # its documentation: one line
     if line is not None and _started_by(root) == _SYSTEMD_BOOT:
         return BootLoader("file", (line,), refresh)
     return BootLoader("") if _is_open(root) else _grub(root, refresh)
