@@ -17,8 +17,7 @@ SCHEMA_VERSION: Literal[1] = 1
 class DeviceReport(NamedTuple):
     """A member of a group. `isolated`: whether its own MSI domain isolates.
 
-    `pci_id` is "8086:10d3". `node` is its name below /dev/vfio/devices ("vfio3"), if it has one.
-    `given`: a driver of another name gives the device to VFIO.
+    `pci_id` is "8086:10d3", `node` "vfio3" or None. `given`: its driver gives it to VFIO.
     """
 
     name: str
@@ -32,8 +31,7 @@ class DeviceReport(NamedTuple):
 
     @property
     def on_vfio(self) -> bool:
-        """Whether the device is bound to a VFIO driver, or its driver gives it to VFIO."""
-        # Their names have it: vfio-pci, mlx5_vfio_pci, vfio_ccw, nvgrace-gpu-vfio-pci.
+        """Whether VFIO has it. VFIO's drivers have that name: mlx5_vfio_pci, vfio_ccw."""
         return self.given or "vfio" in (self.driver or "")
 
 

@@ -138,7 +138,7 @@ def test_what_another_kernel_leaves_open_is_not_cured_by_asking_as_root() -> Non
     said = " ".join(result.stdout.split())
     assert "group 0 is allowed today, unknown then" in said
     assert "not known: those of the running kernel are no evidence for it" in said
-    assert "[vfioguard explain group:0 --kernel RELEASE]" in said
+    assert f"[vfioguard explain group:0 --kernel RELEASE --root {root}]" in said
     assert "as root" not in said
 
 

@@ -72,14 +72,11 @@ def complete(root: Root, still: Boot, earlier: Earlier) -> Snapshot:
     if x86 and bus is not None and isinstance(functions, Fact):
         seen = remapping_seen(wires, functions.value)
         chipset = None if seen else _chipset(bus, functions.value)
-        functions = functions._replace(
-            value=tuple(
-                [
-                    with_capability(bus, device, earlier.device(device.name), seen=seen)
-                    for device in functions.value
-                ]
-            )
-        )
+        known = [
+            with_capability(bus, device, earlier.device(device.name), seen=seen)
+            for device in functions.value
+        ]
+        functions = functions._replace(value=tuple(known))
     groups = group_members.read(root, irqs, iommus, functions, earlier)
     alone = group_members.ungrouped(functions, groups)
     if x86 and bus is not None:

@@ -10,13 +10,13 @@ from vfioguard.symptom.words import WORDS
 
 def _breaks() -> dict[str, list[tuple[str, str]]]:
     """Where such words may break: (before, after), by the last word before the break."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    breaks: dict[str, list[tuple[str, str]]] = {}
     for phrase in sorted((*WORDS, *TRANSLATED), key=len, reverse=True):
         parts = phrase.split()
         for place in range(1, len(parts)):
             pair = " ".join(parts[:place]), " ".join(parts[place:])
-            found.setdefault(parts[place - 1], []).append(pair)
-    return found
+            breaks.setdefault(parts[place - 1], []).append(pair)
+    return breaks
 
 
 _BREAKS = _breaks()
