@@ -60,7 +60,8 @@ def several(devices: Sequence[str]) -> str:
 
 #: Classes of PCI functions that the host is likely to need: disks, networks, USB, displays. A disk
 #: may be behind a USB controller, as that of /boot is on Unraid.
-_NEEDED = ("01", "02", "0c03", "03")
+#: Each is what is left of the class after a shift of so many bits.
+_NEEDED = ((16, 0x01), (16, 0x02), (8, 0x0C03), (16, 0x03))
 _DISPLAY = 3
 
 
@@ -68,11 +69,11 @@ def likely_needed(device: Device) -> int:
     """The place of a device among those to be named: what the host may need comes first."""
     event = device.uevent
     known = event.value.pci_class if isinstance(event, Fact) else None
-    if known is None:
-        return len(_NEEDED)
-    digits = f"{known:06x}"
-    places = (place for place, begin in enumerate(_NEEDED) if digits.startswith(begin))
-    return next(places, len(_NEEDED))
+    if known is not None:
+        for place, (shift, kind) in enumerate(_NEEDED):
+            if known >> shift == kind:
+                return place
+    return len(_NEEDED)
 
 
 def may_be_needed(device: Device) -> bool:
