@@ -60,8 +60,7 @@ def can_take(snapshot: Snapshot, device: Device) -> bool | None:
         return False if device.bus else None
     if not is_built(snapshot, device.bus):
         return False
-    arch = snapshot.kernel.arch
-    return not (device.bus in _ON_ARM_ALONE and isinstance(arch, Fact) and not is_arm(arch))
+    return not _is_of_arm_alone(snapshot, device)
 
 
 def is_built(snapshot: Snapshot, bus: str) -> bool:
@@ -77,10 +76,13 @@ def not_built(snapshot: Snapshot, device: Device) -> str | None:
     """
     if device.bus not in _TAKES or is_bridge(device) or is_built(snapshot, device.bus):
         return None
+    return None if _is_of_arm_alone(snapshot, device) else f"CONFIG_{_TAKES[device.bus]}"
+
+
+def _is_of_arm_alone(snapshot: Snapshot, device: Device) -> bool:
+    """Whether VFIO has a driver for the device's bus on Arm, and this is another architecture."""
     arch = snapshot.kernel.arch
-    if device.bus in _ON_ARM_ALONE and isinstance(arch, Fact) and not is_arm(arch):
-        return None
-    return f"CONFIG_{_TAKES[device.bus]}"
+    return device.bus in _ON_ARM_ALONE and isinstance(arch, Fact) and not is_arm(arch)
 
 
 def takes(snapshot: Snapshot, device: Device) -> Answer:
@@ -108,7 +110,7 @@ def takes(snapshot: Snapshot, device: Device) -> Answer:
         denied = f"this kernel has no VFIO driver for {device.name} (CONFIG_{option})"
         return ask(Claim(claim, denied), snapshot.kernel.config, lambda _: False)
     arch = snapshot.kernel.arch
-    if device.bus in _ON_ARM_ALONE and isinstance(arch, Fact) and not is_arm(arch):
+    if isinstance(arch, Fact) and _is_of_arm_alone(snapshot, device):
         denied = f"no VFIO driver takes {device.name} on {arch.value}"
         return ask(Claim(f"{claim} (not on {arch.value})", denied), arch, lambda _: False)
     return ask(claim, device.uevent, lambda _: True)

@@ -88,15 +88,23 @@ def _pending(
 ) -> Reading[bool]:
     if isinstance(cmdline, Gap):
         return cmdline
-    for word in reversed(cmdline.value):
-        key, equals, value = word.partition("=")
-        if key.replace("-", "_") == f"{module}.{name}":
-            return _truth(value if equals else "y", word.encode(), cmdline.source)
+    configured = from_cmdline(cmdline, f"{module}.{name}")
+    if configured is not None:
+        return configured
     configured = from_modprobe_d(root, module, name)
     if configured is not None:
         return configured
     # A bool that no option sets is N. The raw text says where options were looked for.
     return Fact(False, b"not loaded, no option sets it", f"{MODPROBE_D[0]}, {cmdline.source}")
+
+
+def from_cmdline(cmdline: Fact[tuple[str, ...]], parameter: str) -> Reading[bool] | None:
+    """What the command line sets a bool such as "vfio.x" to; None if nothing. The last counts."""
+    for word in reversed(cmdline.value):
+        key, equals, value = word.partition("=")
+        if key.replace("-", "_") == parameter:
+            return _truth(value if equals else "y", word.encode(), cmdline.source)
+    return None
 
 
 def kstrtobool(value: str) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vfioguard.fact import Fact, Gap
 from vfioguard.inference.host import Host
 from vfioguard.kernel.identity import cmdline
-from vfioguard.kernel.module_param import Parameter, kstrtobool
+from vfioguard.kernel.module_param import Parameter, from_cmdline
 from vfioguard.report import Step
 
 
@@ -20,12 +20,10 @@ def configured(host: Host, parameter: Parameter) -> Fact[bool] | None:
     words = host.snapshot.kernel.cmdline
     if isinstance(words, Gap):
         return None
-    for word in reversed(words.value):
-        key, equals, value = word.partition("=")
-        if key.replace("-", "_") == str(parameter):
-            on = kstrtobool(value) if equals else True
-            return Fact(True, word.encode(), words.source) if on else None
-    return _by_modprobe_d(host, parameter)
+    given = from_cmdline(words, str(parameter))
+    if given is None:
+        return _by_modprobe_d(host, parameter)
+    return given if isinstance(given, Fact) and given.value else None
 
 
 def _by_modprobe_d(host: Host, parameter: Parameter) -> Fact[bool] | None:

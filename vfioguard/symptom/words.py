@@ -36,9 +36,10 @@ WORDS: dict[str, str] = {
     "inappropriate ioctl for device": "ENOTTY",
     "not a tty": "ENOTTY",
 }
-_SAID = {**WORDS, **TRANSLATED}
+#: The same with other languages.
+SAID = {**WORDS, **TRANSLATED}
 #: Those that a line of ASCII may have.
-_PLAIN = {words: name for words, name in _SAID.items() if words.isascii()}
+_PLAIN = {words: name for words, name in SAID.items() if words.isascii()}
 
 #: Podman's names for a class of failures, after the errno's own words (libpod/define/errors.go).
 _CLASSES = ("oci runtime permission denied", "oci permission denied")
@@ -103,8 +104,8 @@ _FAILED = (
     "does not",
     "doesn't",
 )
-#: The kernel's command line, in the log or in the settings of GRUB, and the list of modules in a
-#: trace: they name what is set or loaded, and say nothing of what came of it.
+#: The kernel's command line, in the log or in the settings of GRUB, and the modules of a trace.
+#: They name what is set or loaded. They say nothing of what came of it.
 _SETTINGS = re.compile(
     r"(?:^|[\]:)] )(?:kernel )?command line: |\bboot_image=|\bgrub_cmdline|\bmodules linked in: "
 )
@@ -150,7 +151,7 @@ def told_errno(line: str) -> str | None:
     """
     for phrase in _CLASSES:
         line = line.replace(phrase, "")
-    said = _PLAIN if line.isascii() else _SAID
+    said = _PLAIN if line.isascii() else SAID
     ends = [(line.rfind(words) + len(words), name) for words, name in said.items() if words in line]
     if ends:
         return max(ends)[1]
@@ -187,7 +188,7 @@ def telling() -> frozenset[str]:
     """A text for each errno and call, of which a line that tells any has at least one."""
     told = (max(texts, key=len) for _, patterns in _CALLS for texts in patterns)
     return frozenset(
-        (*_SAID, *told, *(name.lower() for name in ERRORS), "err", ") = -", ": -", "fail")
+        (*SAID, *told, *(name.lower() for name in ERRORS), "err", ") = -", ": -", "fail")
     )
 
 
@@ -211,7 +212,7 @@ def of_another_driver(line: str) -> bool:
 
     Programs tell an errno in words; the kernel tells it by its number or its name.
     """
-    if any(word in line for word in _OURS) or any(words in line for words in _SAID):
+    if any(word in line for word in _OURS) or any(words in line for words in SAID):
         return False
     wrote = _WROTE.search(line) or _PROBED.search(line)
     return wrote is not None and not any(word in wrote[0] for word in _STUBS)
@@ -223,7 +224,7 @@ def only_errno(line: str) -> bool:
     if told is None:
         return False
     left = line
-    for words in sorted(_SAID, key=len, reverse=True):
+    for words in sorted(SAID, key=len, reverse=True):
         left = left.replace(words, " ")
     number = str(getattr(errno, told))
     rest = _WORD.findall(_NUMBER.sub(" ", left))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vfioguard.symptom.languages import TRANSLATED
-from vfioguard.symptom.words import WORDS
+from vfioguard.symptom.words import SAID
 
 
 def _breaks() -> dict[str, list[tuple[str, str]]]:
     """Where such words may break: (before, after), by the last word before the break."""
     breaks: dict[str, list[tuple[str, str]]] = {}
-    for phrase in sorted((*WORDS, *TRANSLATED), key=len, reverse=True):
+    for phrase in sorted(SAID, key=len, reverse=True):
         parts = phrase.split()
         for place in range(1, len(parts)):
             pair = " ".join(parts[:place]), " ".join(parts[place:])

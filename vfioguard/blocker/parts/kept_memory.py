@@ -38,7 +38,7 @@ _GEN8 = Step(
     "ProLiant Gen8: exclude the slot of a network card; it is not known to help other cards.",
     "conrep -l -x conrep_rmrds.xml -f exclude.dat (RMRDS_SlotN: Endpoints_Excluded)",
 )
-#: The patch itself warns of "instability or data loss".
+#: The patch itself warns of it.
 _RISK = "Risk: a device that still writes there for the firmware then writes into the guest."
 
 
